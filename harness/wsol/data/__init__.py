@@ -1,0 +1,1 @@
+"""Splits, the image cache and readers: what a stage may see."""

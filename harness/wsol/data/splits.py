@@ -1,0 +1,115 @@
+"""What benchmarks give and what stages get: images with labels, and, apart from them, annotations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from wsol.components import Array, Component, IntArray
+from wsol.options import Options, option
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """The images of a split and their labels, without any annotation of where the object is.
+
+    ``load(i)`` decodes image i: uint8 [H, W, 3], RGB, original size; raises DataError naming the file when broken.
+    ``fingerprint`` identifies the source (names, sizes and times of files, or the generator's version and seed).
+    """
+
+    ids: Sequence[str]
+    labels: IntArray
+    load: Callable[[int], Array]
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Where the objects are. ``sizes`` int64 [N, 2]: (width, height) of the original images.
+
+    ``boxes``: per image int64 [G, 4], (x0, y0, x1, y1) in original pixels, or None for a benchmark without boxes.
+    ``masks(i)``: (foreground bool [H, W], ignore bool [H, W] or None) at original size, or None without masks.
+    """
+
+    sizes: IntArray
+    boxes: Sequence[IntArray] | None = None
+    masks: Callable[[int], tuple[Array, Array | None]] | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A benchmark's published training schedule; a study may change any of it.
+
+    The learning rate is multiplied by ``decay`` at the start of every ``decay_every``-th epoch, counted from 1.
+    """
+
+    epochs: int
+    decay_every: int
+    batch_size: int = 32
+    decay: float = 0.1
+
+
+class BenchmarkOptions(Options):
+    """Options every benchmark has."""
+
+    root: str | None = option(None, "folder that holds the data set")
+
+
+class Benchmark(Component, ABC):
+    """A data set with its splits, schedule and primary metric.
+
+    Readers are split in two so that a stage can be given images without annotations: :meth:`images` never touches
+    an annotation, and :meth:`annotations` is called by the engine alone: for val when a search starts, for test only
+    after a selection was sealed, for train never.
+    """
+
+    Options = BenchmarkOptions
+    metrics: ClassVar[tuple[str, ...]]
+    """Metric names; the first is the primary one, which selection and ranking use."""
+    protocol: ClassVar[str] = "wsoleval-v2"
+    schedule: ClassVar[Schedule]
+    resize: ClassVar[int] = 256
+    """Side in pixels that training images are squashed to."""
+    crop: ClassVar[int] = 224
+    """Side in pixels of a network input."""
+    licence: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    """What to get from where, for ``wsol data info``."""
+
+    @abstractmethod
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes, in order of their indices."""
+
+    @abstractmethod
+    def images(self, split: Split) -> ImageList:
+        """Images and labels of a split; reads no annotation. Raises DataError with file and line."""
+
+    @abstractmethod
+    def annotations(self, split: Split) -> Annotations:
+        """Boxes or masks of a split, in the order of :meth:`images`. Raises DataError with file and line."""
+
+    def check(self, split: Split) -> list[str]:
+        """Problems of a split beyond what reading finds, one line each (nothing by default)."""
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        """What ``wsol benchmarks`` lists."""
+        return {
+            "name": self.name,
+            "summary": self.summary(),
+            "paper": self.paper,
+            "metrics": list(self.metrics),
+            "protocol": self.protocol,
+            "schedule": vars(self.schedule),
+            "licence": self.licence,
+        }

@@ -1,0 +1,175 @@
+"""Networks in named units: what backbones build, what poolings and extractors work on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from wsol.components import Component
+from wsol.errors import UsageError
+from wsol.options import Options, option, suggest
+
+
+class Features(nn.Module):
+    """A feature extractor as a chain of named units, of which some end a named stage.
+
+    Methods that need more than the last feature map tap it by name: :meth:`run` returns any units' or stages' outputs
+    (pyramids, side branches), :meth:`insert` puts a module behind a unit (attention dropout), and ``start``/``until``
+    run a part of the chain. Unit names contain no dots.
+
+    units: name → module, in order; module i takes what module i-1 returns, [B, K_i, h_i, w_i].
+    stages: stage name → name of its last unit, in order (``{"layer1": "layer1_2", …}``).
+    channels: stage name → number of channels of its output.
+    new_units: names of units that hold no pretrained weights (trained with the head's learning rate).
+    """
+
+    def __init__(
+        self,
+        units: Mapping[str, nn.Module],
+        stages: Mapping[str, str],
+        channels: Mapping[str, int],
+        new_units: Iterable[str] = (),
+    ) -> None:
+        super().__init__()
+        self.units = nn.ModuleDict(dict(units))
+        self.stages = dict(stages)
+        self.channels = dict(channels)
+        self.new_units = set(new_units)
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the last stage's output."""
+        return self.channels[next(reversed(self.stages))]
+
+    def unit_of(self, name: str) -> str:
+        """The unit that a unit's or stage's name stands for; raises UsageError with a suggestion."""
+        unit = self.stages.get(name, name)
+        if unit not in self.units:
+            raise UsageError(f"no unit or stage '{name}'{suggest(name, [*self.stages, *self.units])}")
+        return unit
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float [B, 3, H, W] → the last feature map, float [B, K, h, w]."""
+        return self.run(images)[0]
+
+    def run(
+        self, x: Tensor, want: Iterable[str] = (), start: str | None = None, until: str | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run the chain on ``x`` from behind unit or stage ``start`` up to and including ``until``.
+
+        Returns the last output, and the outputs of the units or stages named in ``want``.
+        """
+        wanted: dict[str, list[str]] = {}
+        for name in want:
+            wanted.setdefault(self.unit_of(name), []).append(name)
+        found: dict[str, Tensor] = {}
+        for unit in self._between(start, until):
+            x = self.units[unit](x)
+            found.update(dict.fromkeys(wanted.get(unit, ()), x))
+        return x, found
+
+    def _between(self, start: str | None, until: str | None) -> Iterator[str]:
+        names = list(self.units)
+        first = names.index(self.unit_of(start)) + 1 if start else 0
+        last = names.index(self.unit_of(until)) + 1 if until else len(names)
+        return iter(names[first:last])
+
+    def insert(self, after: str, name: str, module: nn.Module) -> None:
+        """Put ``module`` behind unit or stage ``after``; a stage that ended there now ends with it."""
+        anchor = self.unit_of(after)
+        if name in self.units:
+            raise UsageError(f"there is a unit '{name}' already")
+        units: dict[str, nn.Module] = {}
+        for key, unit in self.units.items():
+            units[key] = unit
+            if key == anchor:
+                units[name] = module
+        self.units = nn.ModuleDict(units)
+        self.stages = {stage: name if unit == anchor else unit for stage, unit in self.stages.items()}
+        self.new_units.add(name)
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the units that hold no pretrained weights."""
+        return [p for name in self.units if name in self.new_units for p in self.units[name].parameters()]
+
+
+class BackboneOptions(Options):
+    """Options every backbone has."""
+
+    pretrained: bool = option(True, "start from ImageNet weights")
+    weights: str | None = option(None, "file with the pretrained state_dict, instead of WSOL_WEIGHTS or a download")
+
+
+class Backbone(Component, ABC):
+    """Builds a feature extractor."""
+
+    Options = BackboneOptions
+
+    @abstractmethod
+    def build(self) -> Features:
+        """A fresh network with its weights loaded; raises WeightsError that says what to put where."""
+
+
+class Pooling(nn.Module, Component, ABC):
+    """Reduces a feature map to one vector an image, in front of a linear classifier."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        nn.Module.__init__(self)
+        Component.__init__(self, options)
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> Tensor:
+        """float [B, K, h, w] → float [B, K]."""
+
+
+class Classifier(nn.Module):
+    """Feature extractor, pooling, linear head: the network of every CAM-like method.
+
+    Extractors rely on ``features``, ``pooling``, ``head`` (a ``Linear``) and the methods below.
+    """
+
+    def __init__(self, features: Features | nn.Module, pooling: Pooling, num_classes: int, channels: int | None = None):
+        super().__init__()
+        self.features = features
+        self.pooling = pooling
+        width = channels if channels is not None else features.out_channels  # type: ignore[union-attr]
+        self.head = nn.Linear(int(width), num_classes)  # type: ignore[arg-type]
+        nn.init.normal_(self.head.weight, 0.0, 0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float [B, 3, H, W] → logits [B, C]."""
+        return self.logits(self.features(images))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Feature map [B, K, h, w] → logits [B, C]."""
+        out: Tensor = self.head(self.pooling(features))
+        return out
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Parameters without pretrained weights: the head, and what the features say is new."""
+        new = getattr(self.features, "new_parameters", None)
+        return [*self.head.parameters(), *(new() if new is not None else ())]
+
+
+class Extractor(Component, ABC):
+    """How a trained classifier yields a class-specific map."""
+
+    @abstractmethod
+    def __call__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+        """images float [B, 3, H, W], labels int64 [B] → raw maps float [B, h, w]: no ReLU, not normalised.
+
+        Called in evaluation mode under ``no_grad``; an extractor that needs gradients enables them itself.
+        """
+
+
+class Augmentation(Component, ABC):
+    """Changes a training batch, on the device, with randomness from the generator it is handed only."""
+
+    @abstractmethod
+    def __call__(self, batch: Any, generator: torch.Generator) -> Any:
+        """A :class:`wsol.Batch` of normalised images (0 is the mean colour) → the changed batch."""

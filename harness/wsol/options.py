@@ -1,0 +1,146 @@
+"""Options of components: pydantic models whose fields carry default and search distribution on one line."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wsol.errors import UsageError
+
+Kind = Literal["choice", "uniform", "loguniform", "integer"]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a hyper-parameter is drawn from; its JSON form is ``{kind: [arguments]}``.
+
+    ``choice``: one of the arguments. ``uniform``: float in [low, high). ``loguniform``: float whose logarithm is
+    uniform, 0 < low < high. ``integer``: low <= value <= high.
+    """
+
+    kind: Kind
+    arguments: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind == "choice":
+            if not self.arguments:
+                raise UsageError("choice needs at least one value")
+            return
+        if len(self.arguments) != 2 or not all(isinstance(a, int | float) for a in self.arguments):
+            raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)}")
+        low, high = self.arguments
+        if not low < high or (self.kind == "loguniform" and low <= 0):
+            raise UsageError(f"{self.kind}({low}, {high}) is empty: it needs {'0 < ' * (self.kind[0] == 'l')}low < high")
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One value, as a plain Python object."""
+        if self.kind == "choice":
+            return self.arguments[int(rng.integers(len(self.arguments)))]
+        low, high = self.arguments
+        if self.kind == "integer":
+            return int(rng.integers(low, high, endpoint=True))
+        if self.kind == "uniform":
+            return float(rng.uniform(low, high))
+        return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+
+    def to_json(self) -> dict[str, list[Any]]:
+        """The form that studies, plans and ``wsol plugins --json`` use."""
+        return {self.kind: list(self.arguments)}
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(str(a) for a in self.arguments)})"
+
+    @classmethod
+    def from_json(cls, value: Any) -> Distribution | None:
+        """The distribution that ``value`` spells, or None when it is an ordinary value."""
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return None
+        kind, arguments = next(iter(value.items()))
+        if kind not in ("choice", "uniform", "loguniform", "integer") or not isinstance(arguments, list | tuple):
+            return None
+        return cls(kind, tuple(arguments))
+
+
+def choice(*values: Any) -> Distribution:
+    """One of ``values``, each as likely."""
+    return Distribution("choice", values)
+
+
+def uniform(low: float, high: float) -> Distribution:
+    """A float in [low, high)."""
+    return Distribution("uniform", (low, high))
+
+
+def loguniform(low: float, high: float) -> Distribution:
+    """A float in [low, high) whose logarithm is uniform."""
+    return Distribution("loguniform", (low, high))
+
+
+def integer(low: int, high: int) -> Distribution:
+    """An integer, both ends included."""
+    return Distribution("integer", (low, high))
+
+
+def hparam(default: Any, search: Distribution, help: str = "", **constraints: Any) -> Any:
+    """A field that a search draws: ``lr: float = hparam(1e-3, loguniform(1e-5, 1), help="learning rate")``.
+
+    ``constraints`` go to pydantic (``gt=0``, ``le=1`` …). A study may fix the value or give another distribution.
+    """
+    return Field(default, description=help, json_schema_extra={"search": search.to_json()}, **constraints)
+
+
+def option(default: Any, help: str = "", **constraints: Any) -> Any:
+    """A field that a search leaves at its default unless the study says otherwise."""
+    return Field(default, description=help, **constraints)
+
+
+class Options(BaseModel):
+    """Base of every component's ``Options``: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    @classmethod
+    def space(cls) -> dict[str, Distribution]:
+        """The search distribution of every field declared with :func:`hparam`."""
+        found = {}
+        for name, field in cls.model_fields.items():
+            extra = field.json_schema_extra
+            search = Distribution.from_json(extra.get("search")) if isinstance(extra, dict) else None
+            if search is not None:
+                found[name] = search
+        return found
+
+
+def build_options(options: type[Options], values: Mapping[str, Any], where: str) -> Options:
+    """Validate ``values``; raises UsageError with one line per problem, with a suggestion for an unknown key."""
+    try:
+        return options(**values)
+    except ValidationError as error:
+        raise UsageError(describe_validation(error, where, options.model_fields)) from None
+
+
+def describe_validation(error: ValidationError, where: str, known: Iterable[str] = ()) -> str:
+    """Pydantic's report as lines that a user can act on."""
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{where}: unknown key '{key}'{suggest(str(problem['loc'][-1]), known)}")
+        else:
+            lines.append(f"{where}: {key or 'value'}: {problem['msg']}, got {problem.get('input')!r:.80}")
+    return "\n".join(lines)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"``, or the list of what there is when nothing is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; there is: {', '.join(names)}" if names else ""

@@ -1,0 +1,1 @@
+"""Studies: plan, search, seal, final runs, records."""

@@ -1,0 +1,1 @@
+"""Methods, their phases, and the engine that runs them."""
