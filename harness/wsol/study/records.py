@@ -1,0 +1,211 @@
+"""What one run left: one JSON file, written atomically, complete or absent. The leaderboard is a function of these."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wsol.errors import DataError
+from wsol.options import describe_validation
+
+SCHEMA_VERSION = 1
+Status = Literal["complete", "failed", "diverged"]
+Stage = Literal["search", "final", "score"]
+
+
+class Model(BaseModel):
+    """Base of everything stored: immutable, strict about keys, NaN never written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class ComponentRef(Model):
+    """A component by name, with the options that are fixed and the distributions that replace its own."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
+
+    def label(self) -> str:
+        """``name`` or ``name(option=value, …)``."""
+        given = [f"{k}={v}" for k, v in self.options.items()]
+        given += [f"{k}~{kind}({', '.join(map(str, v))})" for k, s in self.search.items() for kind, v in s.items()]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+
+class ScheduleSpec(Model):
+    """Epochs, learning-rate steps and batch size of a run."""
+
+    epochs: int = Field(ge=0)
+    decay_every: int = Field(ge=1)
+    decay: float = Field(gt=0, le=1)
+    batch_size: int = Field(ge=2)
+
+
+class TrainSpec(Model):
+    """What is trained: the part of a recipe that costs a training, before hyper-parameters are drawn."""
+
+    benchmark: ComponentRef
+    method: ComponentRef
+    backbone: ComponentRef | None = None
+    pooling: ComponentRef | None = None
+    augmentations: tuple[ComponentRef, ...] = ()
+    schedule: ScheduleSpec
+
+
+class EvalSpec(Model):
+    """How a trained localizer is evaluated: the part of a recipe that costs no training."""
+
+    extractor: ComponentRef | None = None
+    normalizer: ComponentRef | None = None
+    box_rule: ComponentRef | None = None
+
+
+class MetricValue(Model):
+    """A score over a split, in percent. ``low``/``high``: 95 % bootstrap interval over images. ``parts``: named parts of
+    the score. ``calibration``: what was chosen on val and carried to test (a threshold)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    images: int = 0
+    parts: dict[str, float] = Field(default_factory=dict)
+    curves: dict[str, list[float]] = Field(default_factory=dict)
+    calibration: Any = None
+
+
+class Result(Model):
+    """The scores of one evaluation of a run on one split. ``swept``: options of normalizer, extractor or box rule that
+    were chosen on val without retraining, as ``kind.option``. ``problems``: counts of NaN and constant maps."""
+
+    evaluation: EvalSpec
+    split: Literal["val", "test"]
+    protocol: str
+    protocol_version: int = 1
+    metrics: dict[str, MetricValue]
+    primary: str
+    swept: dict[str, Any] = Field(default_factory=dict)
+    sweep: dict[str, list[Any]] = Field(default_factory=dict)
+    problems: dict[str, int] = Field(default_factory=dict)
+
+
+class TestOpening(Model):
+    """How a final run came to see test: under which sealed selection, and how often its cell had by then."""
+
+    __test__ = False  # not a test class, whatever its name looks like to pytest
+
+    selection: str
+    touched: int
+
+
+class EpochLog(Model):
+    """One epoch of one phase: mean losses, learning rate, seconds."""
+
+    phase: str
+    epoch: int
+    lr: float
+    losses: dict[str, float]
+    seconds: float
+    score: float | None = None
+
+
+class RunRecord(Model):
+    """One run: a trial of the search, a final run, or maps of somebody else's that were scored."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    study: str
+    plan: str
+    """Hash of the plan that the run belongs to."""
+    stage: Stage
+    train: TrainSpec
+    evaluations: tuple[EvalSpec, ...]
+    trial: int
+    trials_planned: int
+    seed: int
+    seeds_planned: int = 1
+    hparams: dict[str, Any] = Field(default_factory=dict)
+    """Drawn values as ``kind.option``, for example ``method.lr``."""
+    status: Status
+    reason: str = ""
+    results: tuple[Result, ...] = ()
+    history: tuple[EpochLog, ...] = ()
+    data: dict[str, str] = Field(default_factory=dict)
+    """Split → fingerprint."""
+    test: TestOpening | None = None
+    network: dict[str, Any] = Field(default_factory=dict)
+    """Parameters, FLOPs, map size."""
+    versions: dict[str, Any] = Field(default_factory=dict)
+    hardware: dict[str, Any] = Field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+
+    def recipe_ids(self) -> list[str]:
+        """One identity an evaluation: equal for all trials and seeds of a recipe, in every study."""
+        return [recipe_id(self.train, evaluation) for evaluation in self.evaluations]
+
+
+def recipe_id(train: TrainSpec, evaluation: EvalSpec) -> str:
+    """Identity of a recipe: a hash of its two parts."""
+    return content_hash([train.model_dump(mode="json"), evaluation.model_dump(mode="json")])
+
+
+def content_hash(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of the canonical JSON of ``value``."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file so that readers see all of it or none; raises DataError when the disk is full or read-only."""
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
+
+
+def write_record(record: RunRecord, path: Path) -> None:
+    """Write ``record`` as JSON, atomically."""
+    write_atomic(path, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read one record; raises DataError that names the file and what is wrong with it."""
+    try:
+        text = path.read_text()
+        version = json.loads(text).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise DataError(f"{path}: record of schema version {version}, this wsol reads {SCHEMA_VERSION}")
+        return RunRecord.model_validate_json(text)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise DataError(describe_validation(error, str(path))) from None
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{path}: not a record: {error}") from None
+
+
+def find_records(folders: Iterable[Path]) -> Iterator[Path]:
+    """All ``*.record.json`` below ``folders``, sorted; raises DataError for a folder that does not exist."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder")
+        yield from sorted(folder.rglob("*.record.json"))
