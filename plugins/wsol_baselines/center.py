@@ -1,0 +1,31 @@
+"""The centred Gaussian."""
+
+from collections.abc import Iterator
+
+import torch
+import wsol
+from torch import Tensor
+
+
+class CenterGaussian(wsol.Method):
+    """The same isotropic Gaussian in the middle of every image; its boxes are centred squares. Trains nothing."""
+
+    name = "center"
+    paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+    uses = frozenset()
+
+    class Options(wsol.Options):
+        """Options of the baseline."""
+
+        sigma: float = wsol.option(0.5, "standard deviation, as a share of half the image side", gt=0)
+        size: int = wsol.option(28, "side of the map", ge=2)
+
+    def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
+        """None."""
+        return iter(())
+
+    def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
+        """images [B, 3, H, W] → float [B, size, size], the same map B times."""
+        axis = torch.linspace(-1, 1, self.options.size, device=images.device)
+        one = torch.exp(-0.5 * (axis / self.options.sigma) ** 2)
+        return (one[:, None] * one[None, :]).expand(len(images), -1, -1)

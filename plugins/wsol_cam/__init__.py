@@ -1,0 +1,46 @@
+"""Class activation maps: the method every other one is compared with, and the parts that it is made of."""
+
+import wsol
+from wsol_cam.boxes import Threshold
+from wsol_cam.extractor import CamExtractor
+from wsol_cam.method import CAM
+from wsol_cam.normalizers import MinMax, Unchanged
+from wsol_cam.pooling import GAP
+
+
+@wsol.hookimpl
+def wsol_methods() -> list[type[wsol.Method]]:
+    """CAM."""
+    return [CAM]
+
+
+@wsol.hookimpl
+def wsol_poolings() -> list[type[wsol.Pooling]]:
+    """Global average pooling."""
+    return [GAP]
+
+
+@wsol.hookimpl
+def wsol_extractors() -> list[type[wsol.Extractor]]:
+    """The linear class map."""
+    return [CamExtractor]
+
+
+@wsol.hookimpl
+def wsol_normalizers() -> list[type[wsol.Normalizer]]:
+    """Min-max, and none for maps that are normalised already."""
+    return [MinMax, Unchanged]
+
+
+@wsol.hookimpl
+def wsol_box_rules() -> list[type[wsol.BoxRule]]:
+    """The fixed threshold of the original paper."""
+    return [Threshold]
+
+
+@wsol.hookimpl
+def wsol_augmentations() -> list[type[wsol.Augmentation]]:
+    """Mirroring, beyond the crop and the horizontal flip of every schedule."""
+    from wsol_cam.augment import VerticalFlip
+
+    return [VerticalFlip]

@@ -1,0 +1,27 @@
+"""Min-max normalisation, and none."""
+
+import numpy as np
+import wsol
+from wsol.components import FloatArray
+
+
+class MinMax(wsol.Normalizer):
+    """Min-max: (F - min F) / (max F - min F), on the upsampled map."""
+
+    name = "minmax"
+    paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        """float64 [H, W], not constant → float64 [H, W] in [0, 1]."""
+        low, high = score_map.min(), score_map.max()
+        return (score_map - low) / (high - low)
+
+
+class Unchanged(wsol.Normalizer):
+    """None: for maps that are in [0, 1] already; what upsampling pushed beyond is clipped."""
+
+    name = "none"
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        """float64 [H, W] → the same, clipped to [0, 1]."""
+        return np.clip(score_map, 0.0, 1.0)

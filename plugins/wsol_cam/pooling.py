@@ -1,0 +1,15 @@
+"""Global average pooling."""
+
+import wsol
+from torch import Tensor
+
+
+class GAP(wsol.Pooling):
+    """Global average pooling: the mean of each channel."""
+
+    name = "gap"
+    paper = "Lin et al., Network In Network, ICLR 2014"
+
+    def forward(self, features: Tensor) -> Tensor:
+        """float [B, K, h, w] → float [B, K]."""
+        return features.mean(dim=(2, 3))
