@@ -70,9 +70,11 @@ class EvalSpec(Model):
 
 class MetricValue(Model):
     """A score over a split, in percent. ``low``/``high``: 95 % bootstrap interval over images. ``parts``: named parts of
-    the score. ``calibration``: what was chosen on val and carried to test (a threshold)."""
+    the score. ``calibration``: what was chosen on val and carried to test (a threshold). ``higher_is_better``: the
+    direction that a ranking takes."""
 
     value: float
+    higher_is_better: bool = True
     low: float | None = None
     high: float | None = None
     images: int = 0
