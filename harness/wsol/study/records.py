@@ -118,10 +118,9 @@ class EpochLog(Model):
     score: float | None = None
 
 
-class RunRecord(Model):
-    """One run: a trial of the search, a final run, or maps of somebody else's that were scored."""
+class RunIdentity(Model):
+    """What a run is, before it has run: a trial of the search, a final run, or maps of somebody else's."""
 
-    schema_version: int = SCHEMA_VERSION
     run_id: str
     study: str
     plan: str
@@ -135,6 +134,12 @@ class RunRecord(Model):
     seeds_planned: int = 1
     hparams: dict[str, Any] = Field(default_factory=dict)
     """Drawn values as ``kind.option``, for example ``method.lr``."""
+
+
+class RunRecord(RunIdentity):
+    """One run and all that it left."""
+
+    schema_version: int = SCHEMA_VERSION
     status: Status
     reason: str = ""
     results: tuple[Result, ...] = ()

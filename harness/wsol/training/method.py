@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,6 +43,8 @@ class Method(nn.Module, Component, ABC):
 
     uses: ClassVar[frozenset[str]] = frozenset({"backbone", "pooling", "extractor"})
     """Which parts of a recipe the method looks at; a grid does not multiply over the others."""
+    outputs: ClassVar[Literal["maps", "boxes"]] = "maps"
+    """What :meth:`localize` returns; boxes have no normalizer and no box rule."""
     image_mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN
     image_std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
 
