@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from wsol.components import Component
-from wsol.errors import UsageError
+from wsol.errors import PluginError, UsageError
 from wsol.options import Options, option, suggest
+from wsol.weights import load_pretrained
 
 
 class Features(nn.Module):
@@ -19,12 +21,14 @@ class Features(nn.Module):
 
     Methods that need more than the last feature map tap it by name: :meth:`run` returns any units' or stages' outputs
     (pyramids, side branches), :meth:`insert` puts a module behind a unit (attention dropout), and ``start``/``until``
-    run a part of the chain. Unit names contain no dots.
+    run a part of the chain, :meth:`truncate` drops its end. Unit names contain no dots.
 
     units: name → module, in order; module i takes what module i-1 returns, [B, K_i, h_i, w_i].
-    stages: stage name → name of its last unit, in order (``{"layer1": "layer1_2", …}``).
+    stages: stage name → name of its last unit, in order (``{"layer1": "layer1_2", …}``); one a resolution, as a rule.
     channels: stage name → number of channels of its output.
-    new_units: names of units that hold no pretrained weights (trained with the head's learning rate).
+    new_units: names of units trained with the head's learning rate: those added to the published architecture.
+
+    Raises PluginError when the four do not fit together.
     """
 
     def __init__(
@@ -39,6 +43,13 @@ class Features(nn.Module):
         self.stages = dict(stages)
         self.channels = dict(channels)
         self.new_units = set(new_units)
+        unknown = {*self.stages.values(), *self.new_units} - set(self.units)
+        shadowed = [stage for stage, unit in self.stages.items() if stage in self.units and stage != unit]
+        if unknown or shadowed or set(self.stages) != set(self.channels):
+            raise PluginError(
+                f"features: no units {sorted(unknown)}; stages named as another unit {shadowed}; "
+                f"stages {sorted(self.stages)} with channels {sorted(self.channels)}"
+            )
 
     @property
     def out_channels(self) -> int:
@@ -53,7 +64,7 @@ class Features(nn.Module):
         return unit
 
     def forward(self, images: Tensor) -> Tensor:
-        """float [B, 3, H, W] → the last feature map, float [B, K, h, w]."""
+        """Images float [B, 3, H, W] → the last feature map, float [B, K, h, w]."""
         return self.run(images)[0]
 
     def run(
@@ -61,7 +72,8 @@ class Features(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Run the chain on ``x`` from behind unit or stage ``start`` up to and including ``until``.
 
-        Returns the last output, and the outputs of the units or stages named in ``want``.
+        Returns the last output, and the outputs of the units or stages named in ``want``; raises UsageError when
+        one of them is not part of the stretch.
         """
         wanted: dict[str, list[str]] = {}
         for name in want:
@@ -69,7 +81,9 @@ class Features(nn.Module):
         found: dict[str, Tensor] = {}
         for unit in self._between(start, until):
             x = self.units[unit](x)
-            found.update(dict.fromkeys(wanted.get(unit, ()), x))
+            found.update(dict.fromkeys(wanted.pop(unit, ()), x))
+        if wanted:
+            raise UsageError(f"units {sorted(wanted)} lie outside the stretch from {start} to {until}")
         return x, found
 
     def _between(self, start: str | None, until: str | None) -> Iterator[str]:
@@ -81,8 +95,8 @@ class Features(nn.Module):
     def insert(self, after: str, name: str, module: nn.Module) -> None:
         """Put ``module`` behind unit or stage ``after``; a stage that ended there now ends with it."""
         anchor = self.unit_of(after)
-        if name in self.units:
-            raise UsageError(f"there is a unit '{name}' already")
+        if name in self.units or name in self.stages:
+            raise UsageError(f"there is a unit or stage '{name}' already")
         units: dict[str, nn.Module] = {}
         for key, unit in self.units.items():
             units[key] = unit
@@ -92,8 +106,18 @@ class Features(nn.Module):
         self.stages = {stage: name if unit == anchor else unit for stage, unit in self.stages.items()}
         self.new_units.add(name)
 
+    def truncate(self, stage: str) -> None:
+        """Drop every unit behind ``stage`` (``conv6`` of a VGG, say, for a method that brings its own head)."""
+        if stage not in self.stages:
+            raise UsageError(f"no stage '{stage}'{suggest(stage, self.stages)}")
+        kept = list(self._between(None, stage))
+        self.units = nn.ModuleDict({name: self.units[name] for name in kept})
+        self.stages = {name: unit for name, unit in self.stages.items() if unit in self.units}
+        self.channels = {name: self.channels[name] for name in self.stages}
+        self.new_units &= set(kept)
+
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the units that hold no pretrained weights."""
+        """Parameters of the units that train with the head's learning rate."""
         return [p for name in self.units if name in self.new_units for p in self.units[name].parameters()]
 
 
@@ -102,6 +126,12 @@ class BackboneOptions(Options):
 
     pretrained: bool = option(True, "start from ImageNet weights")
     weights: str | None = option(None, "file with the pretrained state_dict, instead of WSOL_WEIGHTS or a download")
+
+    @model_validator(mode="after")
+    def _weights_are_used(self) -> BackboneOptions:
+        if self.weights is not None and not self.pretrained:
+            raise ValueError("weights are named but pretrained is false")
+        return self
 
 
 class Backbone(Component, ABC):
@@ -113,6 +143,17 @@ class Backbone(Component, ABC):
     def build(self) -> Features:
         """A fresh network with its weights loaded; raises WeightsError that says what to put where."""
 
+    def load_pretrained(
+        self,
+        network: nn.Module,
+        url: str | None = None,
+        skip: Sequence[str] = (),
+        rename: Callable[[str], str] | None = None,
+    ) -> None:
+        """Load ``network`` as the options say; see :func:`wsol.weights.load_pretrained` for the arguments."""
+        if self.options.pretrained:
+            load_pretrained(network, self.name, self.options.weights, url, skip, rename)
+
 
 class Pooling(nn.Module, Component, ABC):
     """Reduces a feature map to one vector an image, in front of a linear classifier."""
@@ -123,7 +164,7 @@ class Pooling(nn.Module, Component, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → float [B, K]."""
+        """Feature map float [B, K, h, w] → float [B, K]."""
 
 
 class Classifier(nn.Module):
@@ -136,13 +177,13 @@ class Classifier(nn.Module):
         super().__init__()
         self.features = features
         self.pooling = pooling
-        width = channels if channels is not None else features.out_channels  # type: ignore[union-attr]
-        self.head = nn.Linear(int(width), num_classes)  # type: ignore[arg-type]
+        width: Any = features.out_channels if channels is None else channels
+        self.head = nn.Linear(width, num_classes)
         nn.init.normal_(self.head.weight, 0.0, 0.01)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float [B, 3, H, W] → logits [B, C]."""
+        """Images float [B, 3, H, W] → logits [B, C]."""
         return self.logits(self.features(images))
 
     def logits(self, features: Tensor) -> Tensor:
@@ -151,7 +192,7 @@ class Classifier(nn.Module):
         return out
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters without pretrained weights: the head, and what the features say is new."""
+        """Parameters with the new layers' learning rate: the head, and what the features say is new."""
         new = getattr(self.features, "new_parameters", None)
         return [*self.head.parameters(), *(new() if new is not None else ())]
 
@@ -161,7 +202,7 @@ class Extractor(Component, ABC):
 
     @abstractmethod
     def __call__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
-        """images float [B, 3, H, W], labels int64 [B] → raw maps float [B, h, w]: no ReLU, not normalised.
+        """Images float [B, 3, H, W], labels int64 [B] → raw maps float [B, h, w]: no ReLU, not normalised.
 
         Called in evaluation mode under ``no_grad``; an extractor that needs gradients enables them itself.
         """

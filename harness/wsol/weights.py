@@ -1,0 +1,125 @@
+"""Pretrained weights: the same places, checks and messages for every backbone.
+
+A file named by the backbone's option ``weights`` comes first, then the folder that the environment variable
+``WSOL_WEIGHTS`` names, then the download. Whatever is found must fit the network exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor, nn
+
+from wsol.errors import WeightsError
+
+FOLDER_VARIABLE = "WSOL_WEIGHTS"
+SHOWN_KEYS = 3
+_LOG = logging.getLogger(__name__)
+
+State = Mapping[str, Tensor]
+
+
+def load_pretrained(
+    network: nn.Module,
+    name: str,
+    file: str | None = None,
+    url: str | None = None,
+    skip: Sequence[str] = (),
+    rename: Callable[[str], str] | None = None,
+) -> None:
+    """Load the pretrained weights of backbone ``name`` into ``network``.
+
+    file: the option ``weights``. url: where they can be downloaded, as torchvision's weights enumerations give it;
+    its last part is the file's usual name. skip: prefixes of parameters that no feature needs (the classifier):
+    ignored in the network and in the file. rename: brings the file's keys to the network's.
+    Raises WeightsError: nothing found (the line says which file to put where), unreadable, or for another network.
+    """
+    state, source = _find(name, file, url)
+    fit(network, {rename(key) if rename else key: value for key, value in state.items()}, source, skip)
+    _LOG.info("%s: pretrained weights from %s", name, source)
+
+
+def file_names(name: str, url: str | None = None) -> list[str]:
+    """Names under which a weights folder may hold the file, the first one preferred."""
+    published = [PurePosixPath(urlsplit(url).path).name] if url else []
+    return [*published, f"{name}-imagenet.pth", f"{name}.pth"]
+
+
+def read_state(path: Path) -> State:
+    """The state_dict in ``path``, read without running code from it; raises WeightsError."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{path}: cannot be read as a state_dict: {_first_line(error)}") from None
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: is not a state_dict (a mapping of names to tensors); save it with state_dict()")
+    return state
+
+
+def fit(network: nn.Module, state: State, source: object, skip: Sequence[str] = ()) -> None:
+    """Copy ``state`` into ``network``; raises WeightsError when a key is missing, unknown or of another shape.
+
+    Files older than torch 0.4.1 lack batch norm's counter of batches; it is left as it is.
+    """
+    skipped = tuple(skip)
+    own = {key: value for key, value in network.state_dict().items() if not key.startswith(skipped)}
+    given = {key: value for key, value in state.items() if not key.startswith(skipped)}
+    problems = [
+        _problem("missing", [key for key in own if key not in given and not key.endswith("num_batches_tracked")]),
+        _problem("unknown", [key for key in given if key not in own]),
+        _problem("of another shape", [key for key in given if key in own and given[key].shape != own[key].shape]),
+    ]
+    if any(problems):
+        raise WeightsError(f"{source}: the weights are for another network: {'; '.join(filter(None, problems))}")
+    network.load_state_dict(given, strict=False)
+
+
+def _find(name: str, file: str | None, url: str | None) -> tuple[State, object]:
+    if file is not None:
+        return read_state(_existing(Path(file).expanduser(), f"backbone '{name}': option weights")), file
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        _existing(Path(folder), FOLDER_VARIABLE)
+        for path in (Path(folder) / candidate for candidate in file_names(name, url)):
+            if path.is_file():
+                return read_state(path), path
+    return _download(name, url), url
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise WeightsError(f"{what}: no such file or folder: {path}")
+    return path
+
+
+def _download(name: str, url: str | None) -> State:
+    try:
+        if url is None:
+            raise OSError("there is no download for it")
+        state: State = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        folder = os.environ.get(FOLDER_VARIABLE)
+        where = f"into {folder}" if folder else f"into a folder and set {FOLDER_VARIABLE} to it"
+        raise WeightsError(
+            f"backbone '{name}': no pretrained weights ({_first_line(error)}): put {file_names(name, url)[0]} {where}, "
+            "or name a file in the option weights, or set pretrained: false"
+        ) from None
+    return state
+
+
+def _problem(what: str, keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - SHOWN_KEYS} more" if len(keys) > SHOWN_KEYS else ""
+    return f"{what}: {', '.join(keys[:SHOWN_KEYS])}{more}" if keys else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

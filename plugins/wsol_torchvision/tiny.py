@@ -1,0 +1,50 @@
+"""A small network for small images."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import nn
+
+import wsol
+from wsol_torchvision.base import initialise
+
+WIDTHS = {"conv1": 24, "conv2": 48, "conv3": 96}
+
+
+class TinyOptions(wsol.BackboneOptions):
+    """Options of the tiny network."""
+
+    pretrained: bool = wsol.option(False, "start from the weights of an earlier training; there is no download")
+    stride: Literal[4, 8] = wsol.option(8, "image pixels a step on the feature map; at 64: 8 → 8x8, 4 → 16x16")
+
+
+class Tiny(wsol.Backbone):
+    """Six convolutions with batch norm, trained from scratch on small images: 0.16 M parameters, 96 channels.
+
+    Units ``conv1_1`` … ``conv3_2`` (convolution, norm, ReLU); stages conv1 to conv3, each of which begins with stride 2
+    (conv3 with 1 at stride 4).
+    """
+
+    name = "tiny"
+    Options = TinyOptions
+
+    def build(self) -> wsol.Features:
+        """The network, at random unless ``pretrained``; raises WeightsError without a file then."""
+        units: dict[str, nn.Module] = {}
+        before = 3
+        for stage, width in WIDTHS.items():
+            keeps_size = stage == "conv3" and self.options.stride == 4
+            units[f"{stage}_1"] = conv_unit(before, width, stride=1 if keeps_size else 2)
+            units[f"{stage}_2"] = conv_unit(width, width)
+            before = width
+        features = wsol.Features(units, {stage: f"{stage}_2" for stage in WIDTHS}, WIDTHS)
+        initialise(features, lambda weight: nn.init.kaiming_normal_(weight, mode="fan_out"))
+        self.load_pretrained(features)
+        return features
+
+
+def conv_unit(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    """Convolution 3x3, batch norm, ReLU."""
+    conv = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))
