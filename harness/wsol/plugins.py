@@ -69,9 +69,9 @@ class Plugins:
         """Names of the components of a kind, sorted."""
         return sorted(name for k, name in self._owners if k == kind)
 
-    def owner(self, kind: str, name: str) -> Plugin:
-        """The plugin that gives a component."""
-        return self._find(kind, name)[0]
+    def owners(self, kind: str, name: str) -> list[tuple[Plugin, type[Component]]]:
+        """All plugins that give a component of this name, with their classes: one, unless names clash."""
+        return list(self._owners.get((kind, name), []))
 
     def get(self, kind: str, name: str) -> Any:
         """The component class; raises UsageError with a suggestion, and names the plugins that failed to load."""

@@ -102,14 +102,15 @@ class Benchmark(Component, ABC):
         """Problems of a split beyond what reading finds, one line each (nothing by default)."""
         return []
 
-    def describe(self) -> dict[str, Any]:
+    @classmethod
+    def describe_class(cls) -> dict[str, Any]:
         """What ``wsol benchmarks`` lists."""
         return {
-            "name": self.name,
-            "summary": self.summary(),
-            "paper": self.paper,
-            "metrics": list(self.metrics),
-            "protocol": self.protocol,
-            "schedule": vars(self.schedule),
-            "licence": self.licence,
+            "name": cls.name,
+            "summary": cls.summary(),
+            "paper": cls.paper,
+            "metrics": list(cls.metrics),
+            "protocol": cls.protocol,
+            "schedule": vars(cls.schedule),
+            "licence": cls.licence,
         }

@@ -1,0 +1,83 @@
+"""The ``wsol`` command. Nothing heavy is imported until a command runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Annotated
+
+import typer
+
+from wsol.cli import common, inspect, run
+from wsol.errors import WsolError
+
+COMMANDS = "wsol.commands"
+"""Entry-point group of commands that other packages add."""
+
+app = typer.Typer(
+    name="wsol",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Benchmark harness for weakly supervised object localization: search on val, seal, test once, publish.",
+    epilog="Exit codes: 0 done, 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing or broken.",
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"wsol {importlib.metadata.version('wsol')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+app.command(rich_help_panel="Studies")(run.run)
+app.command(rich_help_panel="Studies")(run.search)
+app.command(rich_help_panel="Studies")(run.seal)
+app.command(rich_help_panel="Studies")(run.final)
+app.command(rich_help_panel="Look around")(inspect.studies)
+app.command(rich_help_panel="Look around")(inspect.plugins)
+app.command(rich_help_panel="Look around")(inspect.benchmarks)
+app.command(rich_help_panel="Look around")(inspect.schema)
+
+
+def _add_commands() -> None:
+    for entry in sorted(importlib.metadata.entry_points(group=COMMANDS), key=lambda e: e.name):
+        try:
+            command = entry.load()
+        except Exception as error:  # another package's command must not take the rest down
+            common.warn(f"command '{entry.name}' of {entry.value} cannot be loaded: {error}")
+            continue
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name, rich_help_panel="Results")
+        else:
+            app.command(name=entry.name, rich_help_panel="Results")(command)
+
+
+def main() -> None:
+    """Run the command line; an expected error becomes its message and its exit code."""
+    _add_commands()
+    try:
+        app()
+    except WsolError as error:
+        common.err.print(f"[red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        common.err.print("interrupted; run the same command again to go on")
+        sys.exit(130)
+
+
+def _escaped(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Commands that run a study: all of it, or one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wsol.cli.common import Overrides, PluginFiles, load_plugins, out, warn
+
+if TYPE_CHECKING:
+    from wsol.study.job import Job
+    from wsol.study.records import RunRecord
+    from wsol.study.session import Session
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study's name ('wsol studies') or a YAML file.")]
+OutFolder = Annotated[
+    Path | None, typer.Option("--out", help="Results folder. Default: WSOL_RESULTS, or ./results.", show_default=False)
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Ray cluster, e.g. auto or ray://head:10001. Default: a local one.", show_default=False),
+]
+Concurrency = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Runs at a time. Default: as many as resources allow.", show_default=False)
+]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option("--cache", help="Folder of decoded images. Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", help="File or folder with pretrained weights (or WSOL_WEIGHTS).", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One invocation: the study's session and how to run its jobs."""
+
+    session: Session
+    address: str | None
+    jobs: int | None
+
+    def runner(self, title: str) -> Any:
+        """A function that runs jobs on Ray behind a progress bar."""
+        from wsol.cli.progress import job_progress
+        from wsol.study.search import run_jobs
+
+        study = self.session.plan.study
+
+        def run(jobs: Sequence[Job]) -> None:
+            with job_progress(title, jobs) as progress:
+                run_jobs(
+                    jobs,
+                    study.resources,
+                    self.session.folder,
+                    address=self.address,
+                    max_failures=study.max_failures,
+                    concurrency=self.jobs,
+                    progress=progress,
+                )
+
+        return run
+
+
+def run(
+    study: StudyName,
+    overrides: Overrides = None,
+    out_folder: OutFolder = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
+    address: Address = None,
+    jobs: Concurrency = None,
+    cache: CacheFolder = None,
+    weights: Weights = None,
+    plugin: PluginFiles = None,
+) -> None:
+    """Run a whole study: search on val, seal the choice, evaluate it on test once, build the leaderboard.
+
+    The same command goes on after an interruption; what is done is not done again.
+    """
+    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
+    if dry_run:
+        _print_plan(call.session)
+        return
+    call.session.open()
+    failed = _report(call.session.search(call.runner("search")))
+    _print_selection(call.session.seal())
+    failed += _report(call.session.final(call.runner("final runs")))
+    _leaderboard(call.session)
+    if failed:
+        raise typer.Exit(1)
+
+
+def search(
+    study: StudyName,
+    overrides: Overrides = None,
+    out_folder: OutFolder = None,
+    address: Address = None,
+    jobs: Concurrency = None,
+    cache: CacheFolder = None,
+    weights: Weights = None,
+    plugin: PluginFiles = None,
+) -> None:
+    """Only the search: train all trials and evaluate them on val."""
+    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
+    call.session.open()
+    if _report(call.session.search(call.runner("search"))):
+        raise typer.Exit(1)
+
+
+def seal(study: StudyName, overrides: Overrides = None, out_folder: OutFolder = None, plugin: PluginFiles = None) -> None:
+    """Only the choice: pick the best trial of every recipe on val and seal it. Opens no test data."""
+    call = _prepare(study, overrides, out_folder, plugin=plugin)
+    call.session.open()
+    _print_selection(call.session.seal())
+
+
+def final(
+    study: StudyName,
+    overrides: Overrides = None,
+    out_folder: OutFolder = None,
+    address: Address = None,
+    jobs: Concurrency = None,
+    cache: CacheFolder = None,
+    weights: Weights = None,
+    plugin: PluginFiles = None,
+) -> None:
+    """Only the final runs of the sealed selection, each evaluated on test."""
+    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
+    call.session.open()
+    failed = _report(call.session.final(call.runner("final runs")))
+    _leaderboard(call.session)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _prepare(
+    study: str,
+    overrides: list[str] | None,
+    out_folder: Path | None,
+    address: str | None = None,
+    jobs: int | None = None,
+    cache: Path | None = None,
+    weights: Path | None = None,
+    plugin: list[Path] | None = None,
+) -> _Call:
+    from wsol.study.plan import make_plan
+    from wsol.study.session import Session, default_out
+    from wsol.study.study import load_study
+
+    _export_weights(weights)
+    plugins = load_plugins(plugin)
+    plan = make_plan(load_study(study, overrides or []), plugins)
+    return _Call(Session(plan, plugins, out_folder or default_out(), tuple(plugin or ()), cache), address, jobs)
+
+
+def _export_weights(weights: Path | None) -> None:
+    """Workers inherit the environment; on a cluster the path must exist on every node."""
+    import os
+
+    from wsol.errors import WeightsError
+
+    if weights is None:
+        return
+    if not weights.exists():
+        raise WeightsError(f"--weights {weights}: no such file or folder")
+    os.environ["WSOL_WEIGHTS"] = str(weights.resolve())
+
+
+def _print_plan(session: Session) -> None:
+    from wsol.study.session import pending
+
+    plan = session.plan
+    trainings = 0
+    for cell in plan.cells:
+        out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
+        spec = cell.train
+        parts = [("benchmark", spec.benchmark), ("method", spec.method), ("backbone", spec.backbone), ("pooling", spec.pooling)]
+        parts += [("augmentation", a) for a in spec.augmentations]
+        out.print("  " + ", ".join(f"{k} {ref.label()}" for k, ref in parts if ref), highlight=False, markup=False)
+        s = spec.schedule
+        out.print(f"  {s.epochs} epochs, x{s.decay:g} every {s.decay_every}, batch {s.batch_size}", highlight=False)
+        for e in cell.evaluations:
+            refs = (("extractor", e.extractor), ("normalizer", e.normalizer), ("box rule", e.box_rule))
+            text = ", ".join(f"{k} {ref.label()}" for k, ref in refs if ref)
+            out.print(f"  evaluate: {text or 'boxes of the method'}", highlight=False, markup=False)
+        for trial in cell.trials:
+            draw = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial.hparams.items())
+            out.print(f"    trial {trial.index:3d}: {draw or 'nothing to draw'}", highlight=False, markup=False)
+        trainings += len(cell.trials)
+    study = plan.study
+    left = len(pending(session.search_jobs()))
+    finals = sum(len(c.evaluations) for c in plan.cells) * study.seeds
+    out.print(
+        f"{trainings} trials ({left} still to run), then at most {finals} final runs with {study.seeds} seeds; "
+        f"each gets {study.resources.cpus:g} CPU, {study.resources.gpus:g} GPU; results in {session.folder}",
+        highlight=False,
+    )
+
+
+def _report(records: Sequence[RunRecord]) -> int:
+    """Warn about runs that are not complete; returns how many."""
+    bad = [record for record in records if record.status != "complete"]
+    for record in bad:
+        warn(f"{record.run_id} {record.status}: {record.reason}")
+    return len(bad)
+
+
+def _print_selection(selection: Any) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"sealed {selection.seal} at {selection.sealed_at}", title_justify="left")
+    for column in ("recipe", "trial", "chosen on val"):
+        table.add_column(column, overflow="fold")
+    for choice in selection.choices:
+        refs = (choice.train.method, choice.train.backbone, choice.train.pooling, choice.evaluation.normalizer)
+        name = " ".join(ref.name for ref in refs if ref)
+        table.add_row(name, str(choice.trial), f"{choice.metric} {choice.value:.2f}")
+    out.print(table)
+    for cell in selection.unchosen:
+        warn(f"{cell}: no complete trial, so nothing was chosen")
+
+
+def _leaderboard(session: Session) -> None:
+    """Build the leaderboard through the command that the leaderboard package adds; the engine does not know it."""
+    import importlib.metadata
+
+    from wsol.cli.main import COMMANDS
+
+    for entry in importlib.metadata.entry_points(group=COMMANDS, name="leaderboard"):
+        entry.load()(folders=[session.folder], out=session.folder)

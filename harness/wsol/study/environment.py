@@ -1,0 +1,77 @@
+"""What a number was made with: versions of code and libraries, and the hardware."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from wsol.plugins import Plugin
+
+LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "numba", "ray", "pandas")
+
+
+def versions(plugins: Iterable[Plugin]) -> dict[str, Any]:
+    """Versions of wsol, Python, libraries and plugins, and the commit of the code with its dirty flag."""
+    import torch
+
+    return {
+        "wsol": _version("wsol"),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
+        "cuda": torch.version.cuda or "",
+        "plugins": {p.name: f"{p.distribution} {p.version}" for p in plugins if not p.error},
+        "code": _code(),
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, number of threads in use, GPU and its memory in GiB."""
+    import torch
+
+    found: dict[str, Any] = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        found |= {"gpu": properties.name, "gpu_memory_gib": round(properties.total_memory / 2**30, 1)}
+    return found
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+@lru_cache(maxsize=1)
+def _code() -> dict[str, Any]:
+    """Commit and dirty flag of the checkout that the package runs from; empty for an installed wheel."""
+    folder = Path(__file__).resolve().parent
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        tracked = _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
+        changed = _git(Path(_git(folder, "rev-parse", "--show-toplevel")), "status", "--porcelain")
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": commit, "dirty": bool(changed)} if tracked else {}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20, stdin=subprocess.DEVNULL
+    )
+    return done.stdout.strip()
+
+
+def _cpu() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,195 @@
+"""One job: train a network (or go on), evaluate it, leave a record. Runs with Ray or without."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from wsol.errors import DivergedError, WsolError
+from wsol.evaluation.protocols import Protocol, get_protocol
+from wsol.plugins import Plugins, load_plugins
+from wsol.study import environment
+from wsol.study.ledger import now
+from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
+from wsol.study.records import (
+    ComponentRef,
+    EpochLog,
+    EvalSpec,
+    Model,
+    Result,
+    RunIdentity,
+    RunRecord,
+    content_hash,
+    write_record,
+)
+from wsol.study.seal import open_test
+
+if TYPE_CHECKING:
+    from wsol.data.splits import Benchmark
+    from wsol.data.stages import EvalData
+    from wsol.training.method import Method
+
+OnEpoch = Callable[[EpochLog, int], None]
+WEIGHTS = "weights.pt"
+CHECKPOINT = "checkpoint.pt"
+
+
+class Job(Model):
+    """A run and all that a worker needs for it; plain data, so that it travels to any node.
+
+    ``swept``: for a final run, the sealed setting of each evaluation. ``selection`` and ``ledger``: what opens test.
+    """
+
+    run: RunIdentity
+    folder: str
+    protocol: str
+    metrics: tuple[str, ...]
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    bootstrap: int = 1000
+    threads: int = 1
+    plugin_files: tuple[str, ...] = ()
+    swept: tuple[dict[str, Any], ...] = ()
+    selection: str | None = None
+    ledger: str | None = None
+    cache: str | None = None
+
+    @property
+    def record_path(self) -> Path:
+        """Where the record goes."""
+        return Path(self.folder) / f"{self.run.run_id}.record.json"
+
+    @property
+    def work(self) -> Path:
+        """The run's own folder: checkpoint, weights, maps."""
+        return Path(self.folder) / self.run.run_id
+
+    def key(self) -> str:
+        """Identity of the training, for its checkpoint."""
+        return content_hash([self.run.model_dump(mode="json", include={"train", "hparams", "seed"}), self.precision])
+
+
+def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
+    """Run a job to its record; an error becomes a record that says so (``failed`` or ``diverged``)."""
+    started, clock = now(), time.perf_counter()
+    outcome: dict[str, Any]
+    try:
+        outcome = _Run(job, on_epoch).outcome()
+    except DivergedError as error:
+        outcome = {"status": "diverged", "reason": str(error)}
+    except WsolError as error:
+        outcome = {"status": "failed", "reason": str(error)}
+    except Exception as error:  # a stranger's plugin may raise anything; the record keeps it
+        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}", **_traceback(job)}
+    record = _record(job, outcome, started, time.perf_counter() - clock)
+    write_record(record, job.record_path)
+    if record.status == "complete":
+        (job.work / CHECKPOINT).unlink(missing_ok=True)
+    return record
+
+
+def worker_died(job: Job, reason: str) -> None:
+    """Leave the record of a job whose worker could not."""
+    write_record(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path)
+
+
+def _traceback(job: Job) -> dict[str, Any]:
+    import traceback
+
+    job.work.mkdir(parents=True, exist_ok=True)
+    (job.work / "traceback.txt").write_text(traceback.format_exc())
+    return {}
+
+
+def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> RunRecord:
+    plugins = load_plugins(job.plugin_files)
+    return RunRecord(
+        **job.run.model_dump(),
+        **outcome,
+        versions=environment.versions(plugins.plugins),
+        hardware=environment.hardware(),
+        started=started,
+        seconds=seconds,
+    )
+
+
+def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Method:
+    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed."""
+    from wsol.data.splits import Schedule
+    from wsol.training.method import Parts
+    from wsol.training.seeds import seed_everything
+
+    train = run.train
+
+    def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
+        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams))
+
+    seed_everything(run.seed, "init")
+    parts = Parts(
+        num_classes=len(benchmark.class_names()),
+        schedule=Schedule(**train.schedule.model_dump()),
+        crop=benchmark.crop,
+        backbone=create("backbone", "backbones", train.backbone),
+        pooling=create("pooling", "poolings", train.pooling),
+        augmentations=tuple(create(ref.name, "augmentations", ref) for ref in train.augmentations),
+    )
+    options = plugins.options("methods", train.method.name, with_hparams("method", train.method, run.hparams))
+    method: Method = plugins.get("methods", train.method.name)(options, parts)
+    return method
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One concrete evaluation: its place in the run's list, and the swept options it has."""
+
+    index: int
+    swept: dict[str, Any]
+    normalizer: Any
+    box_rule: Any
+
+
+class _Run:
+    """The steps of one job, in order; each uses only what the ones before it left."""
+
+    def __init__(self, job: Job, on_epoch: OnEpoch | None) -> None:
+        import torch
+
+        torch.set_num_threads(job.threads)
+        self.job = job
+        self.on_epoch = on_epoch
+        self.plugins = load_plugins(job.plugin_files)
+        ref = job.run.train.benchmark
+        self.benchmark: Benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
+        self.protocol: Protocol = get_protocol(job.protocol)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.cache = Path(job.cache) if job.cache else None
+        self.metrics = [self.plugins.create("metrics", name) for name in job.metrics]
+
+    def outcome(self) -> dict[str, Any]:
+        from wsol.data.stages import open_search
+
+        self.job.work.mkdir(parents=True, exist_ok=True)
+        data = open_search(self.benchmark, protocol=self.protocol, cache=self.cache)
+        method, history = self.train(data.train)
+        results, calibrations = self.evaluate(method, data.val, "val", self.settings(), None)
+        fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}
+        outcome: dict[str, Any] = {"status": "complete", "history": history, "data": fingerprints}
+        if self.job.selection is not None:
+            assert self.job.ledger is not None
+            test, opening = open_test(
+                self.benchmark,
+                Path(self.job.selection),
+                Path(self.job.ledger),
+                self.job.run,
+                self.protocol,
+                self.cache,
+            )
+            tested, _ = self.evaluate(method, test, "test", self.settings(), calibrations)
+            results += tested
+            fingerprints["test"] = test.fingerprint
+            outcome["test"] = opening
+        count = sum(p.numel() for p in method.parameters())
+        return {**outcome, "results": tuple(results), "network": {"parameters": count}}

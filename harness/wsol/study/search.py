@@ -1,0 +1,133 @@
+"""Running jobs on Ray Tune: the search's trials and the final runs alike. The only module that imports ray.
+
+Tune schedules, retries and spreads over a cluster. What it does not do is resume: a job whose record exists is not
+handed to it again, and a job that was stopped goes on from its own checkpoint, so that a killed driver, a dead worker
+and a second call of the same command are one and the same case.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wsol.errors import RunError, UsageError
+from wsol.study.job import Job, execute, worker_died
+from wsol.study.records import EpochLog
+from wsol.study.study import Resources
+
+Progress = Callable[[str, int, bool], None]
+"""(run id, epochs done, finished) — called in the driver."""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    resources: Resources,
+    folder: Path,
+    *,
+    address: str | None = None,
+    max_failures: int = 2,
+    concurrency: int | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run ``jobs`` on the Ray cluster at ``address``, or on a local one started for the purpose.
+
+    Every job leaves a record: a worker that died more than ``max_failures`` times leaves one that says so.
+    ``folder`` must be on storage that all nodes share, as Tune itself demands. Raises UsageError when the cluster
+    cannot be reached or could never satisfy ``resources``.
+    """
+    if not jobs:
+        return
+    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+    from ray import tune
+
+    _connect(ray, address)
+    try:
+        _check_resources(ray, resources)
+        trainable = tune.with_resources(_trainable, _bundle(tune, resources))
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"job": tune.grid_search([job.model_dump(mode="json") for job in jobs])},
+            tune_config=tune.TuneConfig(max_concurrent_trials=concurrency, trial_dirname_creator=_dirname),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str((folder / ".ray").resolve()),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=max_failures),
+                callbacks=[_callback(tune, progress)] if progress else [],
+            ),
+        )
+        tuner.fit()
+    finally:
+        ray.shutdown()
+    for job in jobs:
+        if not job.record_path.exists():
+            worker_died(job, f"its worker died {max_failures + 1} times; see {folder / '.ray'}")
+
+
+def _trainable(config: Mapping[str, Any]) -> None:
+    """What a worker runs: one job, reporting each epoch."""
+    from ray import tune
+
+    def report(log: EpochLog, epochs_done: int) -> None:
+        tune.report({"epochs_done": epochs_done, **{f"loss/{k}": v for k, v in log.losses.items()}})
+
+    job = Job.model_validate(config["job"])
+    record = execute(job, on_epoch=report)
+    tune.report({"epochs_done": len(record.history), "status": record.status})
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    if ray.is_initialized():
+        raise RunError("Ray is initialised in this process already; run the study from a process of its own")
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            configure_logging=True,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UsageError(f"Ray at '{address or 'local'}' cannot be reached: {' '.join(str(error).split())[:300]}") from None
+
+
+def _check_resources(ray: Any, resources: Resources) -> None:
+    have = ray.cluster_resources()
+    for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
+        if wanted > have.get(name, 0):
+            raise UsageError(
+                f"a run wants {wanted:g} {name}, the cluster has {have.get(name, 0):g}; change it with "
+                f"--set resources.{name.lower()}s=…"
+            )
+
+
+def _bundle(tune: Any, resources: Resources) -> Any:
+    bundle = {"CPU": resources.cpus} | ({"GPU": resources.gpus} if resources.gpus else {})
+    return tune.PlacementGroupFactory([bundle])
+
+
+def _dirname(trial: Any) -> str:
+    return str(trial.trial_id)
+
+
+def _callback(tune: Any, progress: Progress) -> Any:
+    class Report(tune.Callback):  # type: ignore[misc]
+        """Hands Tune's events on to the progress bar."""
+
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+            progress(trial.config["job"]["run"]["run_id"], int(result.get("epochs_done", 0)), False)
+
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            progress(trial.config["job"]["run"]["run_id"], -1, True)
+
+        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+            progress(trial.config["job"]["run"]["run_id"], -1, True)
+
+    return Report()
