@@ -1,0 +1,36 @@
+# Everything works from a fresh clone: each target makes the environment it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: leaderboard test lint bench clean help
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+leaderboard: $(VENV)/installed  ## Run the quick-start study and print its leaderboard
+	$(BIN)/wsol run quickstart
+
+test: $(VENV)/installed-test lint  ## ruff, mypy and pytest
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-test  ## Measure speed (minutes; prints tables)
+	for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; make PYTHON=python3.12 …")'
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:  ## Remove the environment and caches, never results
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

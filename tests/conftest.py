@@ -1,0 +1,33 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+
+@pytest.fixture
+def cub20() -> Path:
+    """A sample of real photographs in the wsoleval layout, beside the checkout; skips where it is absent."""
+    root = SHARED / "data" / "cub20"
+    if not root.is_dir():
+        pytest.skip("no real photographs beside the checkout (shared/data/cub20)")
+    return root
+
+
+@pytest.fixture
+def real_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Real ImageNet weights of MobileNetV2, beside the checkout; skips where they are absent."""
+    folder = SHARED / "weights"
+    if not (folder / "mobilenet_v2-imagenet.pth").is_file():
+        pytest.skip("no ImageNet weights beside the checkout (shared/weights)")
+    monkeypatch.setenv("WSOL_WEIGHTS", str(folder))
+    return folder

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wsol
+from wsol.study.records import (
+    ComponentRef,
+    EvalSpec,
+    MetricValue,
+    Result,
+    RunRecord,
+    ScheduleSpec,
+    TrainSpec,
+    content_hash,
+    find_records,
+    read_record,
+    recipe_id,
+    write_atomic,
+    write_record,
+)
+
+TRAIN = TrainSpec(
+    benchmark=ComponentRef(name="b"),
+    method=ComponentRef(name="m", options={"x": 1}),
+    schedule=ScheduleSpec(epochs=2, decay_every=1, decay=0.1, batch_size=4),
+)
+EVALUATION = EvalSpec(normalizer=ComponentRef(name="minmax"))
+
+
+def make_record(**changes: Any) -> RunRecord:
+    result = Result(
+        evaluation=EVALUATION,
+        split="val",
+        protocol="wsoleval-v2",
+        metrics={"score": MetricValue(value=12.5, low=10, high=15)},
+        primary="score",
+    )
+    values: dict[str, Any] = dict(
+        run_id="r0",
+        study="s",
+        plan="p",
+        stage="search",
+        train=TRAIN,
+        evaluations=(EVALUATION,),
+        trial=0,
+        trials_planned=1,
+        seed=0,
+        status="complete",
+        results=(result,),
+    )
+    return RunRecord(**{**values, **changes})
+
+
+def test_a_record_survives_the_disk(tmp_path: Path) -> None:
+    record = make_record(hparams={"method.lr": 1e-5}, seed=2**62)
+    path = tmp_path / "runs" / "r0.record.json"
+    write_record(record, path)
+    assert read_record(path) == record
+    assert list(find_records([tmp_path])) == [path]
+
+
+def test_numbers_are_numbers_in_the_file(tmp_path: Path) -> None:
+    write_record(make_record(), tmp_path / "r.record.json")
+    content = json.loads((tmp_path / "r.record.json").read_text())
+    assert content["results"][0]["metrics"]["score"]["value"] == 12.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not a record"),
+        ("[]", "not a record"),
+        ('{"schema_version": 99}', "schema version 99"),
+        ('{"schema_version": 1, "run_id": "x"}', "study"),
+    ],
+)
+def test_broken_records_name_the_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.record.json"
+    path.write_text(text)
+    with pytest.raises(wsol.DataError, match=rf"bad\.record\.json.*{message}"):
+        read_record(path)
+
+
+def test_missing_folder_and_file_are_data_errors(tmp_path: Path) -> None:
+    with pytest.raises(wsol.DataError, match="no such folder"):
+        list(find_records([tmp_path / "x"]))
+    with pytest.raises(wsol.DataError, match="cannot be read"):
+        read_record(tmp_path / "x.record.json")
+
+
+def test_recipe_identity_ignores_draws_but_not_options() -> None:
+    assert make_record(trial=1, seed=5).recipe_ids() == make_record().recipe_ids()
+    other = TRAIN.model_copy(update={"method": ComponentRef(name="m", options={"x": 2})})
+    assert recipe_id(other, EVALUATION) != recipe_id(TRAIN, EVALUATION)
+
+
+def test_content_hash_ignores_key_order_and_refuses_nan() -> None:
+    assert content_hash({"a": 1, "b": [2]}) == content_hash({"b": [2], "a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        content_hash(math.nan)
+
+
+def test_atomic_write_keeps_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    write_atomic(path, "old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(wsol.DataError, match=r"cannot be written: No space left on device; nothing was changed"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
