@@ -1,0 +1,67 @@
+"""``wsol leaderboard``: records → table, CSV, page."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wsol.errors import UsageError
+from wsol.options import suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Format(str, Enum):
+    """What goes to standard output."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def leaderboard(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with records; searched to any depth, may overlap.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the leaderboard's files here.")] = None,
+    benchmark: Annotated[list[str] | None, typer.Option(help="Only this benchmark (repeatable).")] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol (repeatable).")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Only this metric (repeatable).")] = None,
+    format: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip broken records and list them.")] = False,
+) -> None:
+    """Rank what the runs below FOLDERS left; with --out also write leaderboard.csv and leaderboard.html."""
+    from wsol_leaderboard.build import write_files
+    from wsol_leaderboard.reading import read_records
+    from wsol_leaderboard.table import build_table
+
+    records, problems = read_records(folders, keep_going)
+    for problem in problems:
+        typer.echo(f"skipped: {problem}", err=True)
+    frame = build_table(records)
+    for column, wanted in (("benchmark", benchmark), ("protocol", protocol), ("metric", metric)):
+        frame = keep(frame, column, wanted or [])
+    _show(frame, format)
+    for path in write_files(frame, out) if out else []:
+        typer.echo(f"wrote {path}", err=True)
+
+
+def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
+    """The rows whose ``column`` is one of ``wanted`` (all when empty); raises UsageError for what is not there."""
+    known = set(frame[column])
+    for value in wanted:
+        if value not in known:
+            raise UsageError(f"--{column} {value}: no such {column} in these records{suggest(value, known)}")
+    return frame[frame[column].isin(wanted)].reset_index(drop=True) if wanted else frame
+
+
+def _show(frame: pd.DataFrame, format: Format) -> None:
+    from wsol_leaderboard.files import to_csv, to_json
+    from wsol_leaderboard.terminal import print_table
+
+    if format is Format.table:
+        print_table(frame)
+    else:
+        typer.echo(to_csv(frame) if format is Format.csv else to_json(frame), nl=False)

@@ -1,0 +1,137 @@
+"""One row of the table: what a cell gave for one target, as plain values."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from wsol.study.records import ComponentRef, MetricValue
+from wsol_leaderboard.cells import Cell, Outcome, Target, find_value, outcome, verdict
+
+
+def build_row(cell: Cell, target: Target, primary: bool) -> dict[str, Any]:
+    """The row of ``cell`` for ``target``: every column but ``rank``."""
+    found = outcome(cell, target)
+    status, reason = verdict(cell, found)
+    return {
+        "protocol": target.protocol,
+        "protocol_version": target.version,
+        "metric": target.metric,
+        "primary": primary,
+        **_recipe(cell),
+        **_score(found),
+        **_search(cell, target),
+        **_provenance(cell, target),
+        "seeds_planned": cell.seeds_planned,
+        "status": status,
+        "reason": reason,
+    }
+
+
+def _recipe(cell: Cell) -> dict[str, Any]:
+    train, evaluation = cell.train, cell.evaluation
+    schedule = train.schedule
+    return {
+        "benchmark": _label(train.benchmark),
+        "method": _label(train.method),
+        "backbone": _label(train.backbone),
+        "pooling": _label(train.pooling),
+        "augmentations": " + ".join(_label(part) for part in train.augmentations),
+        "extractor": _label(evaluation.extractor),
+        "normalizer": _label(evaluation.normalizer),
+        "box_rule": _label(evaluation.box_rule),
+        "schedule": f"{schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, "
+        f"batch {schedule.batch_size}",
+        "study": cell.study,
+        "plan": cell.plan,
+        "recipe": cell.recipe,
+    }
+
+
+def _label(part: ComponentRef | None) -> str:
+    """A component as text, without the folder it was read from: that differs between machines, not between rows."""
+    if part is None:
+        return ""
+    options = {name: value for name, value in part.options.items() if name != "root"}
+    return part.model_copy(update={"options": options}).label()
+
+
+def _score(found: Outcome) -> dict[str, Any]:
+    values = list(found.values.values())
+    scores = [value.value for value in values]
+    return {
+        "mean": statistics.fmean(scores) if scores else math.nan,
+        "std": statistics.stdev(scores) if len(scores) > 1 else math.nan,
+        "ci_low": _mean([value.low for value in values]),
+        "ci_high": _mean([value.high for value in values]),
+        "seeds_done": len(values),
+        "values": _json({str(seed): value.value for seed, value in found.values.items()}),
+        "parts": _json(_mean_parts(values)),
+        "images": max((value.images for value in values), default=0),
+        "higher_is_better": all(value.higher_is_better for value in values),
+    }
+
+
+def _mean(values: list[float | None]) -> float:
+    """The mean, NaN when there is no value or one is missing."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(values) else math.nan
+
+
+def _mean_parts(values: list[MetricValue]) -> dict[str, float]:
+    names = sorted({name for value in values for name in value.parts})
+    means = {name: _mean([value.parts.get(name) for value in values]) for name in names}
+    return {name: mean for name, mean in means.items() if math.isfinite(mean)}
+
+
+def _search(cell: Cell, target: Target) -> dict[str, Any]:
+    chosen = {run.trial for run in cell.runs if run.stage == "final"}
+    scores = [
+        value.value
+        for trial in cell.search
+        if trial.trial in chosen and (value := find_value(cell.results(trial, "val"), target)) is not None
+    ]
+    return {
+        "val": scores[0] if scores else math.nan,
+        "trials_done": sum(trial.status == "complete" for trial in cell.search),
+        "trials_failed": sum(trial.status != "complete" for trial in cell.search),
+        "trials_planned": cell.trials_planned,
+    }
+
+
+def _provenance(cell: Cell, target: Target) -> dict[str, Any]:
+    rule = (target.protocol, target.version)
+    tested = [[r for r in cell.results(run, "test") if (r.protocol, r.protocol_version) == rule] for run in cell.runs]
+    chosen = [
+        run.hparams | (results[0].swept if results else {}) for run, results in zip(cell.runs, tested, strict=True)
+    ]
+    return {
+        "hparams": _json(_merge(chosen)),
+        "test_touched": max((run.test.touched for run in cell.runs if run.test), default=0),
+        "stage": cell.sources[0].stage,
+        "record_ids": _json([record.run_id for record in cell.sources]),
+        "test_data": _json(sorted({run.data["test"] for run in cell.runs if "test" in run.data})),
+        "problems": _json(_add([result.problems for results in tested for result in results])),
+        "versions": _json(_merge([record.versions for record in cell.sources])),
+    }
+
+
+def _merge(dicts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Key → its value, or the list of its values where the dicts differ."""
+    merged: dict[str, list[Any]] = {}
+    for values in dicts:
+        for key, value in values.items():
+            known = merged.setdefault(key, [])
+            known += [] if value in known else [value]
+    return {key: known[0] if len(known) == 1 else known for key, known in merged.items()}
+
+
+def _add(counts: list[dict[str, int]]) -> dict[str, int]:
+    return {name: sum(count.get(name, 0) for count in counts) for name in sorted({n for c in counts for n in c})}
+
+
+def _json(value: Mapping[str, Any] | list[Any]) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

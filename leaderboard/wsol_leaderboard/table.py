@@ -1,0 +1,112 @@
+"""Records → table: one row per recipe, study, protocol and metric, ranked where ranking is fair.
+
+* ``mean`` and ``std`` (n - 1) are over the seeds of the final runs; ``std`` is empty for one seed.
+* ``ci_low`` and ``ci_high`` say how far the *images* could move the score: the mean over seeds of each run's 95 %
+  bootstrap bounds. All seeds see the same images, so this does not shrink with more of them; the spread that the seeds
+  cause is ``std``. The two are not mixed into one number. Empty unless every seed has bounds.
+* Ranks are per benchmark, protocol (with version) and metric, best first; equal means share a rank. Only complete rows
+  are ranked: a mean without the seeds that failed would reward failing.
+* ``val`` is the score on val of the trial that was chosen; ``test_touched`` the most often that a run's cell had seen
+  test. Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter, version or fingerprint that
+  differs between seeds is a list there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from wsol.study.records import RunRecord
+from wsol_leaderboard.cells import NOTHING, Cell, Target, find_cells
+from wsol_leaderboard.reading import distinct
+from wsol_leaderboard.rows import build_row
+
+TEXT = "string"
+COLUMNS = {
+    "rank": "Int64",
+    "benchmark": TEXT,
+    "protocol": TEXT,
+    "protocol_version": "Int64",
+    "metric": TEXT,
+    "primary": "bool",
+    "higher_is_better": "bool",
+    "method": TEXT,
+    "backbone": TEXT,
+    "pooling": TEXT,
+    "augmentations": TEXT,
+    "extractor": TEXT,
+    "normalizer": TEXT,
+    "box_rule": TEXT,
+    "schedule": TEXT,
+    "mean": "float64",
+    "std": "float64",
+    "ci_low": "float64",
+    "ci_high": "float64",
+    "seeds_done": "Int64",
+    "seeds_planned": "Int64",
+    "values": TEXT,
+    "parts": TEXT,
+    "images": "Int64",
+    "val": "float64",
+    "trials_done": "Int64",
+    "trials_failed": "Int64",
+    "trials_planned": "Int64",
+    "hparams": TEXT,
+    "test_touched": "Int64",
+    "status": TEXT,
+    "reason": TEXT,
+    "stage": TEXT,
+    "study": TEXT,
+    "plan": TEXT,
+    "recipe": TEXT,
+    "record_ids": TEXT,
+    "test_data": TEXT,
+    "problems": TEXT,
+    "versions": TEXT,
+}
+"""Column → pandas dtype, in the order of the CSV."""
+JSON_COLUMNS = ("values", "parts", "hparams", "record_ids", "test_data", "problems", "versions")
+RANKING = ["benchmark", "protocol", "protocol_version", "metric"]
+"""The columns that make a ranking: rows that differ in one of them are never compared."""
+
+
+def build_table(records: Iterable[RunRecord]) -> pd.DataFrame:
+    """The table, with the columns and dtypes of :data:`COLUMNS`; the order of ``records`` does not matter.
+
+    Raises DataError for two different records with one run id and for two final runs of one seed.
+    """
+    cells = find_cells(distinct((f"study {record.study}", record) for record in records))
+    known = _targets_of_plans(cells)
+    rows = [
+        build_row(cell, target, primary)
+        for cell in cells
+        for target, primary in (cell.targets() or known.get(_place(cell)) or {NOTHING: False}).items()
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    rankings = frame.groupby(RANKING)
+    frame["primary"] = rankings["primary"].transform("any")
+    frame["higher_is_better"] = rankings["higher_is_better"].transform("all")
+    frame["rank"] = _ranks(frame)
+    order = ["benchmark", "protocol", "protocol_version", "primary", "metric", "rank"]
+    ascending = [name != "primary" for name in order]
+    ties = ["method", "backbone", "study", "plan", "recipe"]
+    return frame.sort_values(order + ties, ascending=ascending + [True] * len(ties), ignore_index=True)
+
+
+def _place(cell: Cell) -> tuple[str, str, str]:
+    return cell.study, cell.plan, cell.train.benchmark.name
+
+
+def _targets_of_plans(cells: list[Cell]) -> dict[tuple[str, str, str], dict[Target, bool]]:
+    """What the other recipes of a study were scored by: a recipe without any result is missing in those rankings."""
+    known: dict[tuple[str, str, str], dict[Target, bool]] = {}
+    for cell in cells:
+        known.setdefault(_place(cell), {}).update(cell.targets())
+    return known
+
+
+def _ranks(frame: pd.DataFrame) -> pd.Series:
+    better = frame["mean"].where(~frame["higher_is_better"], -frame["mean"]).round(9)
+    ranked = better.where(frame["status"] == "complete")
+    return ranked.groupby([frame[name] for name in RANKING]).rank(method="min").astype("Int64")

@@ -1,0 +1,84 @@
+"""Records as runs leave them, built by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsol.study.records import (
+    ComponentRef,
+    EvalSpec,
+    MetricValue,
+    Result,
+    RunRecord,
+    ScheduleSpec,
+    TestOpening,
+    TrainSpec,
+)
+
+
+def train_spec(
+    method: str = "cam", benchmark: str = "sprites", backbone: str = "resnet50", **options: Any
+) -> TrainSpec:
+    return TrainSpec(
+        benchmark=ComponentRef(name=benchmark),
+        method=ComponentRef(name=method, options=options),
+        backbone=ComponentRef(name=backbone),
+        pooling=ComponentRef(name="gap"),
+        augmentations=(ComponentRef(name="flip"),),
+        schedule=ScheduleSpec(epochs=2, decay_every=1, decay=0.1, batch_size=32),
+    )
+
+
+def eval_spec(normalizer: str = "minmax") -> EvalSpec:
+    return EvalSpec(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name=normalizer))
+
+
+def make(
+    method: str = "cam",
+    stage: str = "final",
+    value: float | None = 60.0,
+    *,
+    seed: int = 0,
+    trial: int = 0,
+    split: str = "",
+    metrics: dict[str, MetricValue] | None = None,
+    protocol: str = "wsoleval-v2",
+    version: int = 1,
+    normalizer: str = "minmax",
+    benchmark: str = "sprites",
+    backbone: str = "resnet50",
+    study: str = "toy",
+    swept: dict[str, Any] | None = None,
+    **fields: Any,
+) -> RunRecord:
+    """A record with one evaluation and, unless ``value`` is None, one result with one metric (or ``metrics``)."""
+    evaluation = eval_spec(normalizer)
+    default = {"MaxBoxAccV2": MetricValue(value=value, low=value - 1, high=value + 1, images=100)} if value else {}
+    result = Result(
+        evaluation=evaluation,
+        split=split or ("val" if stage == "search" else "test"),
+        protocol=protocol,
+        protocol_version=version,
+        metrics=metrics or default,
+        primary="MaxBoxAccV2",
+        swept=swept or {},
+    )
+    opened = TestOpening(selection="abc", touched=1) if stage == "final" else None
+    values: dict[str, Any] = {
+        "run_id": f"{study}-{benchmark}-{method}-{backbone}-{normalizer}-{protocol}-{version}-{stage}-{trial}-{seed}",
+        "study": study,
+        "plan": f"plan-{study}",
+        "stage": stage,
+        "train": train_spec(method, benchmark, backbone),
+        "evaluations": (evaluation,),
+        "trial": trial,
+        "trials_planned": 0 if stage == "score" else 2,
+        "seed": seed,
+        "seeds_planned": 1,
+        "status": "complete",
+        "results": (result,) if metrics or value is not None else (),
+        "test": opened,
+        "data": {"test": "f1"},
+        "versions": {"wsol": "0.1.0", "torch": "2.9", "commit": "abc", "dirty": False},
+    }
+    return RunRecord(**(values | fields))

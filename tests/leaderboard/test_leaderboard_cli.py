@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from leaderboard_records import make
+from typer.testing import CliRunner
+
+from wsol.errors import DataError, UsageError
+from wsol.study.records import write_record
+from wsol_leaderboard.cli import leaderboard
+from wsol_leaderboard.reading import read_records
+
+app = typer.Typer()
+app.command()(leaderboard)
+
+
+@pytest.fixture
+def folder(study, tmp_path):
+    for record in [*study, make("cam", benchmark="cub", value=55.0)]:
+        write_record(record, tmp_path / "runs" / f"{record.run_id}.record.json")
+    return tmp_path / "runs"
+
+
+def run(*args: object):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def test_prints_the_table_and_writes_nothing_without_out(folder):
+    before = sorted(folder.rglob("*"))
+    result = run(folder)
+    assert result.exit_code == 0, result.output
+    assert "64.0 ± 0.5" in result.stdout
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_is_a_plain_function_too(folder, tmp_path, capsys):
+    leaderboard([folder], out=tmp_path / "out")
+    assert (tmp_path / "out" / "leaderboard.csv").read_text().startswith("rank,benchmark,")
+    assert "64.0 ± 0.5" in capsys.readouterr().out
+
+
+def test_overlapping_folders_count_once(folder):
+    assert run(folder, folder, folder.parent, "-f", "csv").stdout == run(folder, "-f", "csv").stdout
+
+
+def test_filters(folder):
+    rows = json.loads(run(folder, "--benchmark", "cub", "-f", "json").stdout)
+    assert [row["benchmark"] for row in rows] == ["cub"]
+    error = run(folder, "--metric", "MaxBoxAccV3").exception
+    assert isinstance(error, UsageError)
+    assert "did you mean 'MaxBoxAccV2'" in str(error)
+
+
+def test_a_broken_record_is_named_and_skipped_only_when_asked(folder):
+    broken = folder / "broken.record.json"
+    broken.write_text('{"schema_version": 1, "run')
+    with pytest.raises(DataError, match=r"broken\.record\.json: not a record"):
+        read_records([folder])
+    result = run(folder, "--keep-going", "-f", "csv")
+    assert result.exit_code == 0
+    assert "skipped:" in result.stderr
+    assert "broken.record.json" in result.stderr
+    assert "64.0" in result.stdout
+
+
+def test_two_files_with_one_run_id_and_different_contents_are_both_named(folder, study):
+    write_record(study[0].model_copy(update={"seconds": 3.0}), folder / "sub" / "copy.record.json")
+    with pytest.raises(DataError, match=f"run {study[0].run_id} differs from the one in") as error:
+        read_records([folder])
+    assert "/sub/copy.record.json" in str(error.value)
+    assert f"/{study[0].run_id}.record.json" in str(error.value)
+
+
+def test_a_folder_without_records_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no records"):
+        read_records([tmp_path])
+    with pytest.raises(DataError, match="no such folder"):
+        read_records([tmp_path / "nowhere"])

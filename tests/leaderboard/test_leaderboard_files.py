@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pandas as pd
+from leaderboard_records import make
+
+from wsol_leaderboard.build import write_files
+from wsol_leaderboard.files import to_csv, to_json
+from wsol_leaderboard.table import build_table
+
+
+def test_csv_reads_back_to_the_bit():
+    value = 100 / 3
+    frame = build_table([make(value=value), make('b, with "quotes"', value=value / 7)])
+    back = list(csv.DictReader(io.StringIO(to_csv(frame))))
+    assert [float(row["mean"]) for row in back] == [value, value / 7]
+    assert [row["method"] for row in back] == frame["method"].tolist()
+    assert pd.read_csv(io.StringIO(to_csv(frame)))["rank"].tolist() == [1, 2]
+
+
+def test_a_reason_of_many_lines_stays_one_row(study):
+    text = to_csv(build_table(study))
+    assert len(text.splitlines()) == 1 + len(build_table(study))
+    assert "out of memory" in text
+
+
+def test_json_has_objects_numbers_and_nulls(study):
+    rows = json.loads(to_json(build_table(study)))
+    assert rows[0]["rank"] == 1
+    assert rows[0]["hparams"] == {"method.lr": 0.05}
+    assert rows[-1]["rank"] is None
+    assert rows[-1]["mean"] is None
+    assert rows[0]["primary"] is True
+
+
+def test_rebuilding_gives_the_same_bytes(study, tmp_path):
+    frame = build_table(study)
+    first = {path.name: path.read_bytes() for path in write_files(frame, tmp_path)}
+    again = {path.name: path.read_bytes() for path in write_files(build_table(study[::-1]), tmp_path)}
+    assert first == again
+    assert "leaderboard.csv" in first

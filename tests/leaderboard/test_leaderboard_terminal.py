@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from leaderboard_records import make
+from rich.console import Console
+
+from wsol.study.records import MetricValue
+from wsol_leaderboard.table import build_table
+from wsol_leaderboard.terminal import interval, print_table, score
+
+NAN = float("nan")
+
+
+def printed(records, width: int) -> str:
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    print_table(build_table(records), console)
+    return console.file.getvalue()
+
+
+def test_rounding():
+    assert score(61.34, 0.449) == "61.3 ± 0.4"
+    assert score(61.36) == "61.4"
+    assert score(NAN) == ""
+    assert interval(60.06, 62.5) == "60.1-62.5"
+    assert interval(NAN, 62.5) == ""
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_fits_and_keeps_every_score_whole(study, width):
+    long = make("min-max-cam-with-a-long-name", value=65.0, normalizer="percentile", backbone="inception-v3-large")
+    text = printed([*study, long], width)
+    assert max(map(len, text.splitlines())) <= width
+    for whole in ("MaxBoxAccV2", "64.0 ± 0.5", "61.0 ± 1.0", "65.0", "diverged", "2/3"):
+        assert whole in text
+
+
+def test_what_all_rows_share_is_said_once_and_failures_are_explained(study):
+    text = printed(study, 100)
+    assert "all: backbone resnet50, pooling gap" in text
+    assert "spg: diverged: no trial of 2 completed: NaN loss" in text
+
+
+def test_other_metrics_only_where_there_is_room():
+    metrics = {"MaxBoxAccV2": MetricValue(value=60.0, low=58.0, high=61.5), "PxAP": MetricValue(value=71.5)}
+    record = make(metrics=metrics)
+    assert "PxAP" not in printed([record], 80)
+    wide = printed([record], 120)
+    assert "71.5" in wide
+    assert "58.0-61.5" in wide
+
+
+def test_nothing_scored_yet_is_still_a_table():
+    text = printed([make(value=None, status="failed", reason="boom")], 80)
+    assert "no result" in text
+    assert "seed 0: failed: boom" in text
