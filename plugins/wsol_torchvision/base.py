@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 import wsol
 
@@ -20,6 +20,12 @@ class StrideOptions(wsol.BackboneOptions):
     """Options of the networks whose last two downsampling steps can be switched off."""
 
     stride: Literal[8, 16, 32] = wsol.option(16, MAP_SIZES)
+
+
+class PublishedStrideOptions(StrideOptions):
+    """The same, with the network as it was published as the default."""
+
+    stride: Literal[8, 16, 32] = wsol.option(32, MAP_SIZES)
 
 
 class TorchvisionBackbone(wsol.Backbone):
@@ -64,10 +70,15 @@ def lower_stride(stride: int, last: nn.Module, before: nn.Module) -> None:
                 layer.stride = (1, 1)
 
 
-def initialise(module: nn.Module, weight: Callable[[Any], Any]) -> None:
+def initialise(module: nn.Module, weight: Callable[[Tensor], Tensor]) -> None:
     """Draw the weights of all convolutions in ``module`` with ``weight``; their biases become 0."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             weight(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def he(weight: Tensor) -> Tensor:
+    """He's normal distribution that keeps the variance of gradients (He et al., ICCV 2015)."""
+    return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")

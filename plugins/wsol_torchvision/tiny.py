@@ -7,7 +7,7 @@ from typing import Literal
 from torch import nn
 
 import wsol
-from wsol_torchvision.base import initialise
+from wsol_torchvision.base import he, initialise
 
 WIDTHS = {"conv1": 24, "conv2": 48, "conv3": 96}
 
@@ -39,7 +39,7 @@ class Tiny(wsol.Backbone):
             units[f"{stage}_2"] = conv_unit(width, width)
             before = width
         features = wsol.Features(units, {stage: f"{stage}_2" for stage in WIDTHS}, WIDTHS)
-        initialise(features, lambda weight: nn.init.kaiming_normal_(weight, mode="fan_out"))
+        initialise(features, he)
         self.load_pretrained(features)
         return features
 

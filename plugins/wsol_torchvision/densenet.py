@@ -1,0 +1,43 @@
+"""DenseNet-161."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch import nn
+
+import wsol
+from wsol_torchvision.base import PublishedStrideOptions, TorchvisionBackbone
+
+CHANNELS = {"stem": 96, "block1": 384, "block2": 768, "block3": 2112, "block4": 2208}
+
+
+class DenseNet161(TorchvisionBackbone):
+    """DenseNet-161: 26.5 M parameters, 2208 channels.
+
+    Units ``stem`` (convolution, norm, ReLU), ``pool``, ``block1``, ``transition1`` … ``block4`` (the last norm and ReLU
+    included); stages stem, block1 to block4. Strides 16 and 8 leave out the pooling of transition3, then of transition2
+    too.
+    """
+
+    name = "densenet161"
+    paper = "Huang et al., Densely connected convolutional networks, CVPR 2017"
+    Options = PublishedStrideOptions
+
+    @staticmethod
+    def rename(key: str) -> str:
+        """Published weights say ``norm.1`` where the network, whose names hold no dots any more, says ``norm1``."""
+        return re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key)
+
+    def cut(self, network: Any) -> wsol.Features:
+        """See the class."""
+        layers = network.features
+        for transition in {32: (), 16: (3,), 8: (3, 2)}[self.options.stride]:
+            layers.get_submodule(f"transition{transition}").pool = nn.Identity()
+        units = {"stem": nn.Sequential(layers.conv0, layers.norm0, layers.relu0), "pool": layers.pool0}
+        for i in (1, 2, 3):
+            units[f"block{i}"] = layers.get_submodule(f"denseblock{i}")
+            units[f"transition{i}"] = layers.get_submodule(f"transition{i}")
+        units["block4"] = nn.Sequential(layers.denseblock4, layers.norm5, nn.ReLU(inplace=True))
+        return wsol.Features(units, {stage: stage for stage in CHANNELS}, CHANNELS)

@@ -1,0 +1,50 @@
+"""EfficientNets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import wsol
+from wsol_torchvision.base import PublishedStrideOptions, TorchvisionBackbone, lower_stride
+
+LEVELS = {"level1": 1, "level2": 2, "level3": 3, "level4": 5, "level5": 8}
+
+
+class EfficientNet(TorchvisionBackbone):
+    """Units ``features_0`` (stem), blocks ``features_1_0`` … and ``features_8``; stages level1 to level5.
+
+    A level is a resolution at stride 32. Strides 16 and 8 set the stride of the sixth, then of the fourth group of
+    blocks too, to 1.
+    """
+
+    paper = "Tan and Le, EfficientNet: rethinking model scaling for convolutional neural networks, ICML 2019"
+    Options = PublishedStrideOptions
+
+    def cut(self, network: Any) -> wsol.Features:
+        """See the class."""
+        stem, *groups, head = network.features
+        lower_stride(self.options.stride, groups[5][0], groups[3][0])
+        blocks = {f"features_{g}_{b}": block for g, group in enumerate(groups, 1) for b, block in enumerate(group)}
+        stages = {level: f"features_{g}_{len(network.features[g]) - 1}" for level, g in LEVELS.items()}
+        channels = {level: network.features[g][-1].out_channels for level, g in LEVELS.items() if level != "level5"}
+        units = {"features_0": stem, **blocks, "features_8": head}
+        return wsol.Features(units, {**stages, "level5": "features_8"}, {**channels, "level5": head.out_channels})
+
+
+def efficient_net(size: int, millions: float, channels: int) -> type[EfficientNet]:
+    """The class of EfficientNet-B``size``."""
+    summary = f"EfficientNet-B{size}: {millions} M parameters, {channels} channels."
+    members = {"__doc__": summary, "__module__": __name__, "name": f"efficientnet_b{size}"}
+    return type(f"EfficientNetB{size}", (EfficientNet,), members)
+
+
+EFFICIENT_NETS = (
+    efficient_net(0, 4.0, 1280),
+    efficient_net(1, 6.5, 1280),
+    efficient_net(2, 7.7, 1408),
+    efficient_net(3, 10.7, 1536),
+    efficient_net(4, 17.5, 1792),
+    efficient_net(5, 28.3, 2048),
+    efficient_net(6, 40.7, 2304),
+    efficient_net(7, 63.8, 2560),
+)
