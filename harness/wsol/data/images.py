@@ -1,0 +1,52 @@
+"""Decoding, squashing and writing images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from wsol.components import Array
+from wsol.errors import DataError
+
+
+def decode_image(path: Path) -> Array:
+    """uint8 [H, W, 3], RGB, as PIL's ``convert("RGB")`` gives it: grey and CMYK become RGB, EXIF rotation is ignored.
+
+    Annotations of the public data sets refer to the stored pixels, not to the rotated ones. Raises DataError that
+    names the file when it is missing, truncated or no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such image") from None
+    except Exception as error:  # PIL raises many types for broken files
+        raise DataError(f"{path}: not a readable image ({error})") from None
+
+
+def resize_square(image: Array, size: int) -> Array:
+    """uint8 [H, W, 3] → [size, size, 3], aspect ignored, bilinear with antialiasing as torchvision's ``Resize`` on PIL."""
+    from PIL import Image
+
+    if image.shape[:2] == (size, size):
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def centre_crop(image: Array, size: int) -> Array:
+    """The middle of uint8 [H, W, 3], [size, size, 3]; offsets rounded as torchvision's ``CenterCrop``."""
+    top, left = (round((side - size) / 2.0) for side in image.shape[:2])
+    return image[top : top + size, left : left + size]
+
+
+def write_png(path: Path, image: Array) -> None:
+    """Write uint8 [H, W, 3], RGB. Raises DataError when the file cannot be written."""
+    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    try:
+        path.write_bytes(encoded.tobytes() if done else b"")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
