@@ -1,0 +1,188 @@
+"""Pretrained weights: where they are looked for, in which order, and what the errors say."""
+
+from __future__ import annotations
+
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from wsol import WeightsError
+from wsol.weights import FOLDER_VARIABLE, file_names, fit, load_pretrained, read_state
+
+URL = "https://example.org/models/net-0123abcd.pth"
+OFFLINE = urllib.error.URLError("offline")
+
+
+def network() -> nn.ModuleDict:
+    return nn.ModuleDict({"conv": nn.Conv2d(1, 2, 1), "norm": nn.BatchNorm2d(2), "fc": nn.Linear(2, 3)})
+
+
+def state(value: float = 0.0, classes: int = 1000) -> dict[str, torch.Tensor]:
+    """A state_dict for :func:`network` whose floats are all ``value``, with a classifier of another size."""
+    full = {key: torch.full_like(tensor, value) for key, tensor in network().state_dict().items()}
+    return {**full, "fc.weight": torch.zeros(classes, 2), "fc.bias": torch.zeros(classes)}
+
+
+@pytest.fixture(autouse=True)
+def downloads(monkeypatch):
+    """No test reaches the network: a download fails unless the test puts a state_dict here."""
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    served: dict[str, dict[str, torch.Tensor]] = {}
+
+    def download(url: str, check_hash: bool, weights_only: bool, **_: object) -> dict[str, torch.Tensor]:
+        assert check_hash
+        assert weights_only
+        if url not in served:
+            raise OFFLINE
+        return served[url]
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    return served
+
+
+def loaded(**arguments: object) -> float:
+    """The value that the first parameter has after loading."""
+    net = network()
+    load_pretrained(net, "net", skip=("fc.",), **arguments)
+    return net["conv"].weight[0].item()
+
+
+def save(path: Path, content: object) -> str:
+    torch.save(content, path)
+    return str(path)
+
+
+def test_names_in_a_folder():
+    assert file_names("net", URL) == ["net-0123abcd.pth", "net-imagenet.pth", "net.pth"]
+    assert file_names("net") == ["net-imagenet.pth", "net.pth"]
+
+
+def test_option_then_folder_then_download(tmp_path, monkeypatch, downloads):
+    downloads[URL] = state(1)
+    assert loaded(url=URL) == 1
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    assert loaded(url=URL) == 1
+    for value, name in enumerate(reversed(file_names("net", URL)), start=2):
+        save(tmp_path / name, state(value))
+        assert loaded(url=URL) == value
+    assert loaded(url=URL, file=save(tmp_path / "mine.pt", state(9))) == 9
+
+
+def test_classifier_in_the_file_is_ignored(tmp_path):
+    net = network()
+    before = net["fc"].weight.clone()
+    load_pretrained(net, "net", file=save(tmp_path / "x.pth", state(3, classes=17)), skip=("fc.",))
+    assert torch.equal(net["fc"].weight, before)
+
+
+def test_classifier_may_be_absent(tmp_path):
+    bare = {key: value for key, value in state(3).items() if not key.startswith("fc.")}
+    assert loaded(file=save(tmp_path / "x.pth", bare)) == 3
+
+
+def test_keys_are_renamed(tmp_path):
+    old = {key.replace("conv.", "conv1."): value for key, value in state(3).items()}
+    assert loaded(file=save(tmp_path / "x.pth", old), rename=lambda key: key.replace("conv1.", "conv.")) == 3
+
+
+def test_counter_of_batches_may_be_absent():
+    net = network()
+    fit(net, {key: value for key, value in state(3).items() if "num_batches" not in key}, "x.pth", ["fc."])
+    assert float(net["norm"].running_mean[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"conv.weight": None}, "x.pth: the weights are for another network: missing: conv.weight$"),
+        ({"conv.weight": torch.zeros(2, 3, 1, 1)}, "another network: of another shape: conv.weight$"),
+        ({"layer4.weight": torch.zeros(1)}, "another network: unknown: layer4.weight$"),
+    ],
+)
+def test_weights_of_another_network(change, message):
+    wrong = {key: value for key, value in {**state(), **change}.items() if value is not None}
+    with pytest.raises(WeightsError, match=message):
+        fit(network(), wrong, "x.pth", ["fc."])
+
+
+def test_only_the_first_keys_are_shown():
+    with pytest.raises(WeightsError, match=r"missing: conv.weight, conv.bias, norm.weight and 5 more$"):
+        fit(network(), {}, "x.pth")
+
+
+def test_wrong_weights_change_nothing():
+    net = network()
+    before = net["conv"].bias.clone()
+    with pytest.raises(WeightsError):
+        fit(net, {**state(5), "conv.weight": torch.zeros(7)}, "x.pth", ["fc."])
+    assert torch.equal(net["conv"].bias, before)
+
+
+def test_nothing_found_says_what_to_put_where(tmp_path, monkeypatch):
+    with pytest.raises(WeightsError) as unset:
+        loaded(url=URL)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(WeightsError) as absent:
+        loaded(url=URL)
+    assert unset.value.exit_code == 3
+    assert "offline" in str(unset.value)
+    assert "put net-0123abcd.pth into a folder and set WSOL_WEIGHTS to it" in str(unset.value)
+    assert f"put net-0123abcd.pth into {tmp_path}" in str(absent.value)
+    assert "\n" not in str(unset.value)
+
+
+def test_no_download_for_a_network_of_ones_own():
+    with pytest.raises(WeightsError, match=r"there is no download for it.*: put net-imagenet\.pth into"):
+        loaded()
+
+
+def test_damaged_download(monkeypatch):
+    def download(*_: object, **__: object) -> None:
+        raise RuntimeError('invalid hash value (expected "0123abcd", got "4567")')
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
+    with pytest.raises(WeightsError, match="invalid hash value"):
+        loaded(url=URL)
+
+
+def test_named_places_must_exist(tmp_path, monkeypatch, downloads):
+    downloads[URL] = state(1)
+    with pytest.raises(WeightsError, match=r"backbone 'net': option weights: no such file or folder: .*gone\.pth"):
+        loaded(url=URL, file=str(tmp_path / "gone.pth"))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "gone"))
+    with pytest.raises(WeightsError, match=r"WSOL_WEIGHTS: no such file or folder: .*gone"):
+        loaded(url=URL)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state_dict", b"PK\x03\x04 cut off"])
+def test_broken_file_is_named(tmp_path, content):
+    path = tmp_path / "broken.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"broken\.pth: cannot be read as a state_dict"):
+        read_state(path)
+
+
+def test_folder_in_place_of_a_file(tmp_path):
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_state(tmp_path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"epoch": 3, "state_dict": {}}])
+def test_other_contents_are_not_a_state_dict(tmp_path, content):
+    with pytest.raises(WeightsError, match="is not a state_dict"):
+        read_state(Path(save(tmp_path / "x.pth", content)))
+
+
+class Boom:
+    """An object that a careless reader would run code for."""
+
+    def __reduce__(self):
+        return (pytest.fail, ("code from the file was run",))
+
+
+def test_no_code_from_the_file_is_run(tmp_path):
+    with pytest.raises(WeightsError, match="cannot be read"):
+        read_state(Path(save(tmp_path / "evil.pth", {"conv.weight": Boom()})))
