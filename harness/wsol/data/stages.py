@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsol.components import IntArray
 from wsol.data.cache import CachedImages, Transform, cached_images
 from wsol.data.splits import Annotations, Benchmark, Split
 from wsol.errors import DataError
-from wsol.evaluation.protocols import Protocol
+
+if TYPE_CHECKING:
+    from wsol.evaluation.protocols import Protocol
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,11 +14,10 @@ from wsol.evaluation.protocols import Protocol, get_protocol
 from wsol.plugins import Plugins, load_plugins
 from wsol.study import environment
 from wsol.study.ledger import now
-from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
+from wsol.study.plan import with_hparams
 from wsol.study.records import (
     ComponentRef,
     EpochLog,
-    EvalSpec,
     Model,
     Result,
     RunIdentity,
@@ -26,11 +25,12 @@ from wsol.study.records import (
     content_hash,
     write_record,
 )
+from wsol.study.scoring import Scorer
 from wsol.study.seal import open_test
 
 if TYPE_CHECKING:
     from wsol.data.splits import Benchmark
-    from wsol.data.stages import EvalData
+    from wsol.data.stages import EvalData, TrainData
     from wsol.training.method import Method
 
 OnEpoch = Callable[[EpochLog, int], None]
@@ -83,7 +83,8 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
     except WsolError as error:
         outcome = {"status": "failed", "reason": str(error)}
     except Exception as error:  # a stranger's plugin may raise anything; the record keeps it
-        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}", **_traceback(job)}
+        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+        _keep_traceback(job)
     record = _record(job, outcome, started, time.perf_counter() - clock)
     write_record(record, job.record_path)
     if record.status == "complete":
@@ -96,12 +97,11 @@ def worker_died(job: Job, reason: str) -> None:
     write_record(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path)
 
 
-def _traceback(job: Job) -> dict[str, Any]:
-    import traceback
-
-    job.work.mkdir(parents=True, exist_ok=True)
-    (job.work / "traceback.txt").write_text(traceback.format_exc())
-    return {}
+def _keep_traceback(job: Job) -> None:
+    """An unexpected error is somebody's bug: its place is kept beside the run's files."""
+    with contextlib.suppress(OSError):
+        job.work.mkdir(parents=True, exist_ok=True)
+        (job.work / "traceback.txt").write_text(traceback.format_exc())
 
 
 def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> RunRecord:
@@ -116,39 +116,32 @@ def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> 
     )
 
 
-def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Method:
-    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed."""
+def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, pretrained: bool = True) -> Method:
+    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed.
+
+    ``pretrained=False`` builds it without looking for pretrained weights: a trained state is loaded into it anyway.
+    """
     from wsol.data.splits import Schedule
     from wsol.training.method import Parts
     from wsol.training.seeds import seed_everything
 
     train = run.train
 
-    def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
-        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams))
+    def create(part: str, kind: str, ref: ComponentRef | None, **changes: Any) -> Any:
+        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams) | changes)
 
     seed_everything(run.seed, "init")
     parts = Parts(
         num_classes=len(benchmark.class_names()),
         schedule=Schedule(**train.schedule.model_dump()),
         crop=benchmark.crop,
-        backbone=create("backbone", "backbones", train.backbone),
+        backbone=create("backbone", "backbones", train.backbone, **({} if pretrained else {"pretrained": False})),
         pooling=create("pooling", "poolings", train.pooling),
         augmentations=tuple(create(ref.name, "augmentations", ref) for ref in train.augmentations),
     )
     options = plugins.options("methods", train.method.name, with_hparams("method", train.method, run.hparams))
     method: Method = plugins.get("methods", train.method.name)(options, parts)
     return method
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """One concrete evaluation: its place in the run's list, and the swept options it has."""
-
-    index: int
-    swept: dict[str, Any]
-    normalizer: Any
-    box_rule: Any
 
 
 class _Run:
@@ -166,20 +159,28 @@ class _Run:
         self.protocol: Protocol = get_protocol(job.protocol)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.cache = Path(job.cache) if job.cache else None
-        self.metrics = [self.plugins.create("metrics", name) for name in job.metrics]
+        self.scorer = Scorer(
+            evaluations=job.run.evaluations,
+            swept=job.swept or None,
+            plugins=self.plugins,
+            protocol=self.protocol,
+            metrics=job.metrics,
+            bootstrap=job.bootstrap,
+            threads=job.threads,
+        )
 
     def outcome(self) -> dict[str, Any]:
+        """Train, evaluate on val and, for a final run, on test; returns the record's fields."""
         from wsol.data.stages import open_search
 
         self.job.work.mkdir(parents=True, exist_ok=True)
-        data = open_search(self.benchmark, protocol=self.protocol, cache=self.cache)
-        method, history = self.train(data.train)
-        results, calibrations = self.evaluate(method, data.val, "val", self.settings(), None)
+        data = open_search(self.benchmark, self.protocol, self.cache)
+        method, history = self._train(data.train)
+        results = self._score(method, data.val, "val")
         fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}
-        outcome: dict[str, Any] = {"status": "complete", "history": history, "data": fingerprints}
-        if self.job.selection is not None:
-            assert self.job.ledger is not None
-            test, opening = open_test(
+        outcome: dict[str, Any] = {"status": "complete", "history": tuple(history), "data": fingerprints}
+        if self.job.selection is not None and self.job.ledger is not None:
+            test, outcome["test"] = open_test(
                 self.benchmark,
                 Path(self.job.selection),
                 Path(self.job.ledger),
@@ -187,9 +188,41 @@ class _Run:
                 self.protocol,
                 self.cache,
             )
-            tested, _ = self.evaluate(method, test, "test", self.settings(), calibrations)
-            results += tested
             fingerprints["test"] = test.fingerprint
-            outcome["test"] = opening
-        count = sum(p.numel() for p in method.parameters())
-        return {**outcome, "results": tuple(results), "network": {"parameters": count}}
+            results += self._score(method, test, "test", results)
+        network = {"parameters": sum(p.numel() for p in method.parameters())}
+        return {**outcome, "results": tuple(results), "network": network}
+
+    def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
+        import torch
+
+        from wsol.data.loader import TrainLoader
+        from wsol.training.engine import TrainConfig, train
+
+        job = self.job
+        method = build_method(job.run, self.plugins, self.benchmark)
+        config = TrainConfig(
+            key=job.key(),
+            seed=job.run.seed,
+            device=self.device,
+            precision=job.precision,
+            checkpoint=job.work / CHECKPOINT,
+            on_epoch=self.on_epoch,
+        )
+        state = train(method, TrainLoader(data, method.image_mean, method.image_std, self.device), config)
+        if job.selection is not None:
+            torch.save(method.state_dict(), job.work / WEIGHTS)
+        return method, state.history
+
+    def _score(
+        self, method: Method, data: EvalData, split: Literal["val", "test"], val: Sequence[Result] = ()
+    ) -> list[Result]:
+        """Maps go to the run's folder; only a final run's test maps are kept."""
+        from wsol.training.predict import predict
+
+        metadata = {"benchmark": self.benchmark.name, "split": split, "fingerprint": data.fingerprint}
+
+        def forward(extractor: Any, path: Path) -> None:
+            predict(method, data, extractor, path, self.device, {**metadata, "run": self.job.run.run_id})
+
+        return self.scorer.score(forward, data, split, self.job.work, val, keep=split == "test")

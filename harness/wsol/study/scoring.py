@@ -1,0 +1,111 @@
+"""From a trained network to results: one forward pass an extractor, then everything else from the stored maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from wsol.evaluation.protocols import Protocol
+from wsol.plugins import Plugins
+from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
+from wsol.study.records import EvalSpec, Result
+
+if TYPE_CHECKING:
+    from wsol.data.stages import EvalData
+
+Forward = Callable[[Any, Path], None]
+"""(extractor or None, path) → writes the score-map store of a split."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An evaluation of a run with one setting of the options that are swept."""
+
+    index: int
+    evaluation: EvalSpec
+    swept: dict[str, Any]
+
+    def component(self, part: str, plugins: Plugins) -> Any:
+        """The instance of ``extractor``, ``normalizer`` or ``box_rule``; None where the recipe has none."""
+        ref = getattr(self.evaluation, part)
+        if ref is None:
+            return None
+        return plugins.create(EVALUATION_KINDS[part], ref.name, with_hparams(part, ref, self.swept))
+
+    def pass_key(self) -> str:
+        """Settings with equal keys share a forward pass: the same extractor with the same options."""
+        ref = self.evaluation.extractor
+        return json.dumps(None if ref is None else [ref.name, with_hparams("extractor", ref, self.swept)])
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """All evaluations of a run. ``swept``: the sealed setting of each evaluation; None: sweep and choose on val."""
+
+    evaluations: Sequence[EvalSpec]
+    swept: Sequence[Mapping[str, Any]] | None
+    plugins: Plugins
+    protocol: Protocol
+    metrics: Sequence[str]
+    bootstrap: int
+    threads: int
+
+    def settings(self) -> list[Setting]:
+        """Every evaluation with every setting that is to be scored."""
+        open_options = (
+            [[dict(s)] for s in self.swept]
+            if self.swept is not None
+            else [sweeps(evaluation, self.plugins) for evaluation in self.evaluations]
+        )
+        return [
+            Setting(index, evaluation, setting)
+            for index, (evaluation, choices) in enumerate(zip(self.evaluations, open_options, strict=True))
+            for setting in choices
+        ]
+
+    def score(
+        self,
+        forward: Forward,
+        data: EvalData,
+        split: Literal["val", "test"],
+        folder: Path,
+        val: Sequence[Result] = (),
+        *,
+        keep: bool = False,
+    ) -> list[Result]:
+        """One result an evaluation, in order: of several settings the one with the best primary metric, the first on a
+        tie. ``val``: the run's results on val, whose calibrations carry over. ``keep``: leave the maps in ``folder``.
+        """
+        passes: dict[str, list[Setting]] = {}
+        for setting in self.settings():
+            passes.setdefault(setting.pass_key(), []).append(setting)
+        scored: dict[int, list[Result]] = {}
+        for number, settings in enumerate(passes.values()):
+            store = folder / f"{split}-{number}.maps"
+            forward(settings[0].component("extractor", self.plugins), store)
+            for setting, result in zip(settings, self._evaluate(store, data, split, settings, val), strict=True):
+                scored.setdefault(setting.index, []).append(result)
+            if not keep:
+                store.unlink()
+        return [choose(scored[index]) for index in sorted(scored)]
+
+    def _evaluate(
+        self, store: Path, data: EvalData, split: Literal["val", "test"], settings: Sequence[Setting], val: Sequence[Result]
+    ) -> list[Result]:
+        raise NotImplementedError
+
+
+def choose(results: Sequence[Result]) -> Result:
+    """The result with the best primary metric, the first on a tie, with the curve of the sweep it came from."""
+    best = results[0]
+    primary = best.primary
+    sign = 1 if best.metrics[primary].higher_is_better else -1
+    values = [r.metrics[primary].value for r in results]
+    best = results[max(range(len(results)), key=lambda i: (sign * values[i], -i))]
+    if len(results) == 1:
+        return best
+    options = {name: [r.swept[name] for r in results] for name in best.swept}
+    return best.model_copy(update={"sweep": {**options, primary: values}})

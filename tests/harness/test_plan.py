@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import wsol
+from wsol.plugins import load_plugins
+from wsol.study.plan import Plan, final_seeds, make_plan, sweeps
+from wsol.study.records import ComponentRef, EvalSpec
+from wsol.study.study import validate_study
+
+
+def plan(**changes: Any) -> Plan:
+    content = {"name": "s", "benchmark": "sprites", "trials": 3, "recipes": [{"method": "cam", "backbone": "tiny"}]}
+    return make_plan(validate_study({**content, **changes}, "s"), load_plugins())
+
+
+def grid(**parts: Any) -> list[dict[str, Any]]:
+    return [{"method": "cam", "backbone": "tiny", **parts}]
+
+
+def test_a_grid_is_a_product_over_what_is_trained() -> None:
+    made = plan(recipes=grid(method=[{"name": "cam", "lr": 0.1}, "cam"], backbone=["tiny", "resnet18"]))
+    assert len(made.cells) == 4
+    assert len({cell.key for cell in made.cells}) == 4
+    assert len({cell.slug for cell in made.cells}) == 4
+
+
+def test_normalizers_share_one_training() -> None:
+    made = plan(recipes=grid(normalizer=["minmax", "none"]))
+    assert len(made.cells) == 1
+    assert [e.normalizer.name for e in made.cells[0].evaluations if e.normalizer] == ["minmax", "none"]
+
+
+def test_grids_that_name_one_training_are_merged() -> None:
+    made = plan(recipes=grid() + grid(normalizer="none", trials=5) + grid())
+    assert len(made.cells) == 1
+    assert len(made.cells[0].evaluations) == 2
+    assert len(made.cells[0].trials) == 5
+
+
+def test_parts_that_a_method_ignores_do_not_multiply() -> None:
+    made = plan(recipes=[{"method": "center", "backbone": ["tiny", "resnet18"], "extractor": "cam"}])
+    assert len(made.cells) == 1
+    assert made.cells[0].train.backbone is None
+    assert made.cells[0].evaluations[0].extractor is None
+    assert len(made.cells[0].trials) == 1  # nothing to draw
+
+
+def test_more_trials_keep_the_first_and_another_option_changes_no_draw() -> None:
+    few, many = plan(trials=3).cells[0].trials, plan(trials=6).cells[0].trials
+    assert many[:3] == few
+    more = plan(recipes=grid(method={"name": "cam", "momentum": {"uniform": [0.5, 0.9]}})).cells[0].trials
+    assert [t.hparams["method.lr"] for t in more] == [t.hparams["method.lr"] for t in few]
+    assert {"method.momentum", "method.lr"} == set(more[0].hparams)
+    other = plan(seed=1).cells[0].trials
+    assert other[0].hparams != few[0].hparams
+    assert other[0].seed != few[0].seed
+
+
+def test_a_fixed_option_is_not_drawn_and_a_given_distribution_replaces_the_own() -> None:
+    assert plan(recipes=grid(method={"name": "cam", "lr": 0.1})).cells[0].trials[0].hparams == {}
+    trials = plan(recipes=grid(method={"name": "cam", "lr": {"uniform": [2, 3]}}), trials=20).cells[0].trials
+    assert all(2 <= trial.hparams["method.lr"] < 3 for trial in trials)
+
+
+def test_the_key_ignores_counts_and_notices_everything_else() -> None:
+    base = plan().key
+    assert plan(trials=9, seeds=5, resources={"cpus": 2}).key == base
+    for change in (
+        {"seed": 1},
+        {"name": "t"},
+        {"recipes": grid(backbone={"name": "tiny", "stride": 4})},
+        {"recipes": grid(normalizer="none")},
+        {"schedule": {"epochs": 1}},
+        {"metrics": ["pxap"]},
+        {"protocol": "wsoleval-v1"},
+    ):
+        assert plan(**change).key != base, change
+
+
+def test_schedule_comes_from_benchmark_study_and_grid_in_that_order() -> None:
+    made = plan(schedule={"epochs": 7, "decay": 0.5}, recipes=grid(schedule={"epochs": 2}))
+    schedule = made.cells[0].train.schedule
+    assert (schedule.epochs, schedule.decay) == (2, 0.5)
+    benchmark = load_plugins().get("benchmarks", "sprites")
+    assert schedule.batch_size == benchmark.schedule.batch_size
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"benchmark": "sprits"}, "unknown benchmark 'sprits'; did you mean 'sprites'"),
+        ({"recipes": grid(method="cm")}, "unknown method"),
+        ({"recipes": grid(method={"name": "cam", "lrr": 1})}, "unknown key 'lrr'; did you mean 'lr'"),
+        ({"recipes": grid(method={"name": "cam", "lr": -1})}, "method 'cam': lr"),
+        ({"recipes": grid(method={"name": "cam", "lr": {"uniform": [-2, -1]}})}, "method 'cam': lr"),
+        ({"recipes": grid(method={"name": "cam", "lrr": {"uniform": [1, 2]}})}, "unknown key 'lrr'"),
+        ({"recipes": grid(backbone={"name": "tiny", "stride": 5})}, "stride"),
+        ({"metrics": ["maxbox"]}, "unknown metric 'maxbox'"),
+        ({"protocol": "wsoleval-v3"}, "did you mean 'wsoleval-v"),
+        ({"recipes": grid(box_rule={"name": "threshold", "theta": {"uniform": [0, 1]}})}, "needs a choice"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_trained(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(wsol.UsageError, match=message):
+        plan(**change)
+
+
+def test_sweeps_are_all_combinations_of_open_choices() -> None:
+    plugins = load_plugins()
+    rule = ComponentRef(name="threshold", search={"theta": {"choice": [0.1, 0.2]}})
+    evaluation = EvalSpec(normalizer=ComponentRef(name="minmax"), box_rule=rule)
+    assert sweeps(evaluation, plugins) == [{"box_rule.theta": 0.1}, {"box_rule.theta": 0.2}]
+    assert sweeps(EvalSpec(normalizer=ComponentRef(name="minmax")), plugins) == [{}]
+    fixed = ComponentRef(name="threshold", options={"theta": 0.3})
+    assert sweeps(EvalSpec(box_rule=fixed), plugins) == [{}]
+
+
+def test_final_seeds_differ_from_the_trials() -> None:
+    made = plan(seeds=4, trials=10)
+    seeds = final_seeds(made.study)
+    assert len(set(seeds) | {t.seed for t in made.cells[0].trials}) == 14

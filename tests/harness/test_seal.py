@@ -1,0 +1,190 @@
+"""Choice and seal: nothing opens test that was not sealed, and every opening leaves a line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wsol
+from wsol.evaluation.protocols import get_protocol
+from wsol.plugins import load_plugins
+from wsol.study import ledger, seal
+from wsol.study.plan import Plan, make_plan
+from wsol.study.records import MetricValue, Result, RunIdentity, RunRecord
+from wsol.study.study import validate_study
+
+
+@pytest.fixture
+def plan() -> Plan:
+    recipe = {"method": "cam", "backbone": "tiny", "normalizer": ["minmax", "none"]}
+    content = {"name": "s", "benchmark": "sprites", "trials": 3, "seeds": 2, "recipes": [recipe]}
+    return make_plan(validate_study(content, "s"), load_plugins())
+
+
+def record(plan: Plan, trial: int, values: list[float] | None, **changes: Any) -> RunRecord:
+    cell = plan.cells[0]
+    drawn = cell.trials[trial]
+    results = [
+        Result(
+            evaluation=evaluation,
+            split="val",
+            protocol=cell.protocol,
+            metrics={"m": MetricValue(value=value, **changes)},
+            primary="m",
+        )
+        for evaluation, value in zip(cell.evaluations, values or [], strict=bool(values))
+    ]
+    return RunRecord(
+        run_id=f"t{trial}",
+        study="s",
+        plan=plan.key,
+        stage="search",
+        train=cell.train,
+        evaluations=cell.evaluations,
+        trial=trial,
+        trials_planned=3,
+        seed=drawn.seed,
+        hparams=drawn.hparams,
+        status="complete" if values else "diverged",
+        results=tuple(results),
+    )
+
+
+def choose(plan: Plan, records: list[RunRecord]) -> seal.Selection:
+    return seal.choose(plan, records, {}, "now")
+
+
+def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) -> None:
+    selection = choose(plan, [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])])
+    assert [(c.trial, c.value, c.trials_done) for c in selection.choices] == [(1, 3, 3), (0, 5, 3)]
+    assert selection.choices[0].hparams == plan.cells[0].trials[1].hparams
+
+
+def test_the_order_of_records_does_not_matter(plan: Plan) -> None:
+    records = [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])]
+    assert choose(plan, records).seal == choose(plan, records[::-1]).seal
+
+
+def test_smaller_is_better_where_the_metric_says_so(plan: Plan) -> None:
+    records = [record(plan, i, [v, v], higher_is_better=False) for i, v in enumerate([3.0, 1.0, 2.0])]
+    assert [c.trial for c in choose(plan, records).choices] == [1, 1]
+
+
+def test_diverged_trials_count_as_done_but_are_never_chosen(plan: Plan) -> None:
+    selection = choose(plan, [record(plan, 0, None), record(plan, 1, [3, 5]), record(plan, 2, None)])
+    assert [(c.trial, c.trials_done) for c in selection.choices] == [(1, 1), (1, 1)]
+    nothing = choose(plan, [record(plan, i, None) for i in range(3)])
+    assert nothing.choices == ()
+    assert nothing.unchosen == (plan.cells[0].slug,)
+
+
+def test_no_choice_while_a_trial_is_missing(plan: Plan) -> None:
+    with pytest.raises(wsol.UsageError, match="1 of 3 trials have no record"):
+        choose(plan, [record(plan, 0, [1, 1]), record(plan, 1, [1, 1])])
+
+
+@pytest.fixture
+def sealed(plan: Plan, tmp_path: Path) -> Path:
+    records = [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])]
+    path = tmp_path / seal.FILE_NAME
+    seal.write_selection(choose(plan, records), path)
+    return path
+
+
+def identity(plan: Plan, selection: seal.Selection, **changes: Any) -> RunIdentity:
+    choice = selection.choices[0]
+    run = RunIdentity(
+        run_id="final",
+        study="s",
+        plan=plan.key,
+        stage="final",
+        train=choice.train,
+        evaluations=(choice.evaluation,),
+        trial=choice.trial,
+        trials_planned=3,
+        seed=selection.seeds[0],
+        hparams=choice.hparams,
+    )
+    return run.model_copy(update=changes)
+
+
+def open_test(path: Path, run: RunIdentity, tmp_path: Path) -> Any:
+    benchmark = load_plugins().create("benchmarks", "sprites")
+    protocol = get_protocol("wsoleval-v2")
+    return seal.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, tmp_path / "cache")
+
+
+def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, tmp_path: Path) -> None:
+    selection = seal.read_selection(sealed)
+    data, opening = open_test(sealed, identity(plan, selection), tmp_path)
+    assert len(data.ids) == 320
+    assert opening.touched == 1
+    assert opening.selection == selection.seal
+    (line,) = ledger.read_ledger(tmp_path / "ledger.jsonl")
+    assert line["cell"] == "sprites/cam/tiny/gap/cam/minmax/-"
+    # the same selection with its other seed is the same touch
+    _, again = open_test(sealed, identity(plan, selection, seed=selection.seeds[1]), tmp_path)
+    assert again.touched == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 3}, {"hparams": {"method.lr": 0.5}}, {"trial": 0}, {"plan": "x"}, {"run": "evaluation"}]
+)
+def test_what_was_not_sealed_does_not_open_test(
+    plan: Plan, sealed: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    selection = seal.read_selection(sealed)
+    if "run" in change:
+        change = {"evaluations": plan.cells[0].evaluations}  # the second one chose another trial
+    with pytest.raises(wsol.SealError, match="test stays closed"):
+        open_test(sealed, identity(plan, selection, **change), tmp_path)
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_without_a_selection_test_stays_closed(plan: Plan, sealed: Path, tmp_path: Path) -> None:
+    run = identity(plan, seal.read_selection(sealed))
+    with pytest.raises(wsol.SealError, match="no sealed selection"):
+        open_test(tmp_path / "nowhere.json", run, tmp_path)
+
+
+def test_a_changed_selection_is_refused(plan: Plan, sealed: Path, tmp_path: Path) -> None:
+    run = identity(plan, seal.read_selection(sealed))
+    content = json.loads(sealed.read_text())
+    content["choices"][0]["trial"] = 2
+    sealed.write_text(json.dumps(content))
+    with pytest.raises(wsol.SealError, match="changed after it was sealed"):
+        open_test(sealed, run, tmp_path)
+
+
+def test_a_seal_cannot_be_replaced(plan: Plan, sealed: Path) -> None:
+    same = seal.read_selection(sealed)
+    seal.write_selection(same.model_copy(update={"sealed_at": "later"}), sealed)  # same choice: kept as it was
+    assert seal.read_selection(sealed).sealed_at == "now"
+    other = choose(plan, [record(plan, i, [float(i), 1.0]) for i in range(3)])
+    with pytest.raises(wsol.SealError, match="another selection is sealed"):
+        seal.write_selection(other, sealed)
+
+
+def test_the_ledger_counts_selections_of_a_cell(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    touches = [ledger.record_opening(path, "cell", selection, "run") for selection in ("a", "a", "b", "c", "b")]
+    assert touches == [1, 1, 2, 3, 3]
+    assert ledger.record_opening(path, "other", "a", "run") == 1
+    assert len(ledger.read_ledger(path)) == 6
+
+
+def test_a_broken_ledger_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger.record_opening(path, "cell", "a", "run")
+    path.write_text(path.read_text() + "{}\n")
+    with pytest.raises(wsol.DataError, match=r"ledger\.jsonl:2: not a ledger entry"):
+        ledger.record_opening(path, "cell", "b", "run")
+
+
+def test_test_stays_closed_when_the_ledger_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").mkdir()
+    with pytest.raises(wsol.DataError, match="test stays closed"):
+        ledger.record_opening(tmp_path / "ledger.jsonl", "cell", "a", "run")
