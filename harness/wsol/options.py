@@ -36,7 +36,9 @@ class Distribution:
             raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)}")
         low, high = self.arguments
         if not low < high or (self.kind == "loguniform" and low <= 0):
-            raise UsageError(f"{self.kind}({low}, {high}) is empty: it needs {'0 < ' * (self.kind[0] == 'l')}low < high")
+            raise UsageError(
+                f"{self.kind}({low}, {high}) is empty: it needs {'0 < ' * (self.kind[0] == 'l')}low < high"
+            )
 
     def draw(self, rng: np.random.Generator) -> Any:
         """One value, as a plain Python object."""

@@ -106,7 +106,9 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> P
     paths = dict.fromkeys(str(Path(f).expanduser().resolve()) for f in [*extra, *files])
     plugins = _load(tuple(paths))
     if strict and plugins.failed:
-        raise PluginError("\n".join(f"plugin {p.name} ({p.distribution} {p.version}): {p.error}" for p in plugins.failed))
+        raise PluginError(
+            "\n".join(f"plugin {p.name} ({p.distribution} {p.version}): {p.error}" for p in plugins.failed)
+        )
     return plugins
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import torch
-import wsol
 from torch import Tensor
+
+import wsol
 
 
 class CenterGaussian(wsol.Method):

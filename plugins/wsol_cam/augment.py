@@ -1,6 +1,7 @@
 """Mirroring from top to bottom."""
 
 import torch
+
 import wsol
 
 

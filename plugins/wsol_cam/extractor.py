@@ -1,8 +1,9 @@
 """The linear class map of a classifier."""
 
 import torch
-import wsol
 from torch import Tensor
+
+import wsol
 
 
 class CamExtractor(wsol.Extractor):

@@ -1,6 +1,7 @@
 """Min-max normalisation, and none."""
 
 import numpy as np
+
 import wsol
 from wsol.components import FloatArray
 

@@ -1,7 +1,8 @@
 """Global average pooling."""
 
-import wsol
 from torch import Tensor
+
+import wsol
 
 
 class GAP(wsol.Pooling):

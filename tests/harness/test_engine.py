@@ -60,7 +60,9 @@ class Toy(wsol.Method):
     Options = wsol.TrainingOptions
 
     def __init__(self, make: Callable[[Toy, Any], Iterator[wsol.Phase]], epochs: int = 4, decay_every: int = 2):
-        super().__init__(wsol.TrainingOptions(lr=0.05), wsol.Parts(CLASSES, wsol.Schedule(epochs, decay_every, 4), CROP))
+        super().__init__(
+            wsol.TrainingOptions(lr=0.05), wsol.Parts(CLASSES, wsol.Schedule(epochs, decay_every, 4), CROP)
+        )
         self.net = Net()
         self.other = nn.Linear(2, 2)
         self.register_buffer("prepared", torch.zeros(()))

@@ -37,7 +37,10 @@ def test_values_fix_and_distributions_search() -> None:
     ("change", "message"),
     [
         ({"trails": 3}, r"s\.yaml: unknown key 'trails'; did you mean 'trials'\?"),
-        ({"recipes": [{"method": "cam", "bakbone": "x"}]}, r"unknown key 'recipes\.0\.bakbone'; did you mean 'backbone'"),
+        (
+            {"recipes": [{"method": "cam", "bakbone": "x"}]},
+            r"unknown key 'recipes\.0\.bakbone'; did you mean 'backbone'",
+        ),
         ({"schedule": {"epoch": 3}}, r"unknown key 'schedule\.epoch'; did you mean 'epochs'"),
         ({"trials": 0}, r"trials: Input should be greater than or equal to 1"),
         ({"resources": {"gpus": 0.4}}, r"a fraction of a GPU must be 1/k"),

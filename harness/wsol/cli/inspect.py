@@ -137,7 +137,9 @@ def studies(as_json: AsJson = False) -> None:
     for column in ("name", "description", "benchmarks", "trials", "seeds"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(row["name"], row["description"], ", ".join(row["benchmarks"]), str(row["trials"]), str(row["seeds"]))
+        table.add_row(
+            row["name"], row["description"], ", ".join(row["benchmarks"]), str(row["trials"]), str(row["seeds"])
+        )
     out.print(table)
 
 

@@ -16,20 +16,27 @@ if TYPE_CHECKING:
     from wsol.study.records import RunRecord
     from wsol.study.session import Session
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A shipped study's name ('wsol studies') or a YAML file.")]
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A shipped study's name ('wsol studies') or a YAML file.")
+]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Results folder. Default: WSOL_RESULTS, or ./results.", show_default=False)
 ]
 Address = Annotated[
     str | None,
-    typer.Option("--address", help="Ray cluster, e.g. auto or ray://head:10001. Default: a local one.", show_default=False),
+    typer.Option(
+        "--address", help="Ray cluster, e.g. auto or ray://head:10001. Default: a local one.", show_default=False
+    ),
 ]
 Concurrency = Annotated[
-    int | None, typer.Option("--jobs", min=1, help="Runs at a time. Default: as many as resources allow.", show_default=False)
+    int | None,
+    typer.Option("--jobs", min=1, help="Runs at a time. Default: as many as resources allow.", show_default=False),
 ]
 CacheFolder = Annotated[
     Path | None,
-    typer.Option("--cache", help="Folder of decoded images. Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False),
+    typer.Option(
+        "--cache", help="Folder of decoded images. Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False
+    ),
 ]
 Weights = Annotated[
     Path | None,
@@ -112,7 +119,9 @@ def search(
         raise typer.Exit(1)
 
 
-def seal(study: StudyName, overrides: Overrides = None, out_folder: OutFolder = None, plugin: PluginFiles = None) -> None:
+def seal(
+    study: StudyName, overrides: Overrides = None, out_folder: OutFolder = None, plugin: PluginFiles = None
+) -> None:
     """Only the choice: pick the best trial of every recipe on val and seal it. Opens no test data."""
     call = _prepare(study, overrides, out_folder, plugin=plugin)
     call.session.open()
@@ -179,7 +188,12 @@ def _print_plan(session: Session) -> None:
     for cell in plan.cells:
         out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
         spec = cell.train
-        parts = [("benchmark", spec.benchmark), ("method", spec.method), ("backbone", spec.backbone), ("pooling", spec.pooling)]
+        parts = [
+            ("benchmark", spec.benchmark),
+            ("method", spec.method),
+            ("backbone", spec.backbone),
+            ("pooling", spec.pooling),
+        ]
         parts += [("augmentation", a) for a in spec.augmentations]
         out.print("  " + ", ".join(f"{k} {ref.label()}" for k, ref in parts if ref), highlight=False, markup=False)
         s = spec.schedule

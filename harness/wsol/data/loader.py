@@ -33,9 +33,7 @@ class TrainLoader:
     This, and nothing behind it, is what a method is handed.
     """
 
-    def __init__(
-        self, data: TrainData, mean: Sequence[float], std: Sequence[float], device: torch.device
-    ) -> None:
+    def __init__(self, data: TrainData, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
         self._data = data
         self._mean, self._std, self._device = tuple(mean), tuple(std), device
         self.num_classes = data.num_classes

@@ -64,7 +64,13 @@ def _code() -> dict[str, Any]:
 
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=20, stdin=subprocess.DEVNULL
+        ["git", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+        stdin=subprocess.DEVNULL,
     )
     return done.stdout.strip()
 

@@ -64,7 +64,9 @@ class Plan:
     @property
     def key(self) -> str:
         """Hash of everything that decides a number, apart from how many trials and seeds there are."""
-        cells = [(c.train.model_dump(mode="json"), [e.model_dump(mode="json") for e in c.evaluations]) for c in self.cells]
+        cells = [
+            (c.train.model_dump(mode="json"), [e.model_dump(mode="json") for e in c.evaluations]) for c in self.cells
+        ]
         rules = [(c.metrics, c.protocol) for c in self.cells]
         return content_hash([self.study.name, self.study.seed, self.study.precision, cells, rules])
 
@@ -203,6 +205,8 @@ def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[dict[str, Any]]:
         ref = getattr(evaluation, part)
         for name, distribution in component_space(kind, ref, plugins).items() if ref else ():
             if distribution.kind != "choice":
-                raise UsageError(f"{part} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values")
+                raise UsageError(
+                    f"{part} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values"
+                )
             space[f"{part}.{name}"] = distribution.arguments
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]

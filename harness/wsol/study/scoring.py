@@ -93,7 +93,12 @@ class Scorer:
         return [choose(scored[index]) for index in sorted(scored)]
 
     def _evaluate(
-        self, store: Path, data: EvalData, split: Literal["val", "test"], settings: Sequence[Setting], val: Sequence[Result]
+        self,
+        store: Path,
+        data: EvalData,
+        split: Literal["val", "test"],
+        settings: Sequence[Setting],
+        val: Sequence[Result],
     ) -> list[Result]:
         raise NotImplementedError
 

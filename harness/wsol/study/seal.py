@@ -12,7 +12,17 @@ from wsol.errors import SealError, UsageError
 from wsol.options import describe_validation
 from wsol.study.ledger import cell_name, record_opening
 from wsol.study.plan import Cell, Plan, final_seeds
-from wsol.study.records import EvalSpec, Model, Result, RunIdentity, RunRecord, TestOpening, TrainSpec, content_hash, write_atomic
+from wsol.study.records import (
+    EvalSpec,
+    Model,
+    Result,
+    RunIdentity,
+    RunRecord,
+    TestOpening,
+    TrainSpec,
+    content_hash,
+    write_atomic,
+)
 
 if TYPE_CHECKING:
     from wsol.data.splits import Benchmark

@@ -95,7 +95,9 @@ def _connect(ray: Any, address: str | None) -> None:
             configure_logging=True,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(f"Ray at '{address or 'local'}' cannot be reached: {' '.join(str(error).split())[:300]}") from None
+        raise UsageError(
+            f"Ray at '{address or 'local'}' cannot be reached: {' '.join(str(error).split())[:300]}"
+        ) from None
 
 
 def _check_resources(ray: Any, resources: Resources) -> None:

@@ -81,7 +81,9 @@ class RecipeGrid(_Model):
     extractor: list[ComponentSpec] = Field([ComponentSpec(name="cam")], description="how a classifier yields a map")
     normalizer: list[ComponentSpec] = Field([ComponentSpec(name="minmax")], description="score map → [0, 1]")
     box_rule: list[ComponentSpec | None] = Field([None], description="null: the protocol's own rule")
-    augmentations: list[list[ComponentSpec]] = Field([[]], description="lists of augmentations, behind the method's own")
+    augmentations: list[list[ComponentSpec]] = Field(
+        [[]], description="lists of augmentations, behind the method's own"
+    )
     trials: int | None = Field(None, ge=1, description="trials a recipe, instead of the study's")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the schedule, over the study's")
 

@@ -213,9 +213,7 @@ def _optimizer(phase: Phase) -> torch.optim.Optimizer:
         raise RunError(f"phase '{phase.name}' has epochs to train but no parameters")
     sgd = phase.sgd
     nesterov = sgd.nesterov and sgd.momentum > 0
-    return torch.optim.SGD(
-        groups, lr=sgd.lr, momentum=sgd.momentum, weight_decay=sgd.weight_decay, nesterov=nesterov
-    )
+    return torch.optim.SGD(groups, lr=sgd.lr, momentum=sgd.momentum, weight_decay=sgd.weight_decay, nesterov=nesterov)
 
 
 def _score(method: Method, phase: Phase, data: TrainLoader, state: TrainState) -> float | None:
