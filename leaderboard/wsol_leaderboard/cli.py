@@ -30,10 +30,14 @@ def leaderboard(
     protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol (repeatable).")] = None,
     metric: Annotated[list[str] | None, typer.Option(help="Only this metric (repeatable).")] = None,
     format: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
+    published: Annotated[
+        bool, typer.Option("--published", help="Show published numbers of the same recipes too.")
+    ] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip broken records and list them.")] = False,
 ) -> None:
     """Rank what the runs below FOLDERS left; with --out also write leaderboard.csv and leaderboard.html."""
     from wsol_leaderboard.build import write_files
+    from wsol_leaderboard.published import beside
     from wsol_leaderboard.reading import read_records
     from wsol_leaderboard.table import build_table
 
@@ -43,8 +47,9 @@ def leaderboard(
     frame = build_table(records)
     for column, wanted in (("benchmark", benchmark), ("protocol", protocol), ("metric", metric)):
         frame = keep(frame, column, wanted or [])
-    _show(frame, format)
-    for path in write_files(frame, out) if out else []:
+    numbers = beside(frame) if published else None
+    _show(frame, format, numbers)
+    for path in write_files(frame, out, numbers) if out else []:
         typer.echo(f"wrote {path}", err=True)
 
 
@@ -57,11 +62,13 @@ def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
     return frame[frame[column].isin(wanted)].reset_index(drop=True) if wanted else frame
 
 
-def _show(frame: pd.DataFrame, format: Format) -> None:
+def _show(frame: pd.DataFrame, format: Format, numbers: pd.DataFrame | None) -> None:
     from wsol_leaderboard.files import to_csv, to_json
-    from wsol_leaderboard.terminal import print_table
+    from wsol_leaderboard.terminal import print_published, print_table
 
     if format is Format.table:
         print_table(frame)
+        if numbers is not None:
+            print_published(numbers)
     else:
         typer.echo(to_csv(frame) if format is Format.csv else to_json(frame), nl=False)

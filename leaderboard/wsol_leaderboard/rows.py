@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from wsol.study.records import ComponentRef, MetricValue
+from wsol.study.records import ComponentRef, EvalSpec, MetricValue, RunRecord, TrainSpec
 from wsol_leaderboard.cells import Cell, Outcome, Target, find_value, outcome, verdict
 
 
@@ -43,6 +43,7 @@ def _recipe(cell: Cell) -> dict[str, Any]:
         "extractor": _label(evaluation.extractor),
         "normalizer": _label(evaluation.normalizer),
         "box_rule": _label(evaluation.box_rule),
+        "search": _json(_spaces(train, evaluation)),
         "schedule": f"{schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, "
         f"batch {schedule.batch_size}",
         "study": cell.study,
@@ -52,11 +53,19 @@ def _recipe(cell: Cell) -> dict[str, Any]:
 
 
 def _label(part: ComponentRef | None) -> str:
-    """A component as text, without the folder it was read from: that differs between machines, not between rows."""
+    """Name and fixed options; not the folder it was read from, which differs between machines, nor what is searched."""
     if part is None:
         return ""
     options = {name: value for name, value in part.options.items() if name != "root"}
-    return part.model_copy(update={"options": options}).label()
+    return ComponentRef(name=part.name, options=options).label()
+
+
+def _spaces(train: TrainSpec, evaluation: EvalSpec) -> dict[str, Any]:
+    """The distributions that the study gave instead of a component's own, as ``kind.option``."""
+    parts = {name: getattr(train, name) for name in ("method", "backbone", "pooling")}
+    parts |= {part.name: part for part in train.augmentations}
+    parts |= {name: getattr(evaluation, name) for name in ("extractor", "normalizer", "box_rule")}
+    return {f"{name}.{option}": how for name, part in parts.items() if part for option, how in part.search.items()}
 
 
 def _score(found: Outcome) -> dict[str, Any]:
@@ -115,8 +124,14 @@ def _provenance(cell: Cell, target: Target) -> dict[str, Any]:
         "record_ids": _json([record.run_id for record in cell.sources]),
         "test_data": _json(sorted({run.data["test"] for run in cell.runs if "test" in run.data})),
         "problems": _json(_add([result.problems for results in tested for result in results])),
+        "dirty": any(_is_dirty(record) for record in cell.sources),
         "versions": _json(_merge([record.versions for record in cell.sources])),
     }
+
+
+def _is_dirty(record: RunRecord) -> bool:
+    code = record.versions.get("code")
+    return isinstance(code, dict) and bool(code.get("dirty"))
 
 
 def _merge(dicts: list[dict[str, Any]]) -> dict[str, Any]:

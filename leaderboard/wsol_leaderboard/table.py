@@ -7,8 +7,9 @@
 * Ranks are per benchmark, protocol (with version) and metric, best first; equal means share a rank. Only complete rows
   are ranked: a mean without the seeds that failed would reward failing.
 * ``val`` is the score on val of the trial that was chosen; ``test_touched`` the most often that a run's cell had seen
-  test. Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter, version or fingerprint that
-  differs between seeds is a list there.
+  test; ``dirty`` says that the code had uncommitted changes; ``search`` holds the distributions that the study gave.
+* Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter or version that differs between seeds
+  is a list there.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ COLUMNS = {
     "trials_failed": "Int64",
     "trials_planned": "Int64",
     "hparams": TEXT,
+    "search": TEXT,
     "test_touched": "Int64",
     "status": TEXT,
     "reason": TEXT,
@@ -63,10 +65,11 @@ COLUMNS = {
     "record_ids": TEXT,
     "test_data": TEXT,
     "problems": TEXT,
+    "dirty": "bool",
     "versions": TEXT,
 }
 """Column → pandas dtype, in the order of the CSV."""
-JSON_COLUMNS = ("values", "parts", "hparams", "record_ids", "test_data", "problems", "versions")
+JSON_COLUMNS = ("values", "parts", "hparams", "search", "record_ids", "test_data", "problems", "versions")
 RANKING = ["benchmark", "protocol", "protocol_version", "metric"]
 """The columns that make a ranking: rows that differ in one of them are never compared."""
 

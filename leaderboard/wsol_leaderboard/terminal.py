@@ -7,10 +7,13 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 PARTS = ("backbone", "pooling", "augmentations", "extractor", "normalizer", "box_rule")
+UNLIMITED = 10_000
+"""A width in characters at which no table is squeezed."""
 KEY = ["study", "plan", "recipe"]
 MARKS = {"complete": "", "partial": "yellow", "failed": "red", "diverged": "red"}
 
@@ -20,7 +23,32 @@ def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
     console = console or Console()
     for (benchmark, protocol, version), block in frame.groupby(["benchmark", "protocol", "protocol_version"]):
         rule = f"{protocol} (version {version})" if protocol else "no result"
-        console.print(_block(block, f"{benchmark} · {rule}", extra=2 if console.width >= 110 else 0))
+        console.print(_block(block, f"{benchmark} · {rule}", console))
+
+
+def print_published(beside: pd.DataFrame, console: Console | None = None) -> None:
+    """Print what :func:`wsol_leaderboard.published.beside` found; says so when that is nothing."""
+    console = console or Console()
+    if beside.empty:
+        console.print("published: no paper has a number for these recipes")
+        return
+    for (benchmark, metric), rows in beside.groupby(["benchmark", "metric"], sort=False):
+        title = f"Published {metric} on {benchmark}: from papers, not measured here, not ranked"
+        table = _table(title)
+        table.add_column("recipe here", overflow="fold")
+        for name in ("measured", "published"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("as the paper calls it", overflow="fold")
+        table.add_column("paper", overflow="fold")
+        for row in rows.to_dict("records"):
+            numbers = score(row["mean"], row["std"]), score(row["published_value"], row["published_std"])
+            cells = [row["recipe"], *numbers, row["published_method"], f"{row['paper']} {row['table']}"]
+            table.add_row(*map(Text, cells))
+        console.print(table, "")
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title, style="bold"), title_justify="left", show_edge=False, pad_edge=False)
 
 
 def score(mean: float, std: float = math.nan) -> str:
@@ -35,39 +63,49 @@ def interval(low: float, high: float) -> str:
     return "" if pd.isna(low) or pd.isna(high) else f"{low:.1f}-{high:.1f}"
 
 
-def _block(block: pd.DataFrame, title: str, extra: int) -> Group:
+def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
+    """The block with as much beside the front metric as the terminal has room for."""
     metrics = list(dict.fromkeys(block["metric"]))
     front = block[block["metric"] == metrics[0]]
     varying = [name for name in PARTS if front[name].nunique() > 1]
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    for room in (3, 2, 1, 0):
+        table = _ranking(block, title, varying, metrics[: max(room, 1)], interval_too=room > 0)
+        if Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum <= console.width:
+            break
+    return Group(table, *_notes(front, varying), "")
+
+
+def _ranking(block: pd.DataFrame, title: str, varying: list[str], metrics: list[str], interval_too: bool) -> Table:
+    table = _table(title)
     table.add_column("#", justify="right")
     for name in ("method", *varying):
         table.add_column(name.replace("_", " "), overflow="fold")
     table.add_column(Text(metrics[0] or "score", style="bold"), justify="right", no_wrap=True, style="bold")
-    for name in ["95 % images", *metrics[1:]][: extra and extra + 1]:
-        table.add_column(name, justify="right", no_wrap=True, style="dim")
+    for name in [*(["95 % images"] if interval_too else []), *metrics[1:]]:
+        table.add_column(Text(name), justify="right", no_wrap=True, style="dim")
     for name in ("seeds", "trials", "test"):
         table.add_column(name, justify="right", no_wrap=True)
-    others = [block[block["metric"] == name].set_index(KEY) for name in metrics[1 : extra + 1]]
-    for row in front.to_dict("records"):
-        table.add_row(*_cells(row, varying, extra, others))
-    return Group(table, *_notes(front, varying), "")
+    others = [block[block["metric"] == name].set_index(KEY) for name in metrics[1:]]
+    for row in block[block["metric"] == metrics[0]].to_dict("records"):
+        table.add_row(*_cells(row, varying, interval_too, others))
+    return table
 
 
-def _cells(row: dict[str, Any], varying: list[str], extra: int, others: list[pd.DataFrame]) -> list[str | Text]:
+def _cells(row: dict[Any, Any], varying: list[str], interval_too: bool, others: list[pd.DataFrame]) -> list[Text]:
     key = tuple(row[name] for name in KEY)
     beside = [score(other["mean"].get(key, math.nan), other["std"].get(key, math.nan)) for other in others]
-    front = score(row["mean"], row["std"]) or row["status"]
-    return [
+    texts = [
         "" if pd.isna(row["rank"]) else str(row["rank"]),
         row["method"],
         *(row[name] for name in varying),
-        Text(front, style=MARKS[row["status"]]),
-        *([interval(row["ci_low"], row["ci_high"]), *beside] if extra else []),
+        score(row["mean"], row["std"]) or row["status"],
+        *([interval(row["ci_low"], row["ci_high"])] if interval_too else []),
+        *beside,
         f"{row['seeds_done']}/{row['seeds_planned']}",
         f"{row['trials_done']}/{row['trials_planned']}" if row["trials_planned"] else "",
         f"{row['test_touched']}x",
     ]
+    return [Text(text, style=MARKS[row["status"]]) for text in texts]
 
 
 def _notes(front: pd.DataFrame, varying: list[str]) -> list[Text]:

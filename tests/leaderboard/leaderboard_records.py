@@ -79,6 +79,6 @@ def make(
         "results": (result,) if metrics or value is not None else (),
         "test": opened,
         "data": {"test": "f1"},
-        "versions": {"wsol": "0.1.0", "torch": "2.9", "commit": "abc", "dirty": False},
+        "versions": {"wsol": "0.1.0", "torch": "2.9", "code": {"commit": "abc", "dirty": False}},
     }
     return RunRecord(**(values | fields))

@@ -41,6 +41,13 @@ def test_is_a_plain_function_too(folder, tmp_path, capsys):
     assert "64.0 ± 0.5" in capsys.readouterr().out
 
 
+def test_published_numbers_come_as_a_file_too(folder, tmp_path):
+    write_record(make("cam", benchmark="cub", value=55.0, study="named"), folder / "named.record.json")
+    result = run(folder, "--published", "-o", tmp_path / "out")
+    assert "not measured here" in result.stdout
+    assert "IVR,T1,CAM + Minmax,62.98" in (tmp_path / "out" / "leaderboard-published.csv").read_text()
+
+
 def test_overlapping_folders_count_once(folder):
     assert run(folder, folder, folder.parent, "-f", "csv").stdout == run(folder, "-f", "csv").stdout
 

@@ -7,8 +7,9 @@ from leaderboard_records import make
 from rich.console import Console
 
 from wsol.study.records import MetricValue
+from wsol_leaderboard.published import beside
 from wsol_leaderboard.table import build_table
-from wsol_leaderboard.terminal import interval, print_table, score
+from wsol_leaderboard.terminal import interval, print_published, print_table, score
 
 NAN = float("nan")
 
@@ -32,7 +33,7 @@ def test_fits_and_keeps_every_score_whole(study, width):
     long = make("min-max-cam-with-a-long-name", value=65.0, normalizer="percentile", backbone="inception-v3-large")
     text = printed([*study, long], width)
     assert max(map(len, text.splitlines())) <= width
-    for whole in ("MaxBoxAccV2", "64.0 ± 0.5", "61.0 ± 1.0", "65.0", "diverged", "2/3"):
+    for whole in ("MaxBoxAccV2", "64.0 ± 0.5", "61.0 ± 1.0", "65.0", "diverged", "2/3", "has", "acol", "min-max"):
         assert whole in text
 
 
@@ -43,12 +44,31 @@ def test_what_all_rows_share_is_said_once_and_failures_are_explained(study):
 
 
 def test_other_metrics_only_where_there_is_room():
-    metrics = {"MaxBoxAccV2": MetricValue(value=60.0, low=58.0, high=61.5), "PxAP": MetricValue(value=71.5)}
-    record = make(metrics=metrics)
-    assert "PxAP" not in printed([record], 80)
-    wide = printed([record], 120)
-    assert "71.5" in wide
-    assert "58.0-61.5" in wide
+    metrics = {name: MetricValue(value=60.0, low=58.0, high=61.5) for name in ("MaxBoxAccV2", "PxAP", "Top-1 Loc")}
+    records = [make(metrics=metrics), make("other-method-name", metrics=metrics, backbone="vgg16", normalizer="ivr")]
+    narrow, wide = printed(records, 80), printed(records, 120)
+    for shown in ("PxAP", "Top-1 Loc", "58.0-61.5"):
+        assert shown not in narrow
+        assert shown in wide
+
+
+def test_names_are_no_markup():
+    assert "cam[/bold] [red]" in printed([make("cam[/bold] [red]")], 80)
+
+
+def test_published_numbers_have_a_table_of_their_own():
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    print_published(beside(build_table([make(benchmark="cub")])), console)
+    text = console.file.getvalue()
+    assert "not measured here, not ranked" in text
+    assert "GAP [without FPN (4x)] [no Cutout]" in text
+    assert "62.2 ± 0.2" in text
+
+
+def test_no_published_number_is_said():
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    print_published(beside(build_table([make(backbone="tiny")])), console)
+    assert "no paper has a number" in console.file.getvalue()
 
 
 def test_nothing_scored_yet_is_still_a_table():

@@ -1,0 +1,96 @@
+"""The page: one self-contained HTML file with every ranking, what failed, and how each number came to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from wsol_leaderboard.files import to_rows
+from wsol_leaderboard.plots import plot
+from wsol_leaderboard.table import RANKING
+from wsol_leaderboard.terminal import PARTS, interval, score
+
+FOLDER = Path(__file__).with_name("page_parts")
+DETAILS = {
+    "hparams": "Hyper-parameters (chosen on val)",
+    "search": "Search spaces that the study gave",
+    "values": "Test score of each seed",
+    "parts": "Parts of the score",
+    "problems": "Broken score maps (counted over seeds)",
+    "test_data": "Fingerprint of the test data",
+    "versions": "Versions",
+    "record_ids": "Records",
+}
+"""Columns with structure that a row unfolds, with their headings."""
+
+
+def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
+    """The page for ``frame`` (see :mod:`wsol_leaderboard.table`), as HTML.
+
+    ``published``: what :func:`wsol_leaderboard.published.beside` found; None shows nothing of it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["plain"] = plain
+    rankings = [_ranking(rows, published) for _, rows in frame.groupby(RANKING, sort=False)]
+    return environment.get_template("page.html").render(
+        rankings=rankings,
+        filters={name: list(dict.fromkeys(frame[name])) for name in ("benchmark", "protocol", "metric")},
+        recipes=len(frame[["study", "plan", "recipe"]].drop_duplicates()),
+        style=Markup((FOLDER / "page.css").read_text()),
+        script=Markup((FOLDER / "page.js").read_text()),
+        details=DETAILS,
+    )
+
+
+def plain(value: Any) -> str:
+    """A value from a record for reading: numbers to six digits, mappings and lists without brackets."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, Any]:
+    first = rows.iloc[0]
+    varying = [name for name in PARTS if rows[name].nunique() > 1]
+    entries = [_entry(row) for row in to_rows(rows)]
+    labels = [" · ".join([entry["method"], *(entry[name] for name in varying if entry[name])]) for entry in entries]
+    where = f"{first['benchmark']}, {first['protocol']} version {first['protocol_version']}"
+    what = f"{first['metric']} on {where}" if first["metric"] else f"No result on {first['benchmark']}"
+    beside = pd.DataFrame() if published is None else published
+    for name in RANKING if len(beside) else ():
+        beside = beside[beside[name] == first[name]]
+    return {
+        **{name: first[name] for name in (*RANKING, "primary", "higher_is_better")},
+        "title": what,
+        "varying": varying,
+        "shared": {name: first[name] for name in PARTS if name not in varying and first[name]},
+        "copies": len({data for entry in entries for data in entry["test_data"]}),
+        "entries": entries,
+        "plot": Markup(plot(entries, labels, what)),
+        "published": [
+            {
+                **row,
+                "measured": score(row["mean"], row["std"]),
+                "published": score(row["published_value"], row["published_std"]),
+            }
+            for row in beside.to_dict("records")
+        ],
+    }
+
+
+def _entry(row: dict[str, Any]) -> dict[str, Any]:
+    bounds = [float("nan") if row[name] is None else row[name] for name in ("mean", "std", "ci_low", "ci_high")]
+    return {**row, "score": score(*bounds[:2]), "interval": interval(*bounds[2:])}

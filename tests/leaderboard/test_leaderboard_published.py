@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import csv
+
+import pytest
+from leaderboard_records import make
+
+from wsol.study.records import ComponentRef, MetricValue, RunRecord
+from wsol_leaderboard.published import FACTS, beside
+from wsol_leaderboard.table import build_table
+
+
+def found(*records: RunRecord) -> list[tuple[str, str, float]]:
+    rows = beside(build_table(records)).to_dict("records")
+    return [(row["paper"], row["published_method"], row["published_value"]) for row in rows]
+
+
+def with_parts(record: RunRecord, **parts: object) -> RunRecord:
+    return record.model_copy(update={"train": record.train.model_copy(update=parts)})
+
+
+def test_the_facts_are_numbers_with_their_source():
+    with FACTS.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 700
+    assert all(row["paper"] and row["table"] and row["method"] for row in rows)
+    assert all(0 < float(row["value"]) <= 100 for row in rows)
+    assert all(row["std"] == "" or float(row["std"]) >= 0 for row in rows)
+
+
+def test_plain_cam_meets_every_name_that_papers_have_for_it():
+    rows = found(make("cam", benchmark="cub"))
+    assert ("IVR", "CAM + Minmax", 62.98) in rows
+    assert ("BeyondGAP", "GAP (Zhou et al., 2016)", 63.0) in rows
+    assert ("BeyondGAP", "GAP [without FPN (4x)] [no Cutout]", 62.22) in rows
+    assert not any("[Cutout]" in name or "FPN (P" in name or "HaS" in name for _, name, _ in rows)
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (make("cam", benchmark="cub", normalizer="ivr"), ("IVR", "CAM + IVR", 66.83)),
+        (make("has", benchmark="cub"), ("IVR", "HaS + Minmax", 64.63)),
+        (make("minmaxcam", benchmark="cub", backbone="mobilenet_v2"), ("MinMaxCAM", "MinMaxCAM", 65.0)),
+        (
+            make("psol", benchmark="imagenet", metrics={"GT-known Loc": MetricValue(value=60.0)}),
+            ("PSOL", "PSOL-ResNet50-Sep", 65.44),
+        ),
+        (
+            with_parts(make("cam", benchmark="cub"), augmentations=(ComponentRef(name="has"),)),
+            ("IVR", "HaS + Minmax", 64.63),
+        ),
+        (
+            with_parts(make("cam", benchmark="cub"), pooling=ComponentRef(name="glsep")),
+            ("BeyondGAP", "GLSEP [without FPN (2x)] [no Cutout]", 56.86),
+        ),
+    ],
+    ids=lambda value: value.run_id if isinstance(value, RunRecord) else value[1],
+)
+def test_what_stands_beside_what(record, expected):
+    assert expected in found(record)
+
+
+def test_nothing_is_beside_another_benchmark_backbone_or_unscored_row():
+    assert found(make("cam", benchmark="sprites")) == []
+    assert found(make("cam", benchmark="cub", backbone="tiny")) == []
+    assert found(make("cam", value=None, benchmark="cub", status="failed", reason="boom")) == []
+
+
+def test_published_numbers_change_no_row(study):
+    frame = build_table(study)
+    before = frame.copy()
+    beside(frame)
+    assert frame.equals(before)
