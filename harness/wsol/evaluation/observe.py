@@ -1,0 +1,205 @@
+"""One pass over a store: every map is read and upsampled once, and shown to all normalizers and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from wsol.components import Array, BoxRule, FloatArray, IntArray, Metric, Normalizer
+from wsol.data.splits import Annotations
+from wsol.errors import DataError, RunError, UsageError
+from wsol.evaluation.geometry import Problem, sanitize_map
+from wsol.evaluation.observations import PROBLEMS, Observations, Table
+from wsol.evaluation.protocols import Protocol, frame_map, frame_size
+from wsol.evaluation.scored import ScoredImage
+from wsol.evaluation.store import ScoreSource
+from wsol.evaluation.truth import TruthReader
+
+Reading = tuple[Normalizer | None, BoxRule | None]
+"""How maps are read: a normalizer (None for a store of boxes) and a box rule (None: the protocol's thresholds)."""
+Progress = Callable[[int, int], None]
+"""Called with (images done, images in all)."""
+
+_CHUNK = 16
+
+
+def observe(
+    store: ScoreSource,
+    annotations: Annotations,
+    protocol: Protocol,
+    evaluations: Sequence[Reading],
+    metrics: Sequence[Metric],
+    *,
+    threads: int = 1,
+    rows: IntArray | None = None,
+    progress: Progress | None = None,
+) -> Observations:
+    """What the metrics see of the images ``rows`` of a split (default: all), under every reading.
+
+    Metrics whose inputs are missing are left out with a note; UsageError when the first one, the primary, is. Raises
+    DataError naming the image whose annotation is missing or broken, RunError naming the component that broke its
+    contract. Kernels release the GIL, so that ``threads`` share the images; memory grows with the tables only.
+    """
+    usable, notes = _usable(metrics, _available(store, annotations))
+    _check_readings(store, evaluations)
+    look = _Look(store, annotations, protocol, evaluations, usable)
+    places = np.arange(len(store)) if rows is None else np.sort(rows)
+    if not len(places):
+        raise DataError("no image to evaluate")
+    seen = look(int(places[0]))[1]
+    tables = tuple({n: Table.like(o, len(places)) for n, o in found.items()} for found in seen)
+    problems = np.zeros(len(places), dtype=np.uint8)
+
+    def fill(start: int) -> int:
+        stop = min(start + _CHUNK, len(places))
+        for at in range(start, stop):
+            problems[at] = _put(tables, at, *look(int(places[at])))
+        return stop - start
+
+    done = 0
+    for count in _spread(fill, range(0, len(places), _CHUNK), threads):
+        done += count
+        if progress is not None:
+            progress(done, len(places))
+    return Observations(
+        ids=tuple(store.ids[i] for i in places),
+        labels=np.asarray(store.labels)[places],
+        rows=places,
+        problems=problems,
+        tables=tables,
+        notes=notes,
+        balanced=protocol.average == "classes",
+    )
+
+
+class _Look:
+    """Looks at one image: (index into PROBLEMS, for each reading the observation of each metric)."""
+
+    def __init__(
+        self,
+        store: ScoreSource,
+        annotations: Annotations,
+        protocol: Protocol,
+        evaluations: Sequence[Reading],
+        metrics: Sequence[Metric],
+    ) -> None:
+        needs = frozenset[str]().union(*(metric.needs for metric in metrics))
+        self.store = store
+        self.protocol = protocol
+        self.evaluations = evaluations
+        self.metrics = metrics
+        self.truth = TruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
+
+    def __call__(self, i: int) -> tuple[int, list[dict[str, Array]]]:
+        truth = self.truth.read(i)
+        score_map, boxes, problem = self._located(i)
+        found = []
+        for normalizer, rule in self.evaluations:
+            image = ScoredImage(
+                image_id=self.store.ids[i],
+                label=int(self.store.labels[i]),
+                protocol=self.protocol,
+                score_map=score_map if problem else _normalised(normalizer, score_map, self.name(i)),
+                raw_map=None if problem else score_map,
+                boxes=boxes,
+                gt_boxes=truth.boxes,
+                foreground=truth.foreground,
+                ignore=truth.ignore,
+                logits=None if self.store.logits is None else np.asarray(self.store.logits[i]),
+            )
+            if rule is not None and image.score_map is not None:
+                image.boxes = _ruled(rule, image.score_map, self.name(i))
+            found.append({metric.name: np.asarray(metric.observe(image)) for metric in self.metrics})
+        return PROBLEMS.index(problem), found
+
+    def name(self, i: int) -> str:
+        """The image, for messages."""
+        return f"image '{self.store.ids[i]}'"
+
+    def _located(self, i: int) -> tuple[FloatArray | None, Array | None, Problem]:
+        """(map, boxes, problem) in the frame, not normalised: what has a problem is all zeros."""
+        size = self.truth.size(i)
+        width, height = frame_size(self.protocol, size)
+        if self.store.boxes is None:
+            raw, problem = sanitize_map(self.store.map(i))
+            return np.zeros((height, width)) if problem else frame_map(self.protocol, raw, size), None, problem
+        box = np.asarray(self.store.boxes[i], dtype=np.float64)
+        if not np.isfinite(box).all():
+            return None, np.zeros((1, 4)), "nan" if np.isnan(box).any() else "infinite"
+        edge = 1 if self.protocol.inclusive else 0
+        last = np.array([width - edge, height - edge] * 2)
+        return None, np.clip(box * [width, height, width, height], 0, last)[None], ""
+
+
+def _normalised(normalizer: Normalizer | None, raw: FloatArray | None, where: str) -> FloatArray | None:
+    if raw is None or normalizer is None:
+        return None
+    scores = np.asarray(normalizer(raw), dtype=np.float64)
+    if scores.shape != raw.shape or not (scores.min() >= 0 and scores.max() <= 1):
+        span = f"shape {list(scores.shape)}, values {scores.min():g} to {scores.max():g}"
+        raise RunError(
+            f"{where}: normalizer '{normalizer.name}' returned {span}; "
+            f"it must return shape {list(raw.shape)} with values in [0, 1]"
+        )
+    return scores
+
+
+def _ruled(rule: BoxRule, score_map: FloatArray, where: str) -> Array:
+    boxes = np.asarray(rule(score_map))
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+        raise RunError(
+            f"{where}: box rule '{rule.name}' returned shape {list(boxes.shape)}; it must return [N, 4], N >= 1"
+        )
+    return boxes
+
+
+def _available(store: ScoreSource, annotations: Annotations) -> set[str]:
+    found = {
+        "boxes": annotations.boxes is not None,
+        "masks": annotations.masks is not None,
+        "logits": store.logits is not None,
+        "map": store.kind == "maps",
+    }
+    return {name for name, there in found.items() if there}
+
+
+def _usable(metrics: Sequence[Metric], available: set[str]) -> tuple[list[Metric], tuple[str, ...]]:
+    """The metrics that can be had, and a note on each of the others."""
+    missing = {metric.name: ", ".join(sorted(metric.needs - available)) for metric in metrics}
+    if not metrics or missing[metrics[0].name]:
+        name = metrics[0].name if metrics else "(none)"
+        raise UsageError(f"the primary metric '{name}' cannot be had: there is no {missing.get(name, 'metric')}")
+    notes = tuple(f"{name}: left out: there is no {what}" for name, what in missing.items() if what)
+    return [metric for metric in metrics if not missing[metric.name]], notes
+
+
+def _check_readings(store: ScoreSource, evaluations: Sequence[Reading]) -> None:
+    for normalizer, rule in evaluations:
+        if store.kind == "maps" and normalizer is None:
+            raise UsageError("score maps need a normalizer; name one ('none' for maps that are in [0, 1] already)")
+        if store.kind == "boxes" and (normalizer, rule) != (None, None):
+            raise UsageError("the method outputs boxes: neither a normalizer nor a box rule applies")
+
+
+def _put(tables: Sequence[dict[str, Table]], at: int, problem: int, found: Sequence[dict[str, Array]]) -> int:
+    for table, observed in zip(tables, found, strict=True):
+        for name, observation in observed.items():
+            try:
+                table[name].put(at, observation)
+            except ValueError as error:
+                raise RunError(f"metric '{name}': {error}; every image must give the same") from None
+    return problem
+
+
+def _spread(work: Callable[[int], int], starts: range, threads: int) -> Iterator[int]:
+    """``work`` on every start, in order, on several threads; the first error stops what has not begun."""
+    if threads <= 1:
+        yield from map(work, starts)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield from pool.map(work, starts)
+    finally:
+        pool.shutdown(cancel_futures=True)

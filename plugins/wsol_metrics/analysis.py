@@ -1,0 +1,124 @@
+"""Two looks at how maps fail: boxes that cover background, and the range of raw values."""
+
+from typing import Any
+
+import numpy as np
+
+import wsol
+from wsol.components import Array
+from wsol_metrics.rates import curve, share
+
+_STEPS = 20
+_UNIT = 10_000
+"""Shares are kept in units of 0.01 %."""
+
+
+class BackgroundShare(wsol.Metric):
+    """Background share: mean share of the predicted box that covers background; lower is better.
+
+    1/N sum_i |b_i minus the union of the true boxes| / |b_i|, in pixels of the evaluation frame. b_i is the box of the
+    largest contour (Wang et al. 2021, section 4.5, do not define it further) at the one of 20 thresholds 0, 0.05, ...,
+    0.95 whose GT-known rate at IoU 0.5 is highest on the split, or the given box. A box without pixels has share 0.
+    Small boxes inside the object score well here: read it beside a box accuracy. Observation: uint16 [thresholds, 22]:
+    hit, share, and whether the share exceeds 0, 0.05, ..., 0.95.
+    """
+
+    name = "background_share"
+    paper = "Wang et al., MinMaxCAM: Improving Object Coverage for CAM-based WSOL, BMVC 2021"
+    needs = frozenset({"boxes"})
+    higher_is_better = False
+
+    def observe(self, image: wsol.ScoredImage) -> Array:
+        """uint16 [thresholds, 22]."""
+        fixed = image.protocol.theta is not None
+        taus = image.protocol.taus if fixed else np.arange(_STEPS) / _STEPS
+        return np.stack([self._at(image, float(tau)) for tau in taus])
+
+    def _at(self, image: wsol.ScoredImage, tau: float) -> Array:
+        boxes = image.boxes_at(tau, "largest")
+        hit = image.protocol.hits(np.array(image.iou(boxes)), 0.5)
+        background = round(_UNIT * _background(boxes, image))
+        above = background > np.arange(_STEPS) * _UNIT // _STEPS
+        return np.array([hit, background, *above], dtype=np.uint16)
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., thresholds, 22] → [...]: the mean share at the best threshold, in percent."""
+        return share(self._best(total)[..., 1], weight) / _UNIT
+
+    def parts(self, total: Array, weight: Array) -> dict[str, float]:
+        """``above_0.1``: images whose share exceeds a tenth, in percent (the paper's figure)."""
+        return {"above_0.1": float(share(self._best(total)[2 + _STEPS // 10], weight))}
+
+    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+        """``images_above``: images whose share exceeds k / 20, in percent."""
+        return {"images_above": curve(share(self._best(total)[2:], weight))}
+
+    def _best(self, total: Array) -> Array:
+        best = np.asarray(total)[..., 0].argmax(axis=-1)
+        return np.take_along_axis(total, best[..., None, None], axis=-2)[..., 0, :]
+
+
+def _background(boxes: Array, image: wsol.ScoredImage) -> float:
+    """The share of the pixels of the predicted boxes that no true box covers. Predicted ends are exclusive."""
+    assert image.gt_boxes is not None
+    edge = 1 if image.protocol.inclusive else 0
+    predicted, true = np.rint(boxes).astype(int), np.rint(image.gt_boxes).astype(int)
+    width, height = np.concatenate([predicted, true])[:, 2:].max(axis=0) + 1
+    inside, covered = np.zeros((2, height, width), dtype=bool)
+    for x0, y0, x1, y1 in predicted:
+        inside[y0:y1, x0:x1] = True
+    for x0, y0, x1, y1 in true:
+        covered[y0 : y1 + edge, x0 : x1 + edge] = True
+    pixels = np.count_nonzero(inside)
+    return float(np.count_nonzero(inside & ~covered) / pixels) if pixels else 0.0
+
+
+_DECADES = np.logspace(-4, 4, 33)
+_EDGES = np.concatenate([-_DECADES[::-1], _DECADES])
+
+
+class MapExtrema(wsol.Metric):
+    """Map extrema: where the smallest and largest raw values lie; the score is the share of maps that dip below 0.
+
+    Min and max of each raw map, upsampled and not normalised (Kim et al. 2021, Fig. 4 and 6). The ratio of the
+    standard deviations of maxima and minima tells where removing low values helps (section 4.4). NaN and constant
+    maps are left out. Observation: float32 [6 + 2 * 65]: is there a map, min < 0, min, max, min^2, max^2, then the bins
+    of min and max. The bins are logarithmic on both sides of 0, four a decade from 1e-4 to 1e4.
+    """
+
+    name = "map_extrema"
+    paper = "Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021"
+    needs = frozenset({"map"})
+    higher_is_better = False
+
+    def observe(self, image: wsol.ScoredImage) -> Array:
+        """float32 [136]."""
+        bins = np.zeros((2, len(_EDGES) + 1), dtype=np.float32)
+        if image.raw_map is None:
+            return np.concatenate([np.zeros(6, dtype=np.float32), bins.ravel()])
+        low, high = float(image.raw_map.min()), float(image.raw_map.max())
+        bins[[0, 1], np.searchsorted(_EDGES, [low, high], side="right")] = 1
+        head = np.array([1, low < 0, low, high, low**2, high**2], dtype=np.float32)
+        return np.concatenate([head, bins.ravel()])
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., 136] → [...], in percent of the images with a map."""
+        sums = np.asarray(total, dtype=np.float64)
+        return 100 * sums[..., 1] / np.maximum(sums[..., 0], 1)
+
+    def parts(self, total: Array, weight: Array) -> dict[str, float]:
+        """Means and standard deviations of minima and maxima, in the maps' own unit, and ``std_ratio``."""
+        count, _, *sums = np.asarray(total[:6], dtype=np.float64)
+        if not count:
+            return {}
+        means, squares = np.array(sums[:2]) / count, np.array(sums[2:]) / count
+        stds = np.sqrt(np.maximum(squares - means**2, 0))
+        names = ("mean_minimum", "mean_maximum", "std_minimum", "std_maximum")
+        found = {name: float(v) for name, v in zip(names, [*means, *stds], strict=True)}
+        return {**found, "std_ratio": float(stds[1] / stds[0])} if stds[0] > 0 else found
+
+    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+        """``edges`` of the bins, and ``minimum`` and ``maximum``: images in each bin, in percent."""
+        count = max(float(total[0]), 1.0)
+        low, high = 100 * np.asarray(total[6:]).reshape(2, -1) / count
+        return {"edges": [float(f"{e:.6g}") for e in _EDGES], "minimum": curve(low), "maximum": curve(high)}

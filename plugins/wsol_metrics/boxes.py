@@ -1,0 +1,96 @@
+"""Box accuracy, with the threshold chosen on the evaluated split or carried over from the validation split."""
+
+from typing import Any
+
+import numpy as np
+
+import wsol
+from wsol.components import Array
+from wsol_metrics.rates import curve, share
+
+_CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+_CHOE_V2 = "Choe et al., Evaluation for Weakly Supervised Object Localization, TPAMI 2022"
+
+
+class MaxBoxAcc(wsol.Metric):
+    """MaxBoxAcc: share of images whose largest contour's box has IoU >= 0.5, at the threshold where it is highest.
+
+    BoxAcc(tau, delta) = 1/N sum_i [IoU(box(s_i, tau), B_i) >= delta] (Choe et al. 2020, Eq. 2);
+    MaxBoxAcc = max over tau of BoxAcc(tau, 0.5) (Eq. 3), tau on the evaluated split itself. Observation: bool
+    [deltas, thresholds], a hit or not. Protocols with a strict comparison count IoU > delta.
+    """
+
+    name = "maxboxacc"
+    paper = _CHOE
+    needs = frozenset({"boxes"})
+    deltas: tuple[float, ...] = (0.5,)
+    contours: str | None = "largest"
+    """Which contours give boxes; None: those of the protocol."""
+
+    def observe(self, image: wsol.ScoredImage) -> Array:
+        """bool [D, T]: whether the image is a hit at each IoU and threshold."""
+        return np.stack([image.hits(delta, self.contours) for delta in self.deltas])
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., D, T] → [...]: mean over the IoUs of the best rate over the thresholds, in percent."""
+        return share(total, weight).max(axis=-1).mean(axis=-1)
+
+    def parts(self, total: Array, weight: Array) -> dict[str, float]:
+        """The best rate at each IoU, ``iou_…``."""
+        return {f"iou_{d}": float(r.max()) for d, r in zip(self.deltas, share(total, weight), strict=True)}
+
+    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+        """The rate over the thresholds, ``accuracy_at_iou_…``: value k belongs to tau = k / T."""
+        rates = share(total, weight)
+        return {f"accuracy_at_iou_{d}": curve(r) for d, r in zip(self.deltas, rates, strict=True)}
+
+
+class MaxBoxAccV2(MaxBoxAcc):
+    """MaxBoxAccV2: mean of the box accuracies at IoU 0.3, 0.5 and 0.7, each at its own best threshold.
+
+    1/3 sum over delta in {0.3, 0.5, 0.7} of max over tau of BoxAcc(tau, delta), best IoU over every contour's box and
+    every true box (Choe et al. 2022, section 4). Under a protocol that keeps the largest contour it is a lower bound.
+    """
+
+    name = "maxboxaccv2"
+    paper = _CHOE_V2
+    deltas = (0.3, 0.5, 0.7)
+    contours = None
+
+
+class _CarriedThreshold(MaxBoxAcc):
+    """Box accuracy at the thresholds that were best on the validation split."""
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., D, T] → [...] at the thresholds of ``calibration`` [D]; without one, at the split's own best ones."""
+        if calibration is None:
+            return super().value(total, weight)
+        thresholds = total.shape[-1]
+        columns = [round(tau * thresholds) for tau in calibration]
+        rates = share(total, weight)
+        return np.stack([rates[..., d, column] for d, column in enumerate(columns)], axis=-1).mean(axis=-1)
+
+    def calibrate(self, total: Array, weight: Array) -> list[float]:
+        """The lowest best threshold at each IoU, as a share of the map's maximum."""
+        return _best_taus(share(total, weight))
+
+
+class BoxAccAtVal(_CarriedThreshold):
+    """BoxAcc@val: MaxBoxAcc with the threshold that was best on the validation split, carried over to test."""
+
+    name = "boxacc_val"
+    paper = _CHOE
+
+
+class BoxAccV2AtVal(_CarriedThreshold):
+    """BoxAccV2@val: MaxBoxAccV2 with the thresholds that were best on the validation split, carried over to test."""
+
+    name = "boxaccv2_val"
+    paper = _CHOE_V2
+    deltas = MaxBoxAccV2.deltas
+    contours = None
+
+
+def _best_taus(rates: Array) -> list[float]:
+    """[D, T] → the lowest threshold of the highest rate in each row, as a share of the map's maximum."""
+    return [float(k) / rates.shape[-1] for k in rates.argmax(axis=-1)]

@@ -1,0 +1,37 @@
+"""Classification rates."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+import wsol
+from wsol.components import Array
+from wsol_metrics.rates import share
+
+
+class Top1Cls(wsol.Metric):
+    """Top-1 classification accuracy: share of images whose class has the highest logit.
+
+    1/N sum_i [rank of y_i in the logits < k], k = 1. Among equal logits the class with the smaller index comes first,
+    so that a classifier without an opinion is not right about everything. Observation: bool [1].
+    """
+
+    name = "top1_cls"
+    paper = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015"
+    needs = frozenset({"logits"})
+    k: ClassVar[int] = 1
+
+    def observe(self, image: wsol.ScoredImage) -> Array:
+        """bool [1]: whether the class is among the first k."""
+        return np.array([image.rank_of_label < self.k])
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., 1] → [...], in percent."""
+        return share(total, weight)[..., 0]
+
+
+class Top5Cls(Top1Cls):
+    """Top-5 classification accuracy: share of images whose class is among the five highest logits."""
+
+    name = "top5_cls"
+    k = 5

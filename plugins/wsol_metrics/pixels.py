@@ -1,0 +1,49 @@
+"""Pixel average precision."""
+
+from typing import Any
+
+import numpy as np
+
+import wsol
+from wsol.components import Array
+from wsol.evaluation.pixels import average_precision, pixel_histograms, precision_recall
+from wsol_metrics.rates import curve
+
+_UINT16_PIXELS = 1 << 16
+
+
+class PxAP(wsol.Metric):
+    """PxAP: average precision of the scores of all pixels of a split, against masks.
+
+    PxAP = sum over l of P(tau_l) (R(tau_l) - R(tau_l-1)), tau falling over 0.999, ..., 0 (Choe et al. 2020, Eq. 4);
+    precision and recall over all pixels of the split that are not ignored. Observation: the image's histogram of
+    scores, background and foreground, uint16 or uint32 [2, 1002].
+    """
+
+    name = "pxap"
+    paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
+    needs = frozenset({"masks", "map"})
+
+    def observe(self, image: wsol.ScoredImage) -> Array:
+        """[2, 1002]: pixels in each bin; the dtype depends on the protocol's frame only."""
+        assert image.score_map is not None
+        assert image.foreground is not None
+        counts = pixel_histograms(image.score_map, image.foreground, image.ignore)
+        wide = image.protocol.original_size or image.score_map.size >= _UINT16_PIXELS
+        return counts.astype(np.uint32 if wide else np.uint16)
+
+    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+        """[..., 2, 1002] → [...], in percent. Raises DataError when the split has no foreground; a resample without
+        any has NaN."""
+        found = np.asarray(total)
+        if found.ndim == 2:
+            return np.asarray(average_precision(found))
+        values = np.full(found.shape[:-2], np.nan)
+        there = found[..., 1, :].sum(axis=-1) > 0
+        values[there] = average_precision(found[there])
+        return values
+
+    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+        """``precision`` and ``recall`` in percent, from the highest threshold to the lowest."""
+        precision, recall = precision_recall(total)
+        return {"precision": curve(100 * precision), "recall": curve(100 * recall)}
