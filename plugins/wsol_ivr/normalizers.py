@@ -1,0 +1,85 @@
+"""Max, PaS and IVR normalisation.
+
+Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021, with the clipping that its
+equations leave out. All act on the upsampled map F of n pixels. A percentile p is the element at index int(p·n) of the
+ascending values, without interpolation. Wherever a formula says 0/0, the score is 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import wsol
+from wsol.components import FloatArray
+
+PAPER = "Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021"
+
+
+def percentile(values: FloatArray, share: float) -> float:
+    """The element at index int(share·n) of the n ascending ``values``; 0 <= share < 1."""
+    index = int(share * values.size)
+    return float(np.partition(values, index, axis=None)[index])
+
+
+def positive_share(values: FloatArray) -> FloatArray:
+    """``values`` (overwritten) clipped at 0 and divided by their maximum; zeros when none is positive."""
+    np.maximum(values, 0.0, out=values)
+    top = values.max()
+    return np.divide(values, top, out=values) if top > 0 else values
+
+
+class Max(wsol.Normalizer):
+    """Max: negative values become 0, then F / max F (Eq. 4)."""
+
+    name = "max"
+    paper = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when no value is positive."""
+        return positive_share(score_map.copy())
+
+
+class PaS(wsol.Normalizer):
+    """Percentile as a standard: G = F - min F over the 90th percentile of G, clipped at 1 (Eq. 5).
+
+    What the rule of the original paper (box rule ``pas_threshold``) does to a threshold, as a normalisation.
+    """
+
+    name = "pas"
+    paper = "Bae et al., Rethinking Class Activation Mapping for Weakly Supervised Object Localization, ECCV 2020"
+
+    class Options(wsol.Options):
+        """Options of the normaliser."""
+
+        percentile: float = wsol.option(0.9, "share of pixels below the value that becomes 1", ge=0, lt=1)
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        """float64 [H, W] → float64 [H, W] in [0, 1]; where the percentile is the minimum, all above it is 1."""
+        raised = score_map - score_map.min()
+        standard = percentile(raised, self.options.percentile)
+        if standard == 0:
+            return (raised > 0).astype(np.float64)
+        return np.minimum(np.divide(raised, standard, out=raised), 1.0, out=raised)
+
+
+class IVR(wsol.Normalizer):
+    """Inferior value removal: F less its p-th percentile, clipped at 0, over the new maximum (Eq. 6).
+
+    p is chosen on the maps of val, without retraining; 0 is min-max. The paper chooses it with CAM and keeps it for
+    every other method: fix ``percentile`` for that (CUB .45, .60, .60, ImageNet .25, .30, .35 for VGG16, ResNet50,
+    InceptionV3; OpenImages .05).
+    """
+
+    name = "ivr"
+    paper = PAPER
+
+    class Options(wsol.Options):
+        """Options of the normaliser."""
+
+        percentile: float = wsol.hparam(
+            0.45, wsol.choice(*(step / 20 for step in range(20))), "share of pixels that become 0", ge=0, lt=1
+        )
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when the percentile is the maximum."""
+        return positive_share(score_map - percentile(score_map, self.options.percentile))

@@ -1,0 +1,40 @@
+"""One box at a threshold that a percentile of the map sets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import wsol
+from wsol.components import FloatArray, IntArray
+from wsol.evaluation.boxes import estimated_boxes
+from wsol_rethinking_cam.pooling import PAPER
+
+
+class PasThreshold(wsol.BoxRule):
+    """One box: the largest contour above ``theta`` times the map's 90th percentile (PaS, as first published).
+
+    The map is cut to 8-bit levels, the percentile interpolated between them, the threshold cut to a level. A map that
+    is 0 everywhere gives the whole image. Meant for min-max maps, whose highest level is 255.
+    """
+
+    name = "pas_threshold"
+    paper = PAPER
+
+    class Options(wsol.Options):
+        """Options of the rule."""
+
+        theta: float = wsol.hparam(
+            0.35, wsol.choice(*(step / 20 for step in range(1, 20))), "share of the percentile", gt=0, lt=1
+        )
+        percentile: float = wsol.option(90.0, "percentile of the map's levels, in percent", ge=0, le=100)
+
+    def __call__(self, score_map: FloatArray) -> IntArray:
+        """float64 [H, W] in [0, 1] → int64 [1, 4]."""
+        levels = (score_map * 255).astype(np.uint8)
+        top = int(levels.max())
+        if top == 0:
+            height, width = levels.shape
+            return np.array([[0, 0, width - 1, height - 1]])
+        level = int(self.options.theta * np.percentile(levels, self.options.percentile))
+        # Half a level more, so that no rounding moves the threshold: estimated_boxes takes it as a share of the top.
+        return estimated_boxes(score_map, (level + 0.5) / top, contours="largest")
