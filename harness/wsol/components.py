@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsol.options import Options
+from wsol.options import Options as AnyOptions
 
 if TYPE_CHECKING:
     from wsol.evaluation.scored import ScoredImage
@@ -31,7 +32,7 @@ class Component:
     Options: ClassVar[type[Options]] = Options
     options: Any
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: AnyOptions | None = None) -> None:
         self.options = self.Options() if options is None else options
 
     @classmethod
@@ -53,7 +54,7 @@ class BoxRule(Component, ABC):
 
     @abstractmethod
     def __call__(self, score_map: FloatArray) -> IntArray:
-        """``score_map``: float64 [H, W] in [0, 1] → int64 [N, 4] boxes (x0, y0, x1, y1) in pixels of the map, N >= 1."""
+        """float64 [H, W] in [0, 1] → int64 [N, 4] boxes (x0, y0, x1, y1) in pixels of the map, N >= 1."""
 
 
 class Metric(Component, ABC):
@@ -73,7 +74,7 @@ class Metric(Component, ABC):
 
     @abstractmethod
     def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
-        """The score in percent. ``total`` [..., *shape]: weighted sum of observations; ``weight`` [...]: sum of weights.
+        """The score in percent. ``total`` [..., *shape]: weighted sum of observations; ``weight`` [...]: of ones.
 
         ``calibration`` is what :meth:`calibrate` returned on the validation split, for metrics that carry a choice
         (a threshold) from there. Vectorised over the leading dimensions.

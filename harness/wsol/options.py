@@ -94,7 +94,8 @@ def hparam(default: Any, search: Distribution, help: str = "", **constraints: An
 
     ``constraints`` go to pydantic (``gt=0``, ``le=1`` …). A study may fix the value or give another distribution.
     """
-    return Field(default, description=help, json_schema_extra={"search": search.to_json()}, **constraints)
+    extra: dict[str, Any] = {"search": search.to_json()}
+    return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 def option(default: Any, help: str = "", **constraints: Any) -> Any:

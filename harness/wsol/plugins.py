@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -116,7 +116,7 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> P
 def _load(files: tuple[str, ...]) -> Plugins:
     found = [_collect(_from_entry_point(entry), entry.load) for entry in _entry_points()]
     for path in files:
-        plugin = _collect(Plugin(Path(path).stem, path, "file"), lambda path=path: _import_file(Path(path)))
+        plugin = _collect(Plugin(Path(path).stem, path, "file"), partial(_import_file, Path(path)))
         if plugin.error:
             raise PluginError(f"{path}: {plugin.error}")
         found.append(plugin)

@@ -147,7 +147,7 @@ def test_rules_of_a_plugin(installed: Any, broken: ModuleType, reason: str) -> N
 def test_two_components_of_one_name_are_an_error_and_neither_wins(installed: Any) -> None:
     found = installed(a=module(wsol_normalizers=hook(Half)), b=module(wsol_normalizers=hook(Half)))
     assert {p.name for p in found.failed} == {"a", "b"}
-    with pytest.raises(wsol.PluginError, match="'half' is given by a .* and b"):
+    with pytest.raises(wsol.PluginError, match=r"'half' is given by a .* and b"):
         found.get("normalizers", "half")
 
 

@@ -40,19 +40,19 @@ def make_record(**changes: Any) -> RunRecord:
         metrics={"score": MetricValue(value=12.5, low=10, high=15)},
         primary="score",
     )
-    values: dict[str, Any] = dict(
-        run_id="r0",
-        study="s",
-        plan="p",
-        stage="search",
-        train=TRAIN,
-        evaluations=(EVALUATION,),
-        trial=0,
-        trials_planned=1,
-        seed=0,
-        status="complete",
-        results=(result,),
-    )
+    values: dict[str, Any] = {
+        "run_id": "r0",
+        "study": "s",
+        "plan": "p",
+        "stage": "search",
+        "train": TRAIN,
+        "evaluations": (EVALUATION,),
+        "trial": 0,
+        "trials_planned": 1,
+        "seed": 0,
+        "status": "complete",
+        "results": (result,),
+    }
     return RunRecord(**{**values, **changes})
 
 

@@ -106,7 +106,7 @@ def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
         table.add_column(column, overflow="fold")
     for row in rows:
         schedule = row["schedule"]
-        text = f"{schedule['epochs']} epochs, x{schedule['decay']:g} every {schedule['decay_every']}, batch {schedule['batch_size']}"
+        text = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**schedule)
         table.add_row(row["name"], row["summary"], ", ".join(row["metrics"]), row["protocol"], text, row["licence"])
     out.print(table)
 
@@ -115,7 +115,7 @@ def studies(as_json: AsJson = False) -> None:
     """List the studies that come with the package; run one with 'wsol run NAME'."""
     from wsol.study.study import load_study, shipped_studies
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for path in shipped_studies():
         study = load_study(str(path))
         rows.append(

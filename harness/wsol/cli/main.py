@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli import common, inspect, run
+from wsol.cli import common, inspect, localize, run
 from wsol.errors import WsolError
 
 COMMANDS = "wsol.commands"
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Benchmark harness for weakly supervised object localization: search on val, seal, test once, publish.",
-    epilog="Exit codes: 0 done, 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing or broken.",
+    epilog="Exit codes: 0 done, 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing.",
 )
 
 
@@ -43,6 +43,7 @@ app.command(rich_help_panel="Studies")(run.run)
 app.command(rich_help_panel="Studies")(run.search)
 app.command(rich_help_panel="Studies")(run.seal)
 app.command(rich_help_panel="Studies")(run.final)
+app.command(rich_help_panel="Results")(localize.localize)
 app.command(rich_help_panel="Look around")(inspect.studies)
 app.command(rich_help_panel="Look around")(inspect.plugins)
 app.command(rich_help_panel="Look around")(inspect.benchmarks)

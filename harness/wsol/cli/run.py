@@ -42,6 +42,9 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", help="File or folder with pretrained weights (or WSOL_WEIGHTS).", show_default=False),
 ]
+AcceptFailures = Annotated[
+    bool, typer.Option("--accept-failures", help="Choose among the trials that completed though some failed.")
+]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def run(
     overrides: Overrides = None,
     out_folder: OutFolder = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
+    accept_failures: AcceptFailures = False,
     address: Address = None,
     jobs: Concurrency = None,
     cache: CacheFolder = None,
@@ -94,10 +98,13 @@ def run(
         _print_plan(call.session)
         return
     call.session.open()
-    failed = _report(call.session.search(call.runner("search")))
+    failed = 0
+    if not call.session.selection.exists():
+        failed = _report(call.session.search(call.runner("search")))
+        _refuse_failures(call.session, accept_failures)
     _print_selection(call.session.seal())
     failed += _report(call.session.final(call.runner("final runs")))
-    _leaderboard(call.session)
+    _publish(call.session)
     if failed:
         raise typer.Exit(1)
 
@@ -120,11 +127,16 @@ def search(
 
 
 def seal(
-    study: StudyName, overrides: Overrides = None, out_folder: OutFolder = None, plugin: PluginFiles = None
+    study: StudyName,
+    overrides: Overrides = None,
+    out_folder: OutFolder = None,
+    accept_failures: AcceptFailures = False,
+    plugin: PluginFiles = None,
 ) -> None:
     """Only the choice: pick the best trial of every recipe on val and seal it. Opens no test data."""
     call = _prepare(study, overrides, out_folder, plugin=plugin)
     call.session.open()
+    _refuse_failures(call.session, accept_failures)
     _print_selection(call.session.seal())
 
 
@@ -142,7 +154,7 @@ def final(
     call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
     call.session.open()
     failed = _report(call.session.final(call.runner("final runs")))
-    _leaderboard(call.session)
+    _publish(call.session)
     if failed:
         raise typer.Exit(1)
 
@@ -239,11 +251,37 @@ def _print_selection(selection: Any) -> None:
         warn(f"{cell}: no complete trial, so nothing was chosen")
 
 
-def _leaderboard(session: Session) -> None:
-    """Build the leaderboard through the command that the leaderboard package adds; the engine does not know it."""
+def _refuse_failures(session: Session, accept: bool) -> None:
+    """A seal is for good, and a failed trial may be mended: so the choice waits, unless the user says otherwise.
+
+    A diverged trial is an outcome, not a failure.
+    """
+    from wsol.errors import RunError
+    from wsol.study.session import pending
+
+    if session.selection.exists() or accept:
+        return
+    failed = [job for job in pending(session.search_jobs()) if job.record_path.exists()]
+    if failed:
+        raise RunError(
+            f"{len(failed)} trials failed, so nothing was sealed; run again to retry them, "
+            "or with --accept-failures to choose among the others"
+        )
+
+
+def _publish(session: Session) -> None:
+    """Leaderboard and heat maps. The engine does not know the leaderboard: it is a command that a package adds."""
     import importlib.metadata
 
     from wsol.cli.main import COMMANDS
+    from wsol.data.images import write_png
+    from wsol.study.pictures import final_runs, validation_sheet
 
     for entry in importlib.metadata.entry_points(group=COMMANDS, name="leaderboard"):
         entry.load()(folders=[session.folder], out=session.folder)
+    runs = final_runs(session.folder)
+    if runs:
+        sheet = session.folder / "heatmaps.png"
+        write_png(sheet, validation_sheet(runs, 8, session.plugin_files))
+        out.print(f"heat maps {sheet}", highlight=False, soft_wrap=True)
+    out.print(f"records   {session.runs}", highlight=False, soft_wrap=True)

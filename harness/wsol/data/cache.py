@@ -56,7 +56,8 @@ class CachedImages:
 
     def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """The images of ``rows``, copied: uint8 [B, 3, S, S]."""
-        return self._pixels[np.asarray(rows)]
+        picked: npt.NDArray[np.uint8] = self._pixels[np.asarray(rows)]
+        return picked
 
     def __getstate__(self) -> tuple[Path, tuple[int, int, int, int]]:
         return self.path, self.shape
@@ -93,15 +94,11 @@ def _build(images: ImageList, transform: Transform, path: Path, shape: tuple[int
     _check_space(path.parent, int(np.prod(shape)))
     with _temporary(path) as temporary:
         pixels = np.memmap(temporary, dtype=np.uint8, mode="w+", shape=shape)
-
-        def fill(i: int) -> None:
-            pixels[i] = transform(images.load(i))
-
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(fill, range(len(images))):
-                pass
+            decoded = pool.map(lambda i: (i, transform(images.load(i))), range(len(images)))
+            for i, image in decoded:
+                pixels[i] = image
         pixels.flush()
-        del pixels
 
 
 def _check_space(folder: Path, size: int) -> None:

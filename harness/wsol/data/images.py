@@ -29,7 +29,7 @@ def decode_image(path: Path) -> Array:
 
 
 def resize_square(image: Array, size: int) -> Array:
-    """uint8 [H, W, 3] → [size, size, 3], aspect ignored, bilinear with antialiasing as torchvision's ``Resize`` on PIL."""
+    """uint8 [H, W, 3] → [size, size, 3], aspect ignored: antialiased bilinear, as torchvision's ``Resize`` on PIL."""
     from PIL import Image
 
     if image.shape[:2] == (size, size):

@@ -45,7 +45,7 @@ class TrainLoader:
     def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
         """The images of the rows ``index`` (default: all) in order, squashed to the network's input, not augmented."""
         rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
-        for chunk in rows.split(batch_size):
+        for chunk in rows.split(batch_size):  # type: ignore[no-untyped-call]
             batch = self._gather(chunk, None)
             side = self._data.crop
             images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)

@@ -144,6 +144,13 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, pr
     return method
 
 
+def evaluation_protocol(benchmark: Benchmark, name: str) -> Protocol:
+    """The protocol for a benchmark. Where it crops, frame and crop are the benchmark's; a squashed image's frame is
+    always the protocol's, whatever the network's input."""
+    protocol = get_protocol(name)
+    return protocol.at(benchmark.resize, benchmark.crop) if protocol.centre_crop else protocol
+
+
 class _Run:
     """The steps of one job, in order; each uses only what the ones before it left."""
 
@@ -156,7 +163,7 @@ class _Run:
         self.plugins = load_plugins(job.plugin_files)
         ref = job.run.train.benchmark
         self.benchmark: Benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
-        self.protocol: Protocol = get_protocol(job.protocol)
+        self.protocol = evaluation_protocol(self.benchmark, job.protocol)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.cache = Path(job.cache) if job.cache else None
         self.scorer = Scorer(

@@ -69,8 +69,8 @@ class EvalSpec(Model):
 
 
 class MetricValue(Model):
-    """A score over a split, in percent. ``low``/``high``: 95 % bootstrap interval over images. ``parts``: named parts of
-    the score. ``calibration``: what was chosen on val and carried to test (a threshold). ``higher_is_better``: the
+    """A score over a split, in percent. ``low``, ``high``: 95 % bootstrap interval over images. ``parts``: named parts
+    of the score. ``calibration``: what was chosen on val and carried to test (a threshold). ``higher_is_better``: the
     direction that a ranking takes."""
 
     value: float

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from wsol.evaluation.evaluate import evaluate
 from wsol.evaluation.protocols import Protocol
+from wsol.evaluation.store import ScoreStore
 from wsol.plugins import Plugins
 from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
 from wsol.study.records import EvalSpec, Result
@@ -100,7 +102,34 @@ class Scorer:
         settings: Sequence[Setting],
         val: Sequence[Result],
     ) -> list[Result]:
-        raise NotImplementedError
+        scores = evaluate(
+            ScoreStore.open(store),
+            data.annotations,
+            self.protocol,
+            [(s.component("normalizer", self.plugins), s.component("box_rule", self.plugins)) for s in settings],
+            [self.plugins.create("metrics", name) for name in self.metrics],
+            threads=self.threads,
+            calibrations=[_calibrations(val[s.index]) for s in settings] if val else None,
+            bootstrap=self.bootstrap,
+        )
+        return [
+            Result(
+                evaluation=setting.evaluation,
+                split=split,
+                protocol=self.protocol.name,
+                protocol_version=self.protocol.version,
+                metrics=score.metrics,
+                primary=self.metrics[0],
+                swept=setting.swept,
+                problems={name: count for name, count in score.problems.items() if count},
+            )
+            for setting, score in zip(settings, scores, strict=True)
+        ]
+
+
+def _calibrations(result: Result) -> dict[str, Any]:
+    """What a run's metrics chose on val."""
+    return {name: value.calibration for name, value in result.metrics.items() if value.calibration is not None}
 
 
 def choose(results: Sequence[Result]) -> Result:

@@ -54,7 +54,11 @@ def run_jobs(
         tuner = tune.Tuner(
             trainable,
             param_space={"job": tune.grid_search([job.model_dump(mode="json") for job in jobs])},
-            tune_config=tune.TuneConfig(max_concurrent_trials=concurrency, trial_dirname_creator=_dirname),
+            tune_config=tune.TuneConfig(
+                max_concurrent_trials=concurrency,
+                trial_dirname_creator=_dirname,
+                reuse_actors=True,  # a worker imports torch once, not once a run
+            ),
             run_config=tune.RunConfig(
                 name="tune",
                 storage_path=str((folder / ".ray").resolve()),
@@ -123,13 +127,23 @@ def _callback(tune: Any, progress: Progress) -> Any:
     class Report(tune.Callback):  # type: ignore[misc]
         """Hands Tune's events on to the progress bar."""
 
+        def __init__(self, progress: Progress | None = None) -> None:
+            self.progress = progress
+
+        def __getstate__(self) -> dict[str, Any]:
+            return {"progress": None}  # Tune saves its callbacks; a progress bar cannot be saved
+
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-            progress(trial.config["job"]["run"]["run_id"], int(result.get("epochs_done", 0)), False)
+            self.tell(trial, int(result.get("epochs_done", 0)), False)
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            progress(trial.config["job"]["run"]["run_id"], -1, True)
+            self.tell(trial, -1, True)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            progress(trial.config["job"]["run"]["run_id"], -1, True)
+            self.tell(trial, -1, True)
 
-    return Report()
+        def tell(self, trial: Any, epochs: int, finished: bool) -> None:
+            if self.progress is not None:
+                self.progress(trial.config["job"]["run"]["run_id"], epochs, finished)
+
+    return Report(progress)

@@ -14,7 +14,7 @@ from wsol.components import Component
 from wsol.data.splits import Schedule
 from wsol.errors import UsageError
 from wsol.networks import Augmentation, Backbone, Classifier, Extractor, Features, Pooling
-from wsol.options import Options
+from wsol.options import Options as AnyOptions
 from wsol.training.augment import HorizontalFlip, RandomCrop
 from wsol.training.batch import Batch, TrainView
 from wsol.training.phases import Loss, ParameterGroup, Phase, TrainingOptions
@@ -48,7 +48,7 @@ class Method(nn.Module, Component, ABC):
     image_mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN
     image_std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
 
-    def __init__(self, options: Options, parts: Parts) -> None:
+    def __init__(self, options: AnyOptions, parts: Parts) -> None:
         nn.Module.__init__(self)
         Component.__init__(self, options)
         self.parts = parts
@@ -76,7 +76,7 @@ class ClassifierMethod(Method):
 
     Options = TrainingOptions
 
-    def __init__(self, options: Options, parts: Parts) -> None:
+    def __init__(self, options: AnyOptions, parts: Parts) -> None:
         super().__init__(options, parts)
         self.classifier = self.build_classifier()
 
@@ -117,7 +117,7 @@ class ClassifierMethod(Method):
 
 
 def split_groups(module: nn.Module, new: Sequence[nn.Parameter], multiplier: float) -> list[ParameterGroup]:
-    """Two groups: the parameters of ``module`` that are not ``new``, and the new ones at ``multiplier`` times the lr."""
+    """The parameters of ``module`` that are not ``new``, and the new ones at ``multiplier`` times the learning rate."""
     ids = {id(p) for p in new}
     old = [p for p in module.parameters() if id(p) not in ids]
     return [ParameterGroup(old), ParameterGroup(list(new), multiplier)]
