@@ -24,16 +24,17 @@ class Scores:
     """The scores of one evaluation over a split.
 
     ``problems``: how many raw maps were NaN, infinite or constant and scored as all zeros. ``notes``: which metrics
-    were left out, and why. ``calibrations``: what to hand to the evaluation on test.
+    were left out, and why. ``observations``: what the scores were made from, under this evaluation alone.
     """
 
     metrics: dict[str, MetricValue]
-    problems: dict[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    problems: dict[str, int]
+    notes: tuple[str, ...]
+    observations: Observations = field(repr=False)
 
     @property
     def calibrations(self) -> dict[str, Any]:
-        """What the metrics chose on this split, by metric name."""
+        """What the metrics chose on this split, by metric name: what to hand to the evaluation on test."""
         return {name: value.calibration for name, value in self.metrics.items() if value.calibration is not None}
 
 
@@ -85,7 +86,7 @@ def summarise(
                 continue
             tasks.append(_Task(metric, table, None if carried is None else carried.get(name)))
         values = _values(observations, tasks, bootstrap, seed)
-        results.append(Scores(values, observations.problem_counts(), tuple(notes)))
+        results.append(Scores(values, observations.problem_counts(), tuple(notes), observations.select([number])))
     return results
 
 
