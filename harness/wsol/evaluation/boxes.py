@@ -1,0 +1,153 @@
+"""From score maps to boxes and to the best IoU at every threshold, as the wsoleval benchmark counts it.
+
+Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020. The map becomes 8-bit levels,
+``trunc(255 * score)``; at threshold tau the foreground is every pixel above ``int(tau * highest level)``. Each contour
+of the foreground, of the 8-connected components and of their holes, gives a box (x, y, x + w, y + h) in pixels, the
+last two clipped to W - 1 and H - 1; no foreground gives the box (0, 0, 0, 0). ``contours`` says which boxes count:
+
+* ``all`` (MaxBoxAccV2): every one;
+* ``largest`` (MaxBoxAcc): that of the contour with the largest polygon area through the pixel centres, holes filled,
+  on a tie the one whose first pixel in reading order comes last (OpenCV's first). A hole never wins: the contour
+  around it is at least as large and comes first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from wsol.errors import DataError, UsageError
+from wsol.evaluation._growth import Visit, grow, settle
+from wsol.evaluation._levels import fill_holes, find_rings, quantise, sort_pixels
+from wsol.evaluation._rings import area_table, group_table, needed_table
+from wsol.evaluation.geometry import box_iou
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+LARGEST_SIDE = 8000
+"""Pixels; beyond it the area of a polygon and the index of a pixel no longer fit into one float64."""
+
+
+def best_ious(
+    score_map: FloatArray,
+    gt_boxes: IntArray,
+    *,
+    thresholds: int | FloatArray = 1000,
+    contours: str = "all",
+    inclusive: bool = True,
+) -> FloatArray:
+    """The best IoU over every estimated box and every ground-truth box, at each threshold, in one pass.
+
+    score_map: float64 [H, W] in [0, 1]. gt_boxes: int64 [G, 4], (x0, y0, x1, y1) in its pixels, G >= 1.
+    thresholds: a number T for tau = 0, 1/T, ..., (T-1)/T; or the values themselves, float64 [T] in [0, 1).
+    contours: ``all`` or ``largest``. inclusive: count pixels with +1 on each side (:func:`box_iou`).
+    Returns float64 [T] in [0, 1], equal to the bit to thresholding and searching contours at each tau with OpenCV.
+    Raises DataError for a map or boxes of another shape or range, UsageError for unknown contours.
+    """
+    score_map, gt_boxes = _checked_map(score_map), _checked_boxes(gt_boxes)
+    largest = _wants_largest(contours)
+    taus = threshold_values(thresholds) if isinstance(thresholds, int) else np.asarray(thresholds, dtype=np.float64)
+    levels = quantise(score_map)
+    top = int(levels.max())
+    if top == 0:
+        nothing = np.zeros((1, 4), dtype=np.int64)
+        return np.full(taus.size, box_iou(nothing, gt_boxes, inclusive=inclusive).max())
+    by_level = _best_by_level(levels, top, gt_boxes, largest, inclusive)
+    best: FloatArray = by_level[(taus * top).astype(np.int64)]
+    return best
+
+
+def best_ious_batch(
+    maps: Sequence[FloatArray] | FloatArray,
+    gt_boxes: Sequence[IntArray],
+    *,
+    thresholds: int | FloatArray = 1000,
+    contours: str = "all",
+    inclusive: bool = True,
+    threads: int | None = None,
+) -> FloatArray:
+    """:func:`best_ious` of many maps, float64 [N, T], over ``threads`` threads (None: one per core).
+
+    maps: N score maps, of any sizes. gt_boxes: the boxes of each. Raises what :func:`best_ious` raises.
+    """
+    if len(maps) != len(gt_boxes):
+        raise DataError(f"{len(maps)} score maps but boxes for {len(gt_boxes)} images; give one set of boxes a map")
+    taus = threshold_values(thresholds) if isinstance(thresholds, int) else thresholds
+
+    def one(index: int) -> FloatArray:
+        return best_ious(maps[index], gt_boxes[index], thresholds=taus, contours=contours, inclusive=inclusive)
+
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        rows = list(pool.map(one, range(len(maps))))
+    return np.stack(rows) if rows else np.empty((0, len(taus)))
+
+
+def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all") -> IntArray:
+    """The boxes at one threshold, int64 [N, 4], N >= 1, in the order in which OpenCV finds them.
+
+    score_map: float64 [H, W] in [0, 1]. tau: relative to the map's maximum, in [0, 1). Raises DataError for another
+    map, UsageError for unknown contours.
+    """
+    levels = (_checked_map(score_map) * 255).astype(np.uint8)
+    height, width = levels.shape
+    foreground = (levels > int(tau * int(levels.max()))).astype(np.uint8)
+    found = cv2.findContours(foreground, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]
+    if _wants_largest(contours) and found:
+        found = [max(found, key=cv2.contourArea)]
+    if not found:
+        return np.zeros((1, 4), dtype=np.int64)
+    x, y, w, h = np.array([cv2.boundingRect(contour) for contour in found], dtype=np.int64).T
+    return np.stack([x, y, np.minimum(x + w, width - 1), np.minimum(y + h, height - 1)], axis=1)
+
+
+def threshold_values(count: int) -> FloatArray:
+    """float64 [count]: i * (1 / count), the benchmark's own rounding (i / count differs in the last bit)."""
+    return np.arange(count, dtype=np.float64) * (1.0 / count)
+
+
+def _best_by_level(
+    levels: npt.NDArray[np.int16], top: int, gt_boxes: IntArray, largest: bool, inclusive: bool
+) -> FloatArray:
+    """float64 [256]: the best IoU when the foreground is every pixel above level i; valid for i < ``top``."""
+    table = Visit(False, largest, 0, gt_boxes, int(inclusive), np.full((8, 256), -1.0), np.zeros((8, 256)))
+    if largest:
+        levels = fill_holes(levels)
+    rings = find_rings(levels)
+    wanted = np.ones(256, dtype=np.int8) if largest else needed_table(8)
+    grow(levels, sort_pixels(levels, rings, wanted, 1, 255), rings, group_table(8), area_table(), table)
+    if not largest:
+        order = sort_pixels(levels, rings, needed_table(4), 0, top - 1)
+        grow(levels, order, rings, group_table(4), area_table(), table._replace(holes=True, last=top))
+    return settle(table.ranks, table.ious)
+
+
+def _wants_largest(contours: str) -> bool:
+    if contours not in ("all", "largest"):
+        raise UsageError(f"contours '{contours}' are unknown; choose 'all' or 'largest'")
+    return contours == "largest"
+
+
+def _checked_map(score_map: FloatArray) -> FloatArray:
+    array = np.ascontiguousarray(score_map, dtype=np.float64)
+    if array.ndim != 2 or array.size == 0 or max(array.shape) > LARGEST_SIDE:
+        raise DataError(f"a score map must be [H, W] with sides of 1 to {LARGEST_SIDE}, this one is {array.shape}")
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 1):
+        raise DataError(f"a score map must lie in [0, 1], this one spans {low:.4g} to {high:.4g}; normalise it first")
+    return array
+
+
+def _checked_boxes(gt_boxes: IntArray) -> IntArray:
+    array = np.ascontiguousarray(gt_boxes)
+    if array.ndim != 2 or array.shape[1] != 4 or len(array) == 0 or array.dtype.kind not in "iu":
+        raise DataError(
+            f"ground-truth boxes must be integers [G, 4] with G >= 1, these are {array.dtype} {array.shape}; "
+            "bring them into the map's frame with frame_boxes"
+        )
+    return array.astype(np.int64, copy=False)

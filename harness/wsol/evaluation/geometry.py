@@ -1,0 +1,97 @@
+"""Score maps and boxes brought from one frame into another, and how boxes overlap."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from wsol.errors import DataError, UsageError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+Problem = Literal["", "nan", "infinite", "constant"]
+
+_INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
+
+
+def sanitize_map(score_map: Array) -> tuple[FloatArray, Problem]:
+    """A raw map [H, W] as float64 and what is wrong with it: it is all zeros when it does not say where anything is.
+
+    The problem is ``nan`` or ``infinite`` when any value is, ``constant`` when all are equal, else ``""``. The
+    benchmark scores such maps as zeros without a word; here the caller counts them. Raises DataError for another shape.
+    """
+    array = _as_map(score_map)
+    low, high = array.min(), array.max()
+    if np.isnan(low):
+        return np.zeros_like(array), "nan"
+    if np.isinf([low, high]).any():
+        return np.zeros_like(array), "infinite"
+    if low == high:
+        return np.zeros_like(array), "constant"
+    return array, ""
+
+
+def resize_map(score_map: Array, size: tuple[int, int], interpolation: str = "cubic") -> FloatArray:
+    """A map [h, w] at ``size`` (H, W), float64, by OpenCV: ``cubic`` (overshoots the range) or ``bilinear``.
+
+    Raises DataError for a map of another shape, UsageError for another interpolation.
+    """
+    if interpolation not in _INTERPOLATIONS:
+        raise UsageError(f"interpolation '{interpolation}' is unknown; choose 'cubic' or 'bilinear'")
+    return np.asarray(
+        cv2.resize(_as_map(score_map), (size[1], size[0]), interpolation=_INTERPOLATIONS[interpolation]), np.float64
+    )
+
+
+def scale_boxes(boxes: Array, image_size: tuple[int, int], target: tuple[int, int]) -> IntArray:
+    """Boxes [G, 4] of an image of ``image_size`` (w, h) in one of ``target`` (w, h), truncated to int64 [G, 4]."""
+    return np.trunc(_scaled(boxes, image_size, target)).astype(np.int64)
+
+
+def clip_boxes_to_crop(boxes: Array, image_size: tuple[int, int], resize: int = 256, crop: int = 224) -> FloatArray:
+    """Boxes [G, 4] of an image of ``image_size`` (w, h) that is squashed to ``resize`` and cropped in the middle.
+
+    Returns float64 [G, 4] in [0, crop]; what the crop cuts off is lost, and a box outside it has no area.
+    """
+    offset = round((resize - crop) / 2)
+    return np.clip(_scaled(boxes, image_size, (resize, resize)) - offset, 0, crop)
+
+
+def box_iou(a: Array, b: Array, inclusive: bool) -> FloatArray:
+    """IoU of boxes (x0, y0, x1, y1) a [N, 4] with b [M, 4], float64 [N, M] in [0, 1].
+
+    inclusive: x1 and y1 belong to the box, so that each side counts one more (wsoleval); else plain areas. Two boxes
+    without area have IoU 0.
+    """
+    a, b = _as_boxes(a)[:, None], _as_boxes(b)[None]
+    edge = 1.0 if inclusive else 0.0
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + edge
+    shared = np.maximum(sides, 0).prod(axis=-1)
+    union = (a[..., 2:] - a[..., :2] + edge).prod(axis=-1) + (b[..., 2:] - b[..., :2] + edge).prod(axis=-1) - shared
+    ratio: FloatArray = shared / np.where(union <= 0, 1, union)
+    return ratio
+
+
+def _as_map(score_map: Array) -> FloatArray:
+    array = np.ascontiguousarray(score_map, dtype=np.float64)
+    if np.ndim(score_map) != 2 or array.size == 0:
+        raise DataError(f"a score map must be [H, W], this one is {np.shape(score_map)}")
+    return array
+
+
+def _scaled(boxes: Array, image_size: tuple[int, int], target: tuple[int, int]) -> FloatArray:
+    if min(image_size) < 1:
+        raise DataError(f"an image size must be (w, h) of at least 1, this one is {tuple(image_size)}")
+    scaled: FloatArray = _as_boxes(boxes) * np.tile(np.asarray(target, np.float64), 2) / np.tile(image_size, 2)
+    return scaled
+
+
+def _as_boxes(boxes: Array) -> FloatArray:
+    array = np.asarray(boxes, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise DataError(f"boxes must be [N, 4], these are {array.shape}")
+    return array
