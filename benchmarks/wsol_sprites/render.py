@@ -1,0 +1,136 @@
+"""One generated photograph: clutter, and a bird-like body whose class shows in one small eyespot only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from wsol_sprites.texture import FloatArray, cloud, coverage, direction, ellipse, paint
+
+SIZE = 72
+"""Side of an image in pixels."""
+CORES = np.array([[0.85, 0.10, 0.12], [0.95, 0.80, 0.10], [0.10, 0.62, 0.25], [0.12, 0.25, 0.85]])
+RINGS = np.array([[0.97, 0.96, 0.92], [0.05, 0.04, 0.06]])
+CLASSES = tuple(
+    f"{core} spot, {ring} ring" for ring in ("white", "black") for core in ("red", "yellow", "green", "blue")
+)
+"""Names of the classes, in order."""
+
+BODY = (((0.0, 0.0), (1.0, 0.6)), ((0.90, -0.34), (0.38, 0.34)), ((-1.05, 0.15), (0.62, 0.22)))
+"""Trunk, head and tail: centre and radii in units of the body's half length."""
+SPOT = ((0.42, 0.04), 0.255)
+"""Centre and radius of the eyespot."""
+
+_Y, _X = np.mgrid[0:SIZE, 0:SIZE] + 0.5
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """``image`` uint8 [72, 72, 3] RGB; ``mask`` bool [72, 72]: the object; ``mark`` bool [72, 72]: its eyespot."""
+
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.bool_]
+    mark: npt.NDArray[np.bool_]
+
+
+def render(seed: int, split: int, index: int, label: int) -> Sprite:
+    """The image ``index`` of a split. The label decides the colours of the eyespot and nothing else."""
+    rng = np.random.default_rng([seed, split, index])
+    canvas = background(rng)
+    u, v, pixels = pose(rng)
+    depth = np.maximum.reduce([ellipse(u, v, centre, radii) for centre, radii in BODY])
+    spot = ellipse(u, v, SPOT[0], (SPOT[1], SPOT[1]))
+    shadow(canvas, depth, pixels, rng)
+    paint(canvas, plumage(rng, u, v, depth), coverage(depth, pixels))
+    eyespot(canvas, spot, pixels, label)
+    light(canvas, rng)
+    image = np.clip(canvas * 256, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    return Sprite(np.ascontiguousarray(image), depth * pixels > 0, spot * pixels > 0)
+
+
+def earthy(rng: np.random.Generator) -> FloatArray:
+    """A colour of soil, leaves, stone or water: any brightness, weak saturation, float64 [3, 1, 1]."""
+    brightness, warm, green = rng.random(3)
+    tint = (warm - 0.4) * np.array([0.30, 0.02, -0.30]) + (green - 0.4) * np.array([-0.12, 0.14, -0.14])
+    return ((0.35 + 0.4 * brightness) * (1 + 1.2 * tint))[:, None, None]
+
+
+def background(rng: np.random.Generator) -> FloatArray:
+    """Two grounds that run into each other, with stones and leaves on them: float64 [3, 72, 72]."""
+    mix = np.clip(3 * cloud(rng, SIZE, (2, 5, 11)) - 1, 0, 1)
+    canvas = np.broadcast_to(earthy(rng), (3, SIZE, SIZE)).copy()
+    paint(canvas, earthy(rng), mix)
+    for _ in range(4 + int(8 * rng.random())):
+        clutter(canvas, rng)
+    canvas *= 0.5 + cloud(rng, SIZE, (7, 14, 28, 56))
+    return canvas
+
+
+def clutter(canvas: FloatArray, rng: np.random.Generator) -> None:
+    """One ellipse of any place, size and turn, lit from above its own middle."""
+    cx, cy = SIZE * rng.random(2)
+    long = 4 + 14 * rng.random()
+    wide = long * (0.25 + 0.7 * rng.random())
+    part = np.s_[max(int(cy - long), 0) : int(cy + long) + 2, max(int(cx - long), 0) : int(cx + long) + 2]
+    u, v = turned(_X[part] - cx, _Y[part] - cy, direction(rng))
+    depth = ellipse(u, v, (0.0, 0.0), (long, wide))
+    shade = 0.7 + 0.5 * np.clip(depth / wide, 0, 1)
+    paint(canvas[(slice(None), *part)], earthy(rng) * shade, coverage(depth, 1.0))
+
+
+def turned(x: FloatArray, y: FloatArray, axis: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    """Coordinates along ``axis`` and across it."""
+    return x * axis[0] + y * axis[1], y * axis[0] - x * axis[1]
+
+
+def pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, float]:
+    """Body coordinates of every pixel, and how many pixels their unit is: any turn, mirrored or not, wholly inside."""
+    pixels = 11.0 + 11.0 * rng.random()
+    axis = direction(rng)
+    mirror = 1.0 if rng.random() < 0.5 else -1.0
+    low, high = extent(axis, mirror)
+    room = SIZE - 2 - pixels * (high - low)
+    x, y = 1 - pixels * low + room * rng.random(2)
+    u, v = turned((_X - x) / pixels, (_Y - y) / pixels, axis)
+    return u, mirror * v, pixels
+
+
+def extent(axis: tuple[float, float], mirror: float) -> tuple[FloatArray, FloatArray]:
+    """Least and largest x and y of the body around its origin, float64 [2] each, in its own units."""
+    rotation = np.array([[axis[0], -mirror * axis[1]], [axis[1], mirror * axis[0]]])
+    centres = np.array([(rotation * centre).sum(1) for centre, _ in BODY])
+    halves = np.array([np.sqrt(((rotation * radii) ** 2).sum(1)) for _, radii in BODY])
+    return (centres - halves).min(0), (centres + halves).max(0)
+
+
+def shadow(canvas: FloatArray, depth: FloatArray, pixels: float, rng: np.random.Generator) -> None:
+    """A soft dark copy of the body, a little below it."""
+    shift = 2 + int(3 * rng.random())
+    below = np.roll(depth, (shift, shift // 2), (0, 1))
+    paint(canvas, np.zeros((3, 1, 1)), 0.45 * coverage(below, pixels / 4))
+
+
+def plumage(rng: np.random.Generator, u: FloatArray, v: FloatArray, depth: FloatArray) -> FloatArray:
+    """The body's colour, float64 [3, 72, 72]: muted, barred across, rounded by light, grained like the background."""
+    base, bars = earthy(rng), earthy(rng)
+    wave = 2.2 * u + 0.8 * v * v + rng.random() + 4
+    stripe = np.abs(2 * (wave - np.floor(wave)) - 1)
+    colour = base + 0.6 * stripe * stripe * (bars - base)
+    round_light = 0.65 + 0.45 * np.clip(depth / 0.4, 0, 1)
+    grain = cloud(rng, SIZE, (14, 28, 56))
+    return colour * round_light * (0.5 + grain)
+
+
+def eyespot(canvas: FloatArray, spot: FloatArray, pixels: float, label: int) -> None:
+    """A ring and its core: the only thing that tells the classes apart."""
+    paint(canvas, RINGS[label // len(CORES)][:, None, None], coverage(spot, pixels))
+    paint(canvas, CORES[label % len(CORES)][:, None, None], coverage(spot - 0.35 * SPOT[1], pixels))
+
+
+def light(canvas: FloatArray, rng: np.random.Generator) -> None:
+    """Brightness that falls off to one side, and sensor noise, in place."""
+    along, _ = turned(_X / SIZE - 0.5, _Y / SIZE - 0.5, direction(rng))
+    canvas *= 1 + (0.1 + 0.35 * rng.random()) * along
+    canvas += 0.06 * (rng.random(canvas.shape) - 0.5)
