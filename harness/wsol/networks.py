@@ -27,6 +27,8 @@ class Features(nn.Module):
     stages: stage name → name of its last unit, in order (``{"layer1": "layer1_2", …}``); one a resolution, as a rule.
     channels: stage name → number of channels of its output.
     new_units: names of units trained with the head's learning rate: those added to the published architecture.
+    fast_units: names of pretrained units that the wsoleval benchmark trains with the head's learning rate too; a method
+        does so when asked for (``lr_groups: wsoleval``).
 
     Raises PluginError when the four do not fit together.
     """
@@ -37,13 +39,15 @@ class Features(nn.Module):
         stages: Mapping[str, str],
         channels: Mapping[str, int],
         new_units: Iterable[str] = (),
+        fast_units: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self.units = nn.ModuleDict(dict(units))
         self.stages = dict(stages)
         self.channels = dict(channels)
         self.new_units = set(new_units)
-        unknown = {*self.stages.values(), *self.new_units} - set(self.units)
+        self.fast_units = set(fast_units)
+        unknown = {*self.stages.values(), *self.new_units, *self.fast_units} - set(self.units)
         shadowed = [stage for stage, unit in self.stages.items() if stage in self.units and stage != unit]
         if unknown or shadowed or set(self.stages) != set(self.channels):
             raise PluginError(
@@ -115,6 +119,7 @@ class Features(nn.Module):
         self.stages = {name: unit for name, unit in self.stages.items() if unit in self.units}
         self.channels = {name: self.channels[name] for name in self.stages}
         self.new_units &= set(kept)
+        self.fast_units &= set(kept)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Parameters of the units that train with the head's learning rate."""

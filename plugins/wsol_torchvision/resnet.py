@@ -7,27 +7,19 @@ from typing import Any
 from torch import nn
 
 import wsol
-from wsol_torchvision.base import StrideOptions, TorchvisionBackbone, lower_stride
+from wsol_torchvision.base import TorchvisionBackbone, lower_stride
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
-
-
-class ResNetOptions(StrideOptions):
-    """Options of all ResNets."""
-
-    fast_layer4: bool = wsol.option(
-        False, "train layer4 at the new layers' learning rate, as the wsoleval benchmark does"
-    )
 
 
 class ResNet(TorchvisionBackbone):
     """Units ``stem`` (convolution, norm, ReLU), ``pool`` and the blocks ``layer1_0`` …; stages stem, layer1 to layer4.
 
-    Strides 16 and 8 set the stride of layer4, then of layer3 too, to 1.
+    Strides 16 and 8 set the stride of layer4, then of layer3 too, to 1. The wsoleval benchmark trains layer4 at the
+    head's learning rate.
     """
 
     paper = "He et al., Deep residual learning for image recognition, CVPR 2016"
-    Options = ResNetOptions
     unused = ("fc.",)
 
     def cut(self, network: Any) -> wsol.Features:
@@ -40,8 +32,8 @@ class ResNet(TorchvisionBackbone):
             units.update({f"{layer}_{i}": block for i, block in enumerate(blocks)})
             stages[layer] = f"{layer}_{len(blocks) - 1}"
             channels[layer] = blocks[0].conv1.out_channels * blocks[0].expansion
-        fast = [unit for unit in units if unit.startswith("layer4_") and self.options.fast_layer4]
-        return wsol.Features(units, stages, channels, new_units=fast)
+        fast = [unit for unit in units if unit.startswith("layer4_")]
+        return wsol.Features(units, stages, channels, fast_units=fast)
 
 
 class ResNet18(ResNet):

@@ -333,17 +333,17 @@ def test_resnet_stages_for_a_decoder():
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "new"),
+    ("name", "new", "fast"),
     [
-        ("vgg16", {}, {"conv6"}),
-        ("inception_v3", {}, {"added1", "added2"}),
-        ("resnet18", {}, set()),
-        ("resnet18", {"fast_layer4": True}, {"layer4_0", "layer4_1"}),
-        ("mobilenet_v2", {}, set()),
+        ("vgg16", {"conv6"}, set()),
+        ("inception_v3", {"added1", "added2"}, set()),
+        ("resnet18", set(), {"layer4_0", "layer4_1"}),
+        ("mobilenet_v2", set(), set()),
     ],
 )
-def test_units_that_train_with_the_heads_learning_rate(name, options, new):
-    features = outline(name, **options)
+def test_units_that_train_with_the_heads_learning_rate(name, new, fast):
+    features = outline(name)
+    assert features.fast_units == fast  # only when a method asks for the benchmark's groups
     ids = {id(p) for p in features.new_parameters()}
     assert {key.split(".")[1] for key, p in features.named_parameters() if id(p) in ids} == new
 

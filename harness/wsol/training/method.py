@@ -81,10 +81,13 @@ class ClassifierMethod(Method):
         self.classifier = self.build_classifier()
 
     def build_features(self) -> Features:
-        """The backbone's network; override to insert layers."""
+        """The backbone's network; override to insert layers. ``lr_groups: wsoleval`` makes its fast units new ones."""
         if self.parts.backbone is None:
             raise UsageError(f"method '{self.name}' needs a backbone; name one in the study")
-        return self.parts.backbone.build()
+        features = self.parts.backbone.build()
+        if self.options.lr_groups == "wsoleval":
+            features.new_units |= features.fast_units
+        return features
 
     def build_classifier(self) -> Classifier:
         """Features, pooling and a linear head; override for another architecture."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ class TrainingOptions(Options):
     momentum: float = option(0.9, "SGD momentum", ge=0, lt=1)
     nesterov: bool = option(True, "Nesterov momentum")
     new_lr_multiplier: float = option(10.0, "learning rate of new layers, as a multiple of lr", gt=0)
+    lr_groups: Literal["sane", "wsoleval"] = option(
+        "sane", "layers at that rate: those without pretrained weights, or those the wsoleval benchmark picks by name"
+    )
 
 
 @dataclass(frozen=True)
