@@ -197,8 +197,14 @@ class _Run:
             )
             fingerprints["test"] = test.fingerprint
             results += self._score(method, test, "test", results)
-        network = {"parameters": sum(p.numel() for p in method.parameters())}
-        return {**outcome, "results": tuple(results), "network": network}
+        return {**outcome, "results": tuple(results), "network": self._network(method)}
+
+    def _network(self, method: Method) -> dict[str, Any]:
+        """What the method costs, with the extractor of its first evaluation."""
+        from wsol.study.cost import network_cost
+
+        extractor = self.scorer.settings()[0].component("extractor", self.plugins)
+        return network_cost(method, extractor, self.benchmark.crop, self.device)
 
     def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
         import torch

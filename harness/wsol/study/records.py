@@ -148,7 +148,7 @@ class RunRecord(RunIdentity):
     """Split → fingerprint."""
     test: TestOpening | None = None
     network: dict[str, Any] = Field(default_factory=dict)
-    """Parameters, FLOPs, map size."""
+    """Parameters and FLOPs, see :func:`wsol.study.cost.network_cost`."""
     versions: dict[str, Any] = Field(default_factory=dict)
     hardware: dict[str, Any] = Field(default_factory=dict)
     started: str = ""
