@@ -318,3 +318,9 @@ def test_crop_and_flip_move_boxes_with_the_pixels() -> None:
         found = torch.stack([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / 16
         assert torch.allclose(found, box, atol=1e-6)
     assert len({tuple(b.tolist()) for b in batch.boxes}) > 5
+
+
+def test_rows_have_the_names_of_their_images(data: TrainData) -> None:
+    view: wsol.TrainView = loader(data)
+    names = [view.ids[i] for batch in view.batches([5, 0, 12]) for i in batch.index]
+    assert names == ["5", "0", "12"]

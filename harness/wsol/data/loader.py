@@ -36,6 +36,7 @@ class TrainLoader:
     def __init__(self, data: TrainData, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
         self._data = data
         self._mean, self._std, self._device = tuple(mean), tuple(std), device
+        self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
         self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
 

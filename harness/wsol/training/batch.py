@@ -29,8 +29,10 @@ class Batch:
 
 
 class TrainView(Protocol):
-    """What a method sees of the training split: images and labels, nothing else."""
+    """What a method sees of the training split: images, their names and labels, nothing else."""
 
+    ids: Sequence[str]
+    """Names of the images, to find what was computed for them elsewhere (pseudo boxes in a file)."""
     num_classes: int
     labels: Tensor
     """int64 [N], on the CPU."""
