@@ -16,10 +16,10 @@ LEVELS = ("P5", "P4", "P3", "P2")
 class Pyramid(wsol.Features):
     """A backbone whose feature map is one level of a top-down pyramid over its last stages.
 
-    Each stage from the last down to the level's passes a 1x1 convolution to ``channels``; from the top, the sum so far
-    is enlarged to the next stage's size (nearest neighbour) and added to it; a 3x3 convolution of the level's sum is the
-    output. No ReLU follows, so that features may be negative (Lin et al., Feature Pyramid Networks for Object
-    Detection, CVPR 2017). Levels below the chosen one are not built: every parameter takes part in the output.
+    Lin et al., Feature Pyramid Networks for Object Detection, CVPR 2017. Each stage from the last down to the level's
+    passes a 1x1 convolution to ``channels``; from the top, the sum so far is enlarged to the next stage's size (nearest
+    neighbour) and added to it; a 3x3 convolution of the level's sum is the output. No ReLU follows, so that features
+    may be negative. Levels below the chosen one are not built: every parameter takes part in the output.
 
     Units, stages and :meth:`run` are the backbone's; the pyramid is what a call returns and what is new.
     """
