@@ -24,7 +24,10 @@ class Format(str, Enum):
 
 
 def leaderboard(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with records; searched to any depth, may overlap.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDERS", help="Folders with records; searched to any depth, may overlap."),
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the leaderboard's files here.")] = None,
     benchmark: Annotated[list[str] | None, typer.Option(help="Only this benchmark (repeatable).")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol (repeatable).")] = None,

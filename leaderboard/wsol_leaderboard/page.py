@@ -12,7 +12,7 @@ from markupsafe import Markup
 from wsol_leaderboard.files import to_rows
 from wsol_leaderboard.plots import plot
 from wsol_leaderboard.table import RANKING
-from wsol_leaderboard.terminal import PARTS, interval, score
+from wsol_leaderboard.terminal import interval, score, split_parts
 
 FOLDER = Path(__file__).with_name("page_parts")
 DETAILS = {
@@ -64,7 +64,7 @@ def plain(value: Any) -> str:
 
 def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, Any]:
     first = rows.iloc[0]
-    varying = [name for name in PARTS if rows[name].nunique() > 1]
+    varying, shared = split_parts(rows)
     entries = [_entry(row) for row in to_rows(rows)]
     labels = [" · ".join([entry["method"], *(entry[name] for name in varying if entry[name])]) for entry in entries]
     where = f"{first['benchmark']}, {first['protocol']} version {first['protocol_version']}"
@@ -76,7 +76,7 @@ def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, An
         **{name: first[name] for name in (*RANKING, "primary", "higher_is_better")},
         "title": what,
         "varying": varying,
-        "shared": {name: first[name] for name in PARTS if name not in varying and first[name]},
+        "shared": shared,
         "copies": len({data for entry in entries for data in entry["test_data"]}),
         "entries": entries,
         "plot": Markup(plot(entries, labels, what)),

@@ -25,8 +25,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 FACTS = Path(__file__).with_name("data") / "published_results.csv"
-NEUTRAL = frozenset({"cam", "gap", "minmax", "flip", "horizontal", "random", "crop", "sep"})
-"""Words for what plain CAM has anyway, and ``Sep``, the ordinary form of PSOL."""
+NEUTRAL = frozenset(
+    {"cam", "gap", "minmax", "none", "flip", "horizontal", "vertical", "random", "crop", "sep", "p2", "p3", "p4"}
+)
+"""Words for what plain CAM has anyway; ``Sep``, the ordinary form of PSOL; levels of a pyramid, an option here."""
 OURS = ["benchmark", "protocol", "protocol_version", "metric", "recipe", "mean", "std", "images"]
 THEIRS = ["paper", "table", "published_method", "published_value", "published_std", "note"]
 LEFT_OUT = re.compile(r"\([^)]*\b\d{4}[^)]*\)|\[(no|without)[^\]]*\]")

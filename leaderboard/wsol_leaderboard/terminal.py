@@ -51,6 +51,20 @@ def _table(title: str) -> Table:
     return Table(title=Text(title, style="bold"), title_justify="left", show_edge=False, pad_edge=False)
 
 
+def split_parts(rows: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
+    """The parts that need a column, and those that are the same in all rows, by name.
+
+    A part that some methods do without counts as the same, with the words "where used".
+    """
+    used = {name: set(rows[name]) - {""} for name in PARTS}
+    shared = {
+        name: values.pop() + (" (where used)" if (rows[name] == "").any() else "")
+        for name, values in used.items()
+        if len(values) == 1
+    }
+    return [name for name in PARTS if name not in shared and used[name]], shared
+
+
 def score(mean: float, std: float = math.nan) -> str:
     """``61.3 ± 0.4``; without a spread ``61.3``; without a score an empty string."""
     if pd.isna(mean):
@@ -67,12 +81,12 @@ def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
     """The block with as much beside the front metric as the terminal has room for."""
     metrics = list(dict.fromkeys(block["metric"]))
     front = block[block["metric"] == metrics[0]]
-    varying = [name for name in PARTS if front[name].nunique() > 1]
+    varying, shared = split_parts(front)
     for room in (3, 2, 1, 0):
         table = _ranking(block, title, varying, metrics[: max(room, 1)], interval_too=room > 0)
         if Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum <= console.width:
             break
-    return Group(table, *_notes(front, varying), "")
+    return Group(table, *_notes(front, varying, shared), "")
 
 
 def _ranking(block: pd.DataFrame, title: str, varying: list[str], metrics: list[str], interval_too: bool) -> Table:
@@ -108,10 +122,9 @@ def _cells(row: dict[Any, Any], varying: list[str], interval_too: bool, others: 
     return [Text(text, style=MARKS[row["status"]]) for text in texts]
 
 
-def _notes(front: pd.DataFrame, varying: list[str]) -> list[Text]:
-    same = [f"{name.replace('_', ' ')} {front[name].iloc[0]}" for name in PARTS if name not in varying]
-    same = [text for text in same if not text.endswith(" ")]
-    notes = [Text("all: " + ", ".join(same), style="dim")] if same else []
+def _notes(front: pd.DataFrame, varying: list[str], shared: dict[str, str]) -> list[Text]:
+    same = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shared.items())
+    notes = [Text(f"all: {same}", style="dim")] if same else []
     for row in front[front["status"] != "complete"].to_dict("records"):
         what = " / ".join([row["method"], *(row[name] for name in varying if row[name])])
         notes.append(Text(f"{what}: {row['status']}: {row['reason']}", style=MARKS[row["status"]]))

@@ -43,7 +43,11 @@ def test_plain_cam_meets_every_name_that_papers_have_for_it():
         (make("has", benchmark="cub"), ("IVR", "HaS + Minmax", 64.63)),
         (make("minmaxcam", benchmark="cub", backbone="mobilenet_v2"), ("MinMaxCAM", "MinMaxCAM", 65.0)),
         (
-            make("psol", benchmark="imagenet", metrics={"GT-known Loc": MetricValue(value=60.0)}),
+            with_parts(make("fpn_cam", benchmark="cub"), pooling=ComponentRef(name="gmp", options={"level": 4})),
+            ("BeyondGAP", "GMP [+ FPN (P4)] [no Cutout]", 63.16),
+        ),
+        (
+            make("psol", benchmark="imagenet", metrics={"gt_known": MetricValue(value=60.0)}),
             ("PSOL", "PSOL-ResNet50-Sep", 65.44),
         ),
         (

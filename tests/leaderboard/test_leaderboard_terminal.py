@@ -43,6 +43,13 @@ def test_what_all_rows_share_is_said_once_and_failures_are_explained(study):
     assert "spg: diverged: no trial of 2 completed: NaN loss" in text
 
 
+def test_a_part_that_one_method_does_without_needs_no_column():
+    center = make("center")
+    bare = center.train.model_copy(update={"backbone": None, "pooling": None})
+    text = printed([make("cam"), center.model_copy(update={"train": bare})], 100)
+    assert "all: backbone resnet50 (where used), pooling gap (where used), augmentations flip, extractor cam" in text
+
+
 def test_other_metrics_only_where_there_is_room():
     metrics = {name: MetricValue(value=60.0, low=58.0, high=61.5) for name in ("MaxBoxAccV2", "PxAP", "Top-1 Loc")}
     records = [make(metrics=metrics), make("other-method-name", metrics=metrics, backbone="vgg16", normalizer="ivr")]
