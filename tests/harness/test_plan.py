@@ -40,6 +40,19 @@ def test_grids_that_name_one_training_are_merged() -> None:
     assert len(made.cells[0].trials) == 5
 
 
+def test_a_grid_skips_the_benchmarks_it_names() -> None:
+    others = [{"method": "center", "skip": "sprites"}, {"method": "cam", "backbone": "resnet18"}]
+    made = plan(benchmark=["sprites", {"name": "sprites", "seed": 1}], recipes=grid() + others)
+    assert [(c.train.method.name, c.train.backbone and c.train.backbone.name) for c in made.cells] == [
+        ("cam", "tiny"),
+        ("cam", "resnet18"),
+    ] * 2
+    with pytest.raises(wsol.UsageError, match="unknown benchmark 'sprits'; did you mean 'sprites'"):
+        plan(recipes=grid(skip=["sprits"]))
+    with pytest.raises(wsol.UsageError, match="nothing to train"):
+        plan(recipes=grid(skip="sprites"))
+
+
 def test_parts_that_a_method_ignores_do_not_multiply() -> None:
     made = plan(recipes=[{"method": "center", "backbone": ["tiny", "resnet18"], "extractor": "cam"}])
     assert len(made.cells) == 1

@@ -74,10 +74,14 @@ class Plan:
 def make_plan(study: Study, plugins: Plugins) -> Plan:
     """Expand a study; raises UsageError for unknown components, options and metrics before anything is trained."""
     found: dict[str, Cell] = {}
-    for benchmark in study.benchmark:
-        for grid in study.recipes:
+    for benchmark, grid in itertools.product(study.benchmark, study.recipes):
+        for name in grid.skip:
+            plugins.get("benchmarks", name)
+        if benchmark.name not in grid.skip:
             for cell in _expand(study, benchmark.ref(), grid, plugins):
                 found[cell.key] = _merged(found[cell.key], cell) if cell.key in found else cell
+    if not found:
+        raise UsageError(f"study '{study.name}': its recipes skip every benchmark, so there is nothing to train")
     return Plan(study, tuple(found.values()))
 
 

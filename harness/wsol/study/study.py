@@ -86,10 +86,11 @@ class RecipeGrid(_Model):
     )
     trials: int | None = Field(None, ge=1, description="trials a recipe, instead of the study's")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the schedule, over the study's")
+    skip: list[str] = Field([], description="names of benchmarks that this grid leaves out, of those of the study")
 
-    _lists = field_validator("method", "backbone", "pooling", "extractor", "normalizer", "box_rule", mode="before")(
-        _as_list
-    )
+    _lists = field_validator(
+        "method", "backbone", "pooling", "extractor", "normalizer", "box_rule", "skip", mode="before"
+    )(_as_list)
 
     @field_validator("augmentations", mode="before")
     @classmethod
