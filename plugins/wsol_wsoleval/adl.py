@@ -1,0 +1,72 @@
+"""Attention-based dropout."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+import wsol
+from wsol_wsoleval.layouts import layout_of
+
+PAPER = "Choe and Shim, Attention-based dropout layer for weakly supervised object localization, CVPR 2019"
+
+
+class AttentionDropout(nn.Module):
+    """Hides the most active locations, or weights all by their activity; the identity in evaluation mode.
+
+    attention = mean over channels. With probability ``drop_rate`` locations with attention >= ``threshold`` times the
+    image's largest become 0; otherwise the features are multiplied with sigmoid(attention). The choice is one for the
+    whole batch, made anew by each layer in each forward pass.
+    """
+
+    def __init__(self, threshold: float, drop_rate: float) -> None:
+        super().__init__()
+        self.threshold, self.drop_rate = threshold, drop_rate
+
+    def forward(self, features: Tensor) -> Tensor:
+        """float [B, K, h, w] → the same shape. Gradients flow through the attention too."""
+        if not self.training:
+            return features
+        attention = features.mean(dim=1, keepdim=True)
+        if torch.rand(()) < self.drop_rate:
+            peak = attention.amax(dim=(2, 3), keepdim=True)
+            return features * (attention < self.threshold * peak)
+        return features * attention.sigmoid()
+
+
+class ADLOptions(wsol.TrainingOptions):
+    """Options of ADL."""
+
+    drop_rate: float = wsol.hparam(
+        0.75, wsol.uniform(0.0, 1.0), "how often a layer hides the most active locations, else it weights", ge=0, le=1
+    )
+    threshold: float = wsol.hparam(
+        0.9, wsol.uniform(0.0, 1.0), "least attention that is hidden, as a share of the largest", ge=0, le=1
+    )
+    positions: tuple[str, ...] | None = wsol.option(
+        None, "units or stages behind which a layer goes; default: as published, or the last two stages"
+    )
+
+
+class ADL(wsol.ClassifierMethod):
+    """ADL: CAM on a backbone with attention dropout layers, without parameters of their own.
+
+    A backbone's own dropout units (InceptionV3 has three) are switched off, as in the wsoleval benchmark.
+    """
+
+    name = "adl"
+    paper = PAPER
+    Options = ADLOptions
+
+    def build_features(self) -> wsol.Features:
+        """The backbone with its layers ``adl1``, ``adl2`` …; raises UsageError for a position that it lacks."""
+        features = super().build_features()
+        positions = self.options.positions
+        if positions is None:
+            positions = layout_of(self.parts.backbone, features).adl
+        for unit in features.units.values():
+            if isinstance(unit, nn.Dropout):
+                unit.p = 0.0
+        for i, position in enumerate(positions, start=1):
+            features.insert(position, f"adl{i}", AttentionDropout(self.options.threshold, self.options.drop_rate))
+        return features

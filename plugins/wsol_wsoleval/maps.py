@@ -1,0 +1,53 @@
+"""Arithmetic on maps, and the convolutions that ACoL and SPG put behind a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SMALLEST = torch.finfo(torch.float32).tiny
+Draw = Callable[[Tensor], Tensor]
+
+
+def minmax(maps: Tensor) -> Tensor:
+    """[B, h, w] → float32 [B, h, w], each map on [0, 1]; a constant map becomes 0."""
+    maps = maps.float()
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    return (maps - low) / (high - low).clamp(min=SMALLEST)
+
+
+def of_label(maps: Tensor, labels: Tensor) -> Tensor:
+    """Class maps [B, C, h, w], labels int64 [B] → the labels' maps [B, h, w]."""
+    return maps[torch.arange(len(labels), device=labels.device), labels]
+
+
+def upsampled(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B, h, w] → float32 [B, *size], bilinear."""
+    return F.interpolate(maps[:, None].float(), size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def conv3(channels_in: int, channels_out: int) -> list[nn.Module]:
+    """A 3x3 convolution that keeps the size, and a ReLU."""
+    return [nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.ReLU(inplace=True)]
+
+
+def xavier(weight: Tensor) -> Tensor:
+    """Glorot and Bengio's uniform distribution."""
+    return nn.init.xavier_uniform_(weight)
+
+
+def he(weight: Tensor) -> Tensor:
+    """He's normal distribution that keeps the variance of gradients."""
+    return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+
+
+def initialise(module: nn.Module, draw: Draw) -> None:
+    """Draw the weights of all convolutions and linear layers in ``module``; their biases become 0."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            draw(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,34 @@
+"""VGG-16 as the benchmark alters it for ACoL and SPG: other poolings, and no conv6."""
+
+from __future__ import annotations
+
+from torch import nn
+
+import wsol
+from wsol_wsoleval.maps import conv3, initialise, xavier
+
+
+def acol_vgg(features: wsol.Features) -> None:
+    """Poolings of 3x3 throughout; those that do not halve the size keep it, and 3x3 averages come last."""
+    halving = [name for name in features.units if name.startswith("pool")]
+    for name in halving:
+        features.units[name] = nn.MaxPool2d(3, stride=2, padding=1)
+    if "pool4" not in halving:
+        features.insert("conv4", "pool4", nn.MaxPool2d(3, stride=1, padding=1))
+    features.truncate("conv5")
+    features.insert("conv5", "pool5", nn.MaxPool2d(3, stride=1, padding=1))
+    features.insert("conv5", "average", nn.AvgPool2d(3, stride=1, padding=1))
+
+
+def spg_vgg(features: wsol.Features) -> None:
+    """A pool4 of 3x3 that belongs to stage conv4, and two convolutions of 512 channels behind conv5 in place of conv6.
+
+    The benchmark trains conv4 and conv5 at the new layers' rate: by name they are not ``features`` there.
+    """
+    features.truncate("conv5")
+    if "pool4" in features.units:
+        del features.units["pool4"]
+        features.insert("conv4", "pool4", nn.MaxPool2d(3, stride=2, padding=1))
+    features.fast_units = {name for name in features.units if name.startswith(("conv4_", "conv5_"))}
+    features.insert("conv5", "added", nn.Sequential(*conv3(512, 512), *conv3(512, 512)))
+    initialise(features.units["added"], xavier)
