@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def read_observations(path: Path) -> list[Observations]:
             return [_unpack(entry, arrays) for entry in header["results"]]
     except OSError as error:
         raise DataError(f"{path}: the record's observations cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not the observations of a record, or broken: {error}") from None
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise DataError(f"{path}: not the observations of a record, or broken; score again to get them") from None
 
 
 def _pack(result: Observations, arrays: dict[str, Array]) -> dict[str, Any]:
