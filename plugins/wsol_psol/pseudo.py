@@ -1,0 +1,59 @@
+"""Boxes of the training images by a finished run, whatever its method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import wsol
+from wsol.components import FloatArray
+from wsol.data.images import resize_square
+from wsol.data.loader import to_float
+from wsol.evaluation.geometry import resize_map, sanitize_map
+from wsol.study.pictures import Localizer
+from wsol_psol.boxes import WHOLE, positive_boxes
+
+BATCH = 32
+
+
+def training_boxes(localizer: Localizer, theta: float | None = None) -> Iterator[tuple[str, list[float]]]:
+    """(image id, corners as shares of the sides) of every training image of the run's benchmark, for its label.
+
+    theta: threshold of maps as a share of their maximum; None: the run's box rule, or else its best on val.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    localizer.method.to(device)
+    images = localizer.benchmark.images("train")
+    for rows in torch.arange(len(images)).split(BATCH):
+        inputs = _inputs(localizer, images, rows.tolist(), device)
+        boxes = _boxes(localizer, inputs, torch.as_tensor(images.labels)[rows].to(device), theta)
+        yield from zip((images.ids[i] for i in rows), boxes.tolist(), strict=True)
+
+
+def _inputs(localizer: Localizer, images: wsol.ImageList, rows: Sequence[int], device: torch.device) -> Tensor:
+    side = localizer.benchmark.crop
+    pixels = np.stack([resize_square(images.load(i), side).transpose(2, 0, 1) for i in rows])
+    return to_float(pixels, localizer.method.image_mean, localizer.method.image_std, device)
+
+
+@torch.no_grad()
+def _boxes(localizer: Localizer, inputs: Tensor, labels: Tensor, theta: float | None) -> Tensor:
+    located = localizer.method.localize(inputs, labels, localizer.extractor).cpu()
+    if localizer.method.outputs == "boxes":
+        return located
+    return torch.stack([_map_box(localizer, raw.double().numpy(), theta) for raw in located])
+
+
+def _map_box(localizer: Localizer, raw: FloatArray, theta: float | None) -> Tensor:
+    side = localizer.benchmark.crop
+    score_map, problem = sanitize_map(resize_map(raw, (side, side), "cubic"))
+    if problem:
+        return torch.tensor(WHOLE)
+    normalized = localizer.normalizer(score_map)
+    if localizer.box_rule is not None and theta is None:
+        return torch.as_tensor(localizer.box_rule(normalized)[0] / side, dtype=torch.float32)
+    threshold = localizer.threshold if theta is None else theta
+    return positive_boxes(torch.as_tensor(normalized - threshold * normalized.max())[None])[0]
