@@ -13,7 +13,7 @@ from wsol_wsoleval.layouts import layout_of, learning_rates
 from wsol_wsoleval.maps import conv3, initialise, minmax, of_label
 
 WIDTH = 1024
-"""Channels inside a branch."""
+"""Channels inside a branch, at most, unless the layout says so."""
 
 
 class ACoLOptions(wsol.TrainingOptions):
@@ -45,9 +45,15 @@ class ACoL(wsol.Method):
         self.features = parts.backbone.build()
         self.layout = layout_of(parts.backbone, self.features)
         self.layout.acol(self.features)
-        self.branch_a, self.branch_b = (branch(self.features.out_channels, parts.num_classes) for _ in "AB")
-        for head in (self.branch_a, self.branch_b):
-            initialise(head, self.layout.acol_draw)
+        self.branch_a, self.branch_b = self.branch(), self.branch()
+
+    def branch(self) -> nn.Sequential:
+        """A head: features [B, K, h, w] → class maps [B, C, h, w]."""
+        channels = self.features.out_channels
+        width = self.layout.acol_width or min(WIDTH, channels)
+        head = nn.Sequential(*conv3(channels, width), *conv3(width, width), nn.Conv2d(width, self.parts.num_classes, 1))
+        initialise(head, self.layout.acol_draw)
+        return head
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
         """One phase, the schedule's epochs long."""
@@ -78,11 +84,6 @@ class ACoL(wsol.Method):
         """Branch A's logits."""
         logits: Tensor = self.branch_a(self.features(images)).mean((2, 3))
         return logits
-
-
-def branch(channels: int, num_classes: int) -> nn.Sequential:
-    """Features [B, channels, h, w] → class maps [B, num_classes, h, w]."""
-    return nn.Sequential(*conv3(channels, WIDTH), *conv3(WIDTH, WIDTH), nn.Conv2d(WIDTH, num_classes, 1))
 
 
 def remaining(maps: Tensor, threshold: float) -> Tensor:

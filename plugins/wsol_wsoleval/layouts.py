@@ -24,8 +24,9 @@ class Layout:
     """Places in one backbone, by names of its units and stages.
 
     adl: behind which ADL layers go. acol, spg: change the features before the method's heads are put on.
-    acol_draw: initialisation of ACoL's heads. spg_taps: what SPG's branches B1 and B2 read; spg_width: their channels,
-    by default those of B2's tap. slow_heads: the benchmark trains the new heads of ACoL and SPG at the backbone's rate.
+    acol_width: channels inside ACoL's heads, by default the features' but 1024 at most; acol_draw: their initialisation.
+    spg_taps: what SPG's branches B1 and B2 read; spg_width: their channels, by default those of B2's tap.
+    slow_heads: the benchmark trains the new heads of ACoL and SPG at the backbone's rate.
     """
 
     adl: tuple[str, ...]
@@ -33,18 +34,26 @@ class Layout:
     spg_width: int | None = None
     acol: Adapt = unchanged
     spg: Adapt = unchanged
+    acol_width: int | None = None
     acol_draw: Draw = xavier
     slow_heads: bool = False
 
 
 RESNET = Layout(adl=("layer3_0", "layer4_0", "layer4"), spg_taps=("layer3_0", "layer3"), acol_draw=he, slow_heads=True)
 LAYOUTS = {
-    "vgg16": Layout(adl=("pool3", "conv4", "conv5"), spg_taps=("conv4", "conv5_3"), acol=acol_vgg, spg=spg_vgg),
+    "vgg16": Layout(
+        adl=("pool3", "conv4", "conv5"),
+        spg_taps=("conv4", "conv5_3"),
+        acol=acol_vgg,
+        spg=spg_vgg,
+        acol_width=1024,
+    ),
     "inception_v3": Layout(
         adl=("mixed5", "mixed6", "added2"),
         spg_taps=("mixed5", "mixed6"),
         spg_width=512,
         acol=partial(wsol.Features.truncate, stage="mixed6"),
+        acol_width=1024,
     ),
     **dict.fromkeys(("resnet18", "resnet34", "resnet50", "resnet101"), RESNET),
 }
