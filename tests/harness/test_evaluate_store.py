@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wsol.errors import DataError
-from wsol.evaluation.store import Kind, ScoreStore, StoreWriter
+from wsol.evaluation.sources import Kind
+from wsol.evaluation.store import ScoreStore, StoreWriter
 
 
 def write(path: Path, count: int = 5) -> None:

@@ -12,7 +12,7 @@ from wsol.evaluation.bootstrap import bootstrap, interval
 from wsol.evaluation.observations import Observations, Table, total
 from wsol.evaluation.observe import Progress, Reading, observe
 from wsol.evaluation.protocols import Protocol
-from wsol.evaluation.store import ScoreSource
+from wsol.evaluation.sources import ScoreSource
 from wsol.study.records import MetricValue
 
 Calibrations = Mapping[str, Any]

@@ -14,7 +14,7 @@ from wsol.evaluation.geometry import Problem, sanitize_map
 from wsol.evaluation.observations import PROBLEMS, Observations, Table
 from wsol.evaluation.protocols import Protocol, frame_map, frame_size
 from wsol.evaluation.scored import ScoredImage
-from wsol.evaluation.store import ScoreSource
+from wsol.evaluation.sources import ScoreSource
 from wsol.evaluation.truth import TruthReader
 
 Reading = tuple[Normalizer | None, BoxRule | None]

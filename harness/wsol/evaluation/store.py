@@ -21,40 +21,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from wsol.components import Array, IntArray
 from wsol.errors import DataError
+from wsol.evaluation.sources import Kind
 
-Kind = Literal["maps", "boxes"]
 FloatMap = npt.NDArray[np.float32]
 
 _HEAD, _DONE = b"WSOLMAPS", b"WSOLDONE"
 _OFFSET = 64
 _TAIL = struct.Struct("<QQ8s")
-
-
-class ScoreSource(Protocol):
-    """What evaluation reads: a store, or maps in somebody else's files.
-
-    ``labels`` int64 [N]; ``logits`` float32 [N, C] or None; ``boxes`` float32 [N, 4], shares of the image sides, or
-    None when the source has maps.
-    """
-
-    kind: Kind
-    ids: Sequence[str]
-    labels: IntArray
-    logits: Array | None
-    boxes: Array | None
-
-    def __len__(self) -> int: ...
-
-    def map(self, i: int) -> FloatMap:
-        """The raw map of image i, float32 [h, w]; raises DataError when the source has boxes."""
-        ...
 
 
 class ScoreStore:
