@@ -96,15 +96,20 @@ class Plugins:
         raise UsageError(f"unknown {what} '{name}'{suggest(name, self.names(kind))}{broken}")
 
 
-def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> Plugins:
-    """Load every installed plugin and the given one-file plugins.
-
-    Files named in the environment variable ``WSOL_PLUGINS`` (separated as in ``PATH``) are loaded too. With ``strict``
-    a failure raises PluginError; without, it is kept in :attr:`Plugins.failed`. A file that fails always raises.
-    """
+def plugin_files(files: Iterable[str | Path] = ()) -> tuple[Path, ...]:
+    """The one-file plugins to load: those in the environment variable ``WSOL_PLUGINS`` (separated as in ``PATH``),
+    then ``files``; absolute, each once."""
     extra = [p for p in os.environ.get("WSOL_PLUGINS", "").split(os.pathsep) if p]
-    paths = dict.fromkeys(str(Path(f).expanduser().resolve()) for f in [*extra, *files])
-    plugins = _load(tuple(paths))
+    return tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in [*extra, *files]))
+
+
+def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> Plugins:
+    """Load every installed plugin and the one-file plugins that :func:`plugin_files` names.
+
+    With ``strict`` a failure raises PluginError; without, it is kept in :attr:`Plugins.failed`. A file that fails always
+    raises.
+    """
+    plugins = _load(tuple(str(path) for path in plugin_files(files)))
     if strict and plugins.failed:
         raise PluginError(
             "\n".join(f"plugin {p.name} ({p.distribution} {p.version}): {p.error}" for p in plugins.failed)

@@ -140,7 +140,7 @@ def test_what_was_not_sealed_does_not_open_test(
     if "run" in change:
         change = {"evaluations": plan.cells[0].evaluations}  # the second one chose another trial
     with pytest.raises(wsol.SealError, match="test stays closed"):
-        open_test(sealed, identity(plan, selection, **change), tmp_path)
+        open_test(sealed, identity(plan, selection).model_copy(update=change), tmp_path)
     assert not (tmp_path / "ledger.jsonl").exists()
 
 

@@ -169,6 +169,7 @@ def _prepare(
     weights: Path | None = None,
     plugin: list[Path] | None = None,
 ) -> _Call:
+    from wsol.plugins import plugin_files
     from wsol.study.plan import make_plan
     from wsol.study.session import Session, default_out
     from wsol.study.study import load_study
@@ -176,7 +177,8 @@ def _prepare(
     _export_weights(weights)
     plugins = load_plugins(plugin)
     plan = make_plan(load_study(study, overrides or []), plugins)
-    return _Call(Session(plan, plugins, out_folder or default_out(), tuple(plugin or ()), cache), address, jobs)
+    files = plugin_files(plugin or ())
+    return _Call(Session(plan, plugins, out_folder or default_out(), files, cache), address, jobs)
 
 
 def _export_weights(weights: Path | None) -> None:
@@ -275,6 +277,7 @@ def _publish(session: Session) -> None:
 
     from wsol.cli.main import COMMANDS
     from wsol.data.images import write_png
+    from wsol.errors import WsolError
     from wsol.study.pictures import final_runs, validation_sheet
 
     for entry in importlib.metadata.entry_points(group=COMMANDS, name="leaderboard"):
@@ -282,6 +285,9 @@ def _publish(session: Session) -> None:
     runs = final_runs(session.folder)
     if runs:
         sheet = session.folder / "heatmaps.png"
-        write_png(sheet, validation_sheet(runs, 8, session.plugin_files))
-        out.print(f"heat maps {sheet}", highlight=False, soft_wrap=True)
+        try:
+            write_png(sheet, validation_sheet(runs, 8, session.plugin_files))
+            out.print(f"heat maps {sheet}", highlight=False, soft_wrap=True)
+        except WsolError as error:  # a picture less is no reason to call a study failed
+            warn(f"no heat maps: {error}")
     out.print(f"records   {session.runs}", highlight=False, soft_wrap=True)

@@ -23,6 +23,7 @@ from wsol.study.records import (
     RunIdentity,
     RunRecord,
     content_hash,
+    train_content,
     write_record,
 )
 from wsol.study.scoring import Scorer
@@ -69,7 +70,7 @@ class Job(Model):
 
     def key(self) -> str:
         """Identity of the training, for its checkpoint."""
-        return content_hash([self.run.model_dump(mode="json", include={"train", "hparams", "seed"}), self.precision])
+        return content_hash([train_content(self.run.train), self.run.hparams, self.run.seed, self.precision])
 
 
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:

@@ -97,7 +97,10 @@ def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: 
     ref = record.train.benchmark
     benchmark = plugins.create("benchmarks", ref.name, ref.options)
     method = build_method(record, plugins, benchmark, pretrained=False)
-    method.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    try:
+        method.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except RuntimeError as error:
+        raise DataError(f"{weights}: does not fit the network that is built now ({str(error)[:120]} …)") from None
     method.eval()
     result = _result(record, evaluation)
     return Localizer(

@@ -13,7 +13,7 @@ from wsol.errors import UsageError
 from wsol.evaluation.protocols import get_protocol
 from wsol.options import Distribution
 from wsol.plugins import Plugins
-from wsol.study.records import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash
+from wsol.study.records import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
 from wsol.study.study import ComponentSpec, RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 
@@ -44,7 +44,7 @@ class Cell:
     @property
     def key(self) -> str:
         """Identity of the training, the same in every study."""
-        return content_hash(self.train.model_dump(mode="json"))
+        return content_hash(train_content(self.train))
 
     @property
     def slug(self) -> str:
@@ -64,9 +64,7 @@ class Plan:
     @property
     def key(self) -> str:
         """Hash of everything that decides a number, apart from how many trials and seeds there are."""
-        cells = [
-            (c.train.model_dump(mode="json"), [e.model_dump(mode="json") for e in c.evaluations]) for c in self.cells
-        ]
+        cells = [(train_content(c.train), [e.model_dump(mode="json") for e in c.evaluations]) for c in self.cells]
         rules = [(c.metrics, c.protocol) for c in self.cells]
         return content_hash([self.study.name, self.study.seed, self.study.precision, cells, rules])
 

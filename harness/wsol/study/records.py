@@ -159,9 +159,14 @@ class RunRecord(RunIdentity):
         return [recipe_id(self.train, evaluation) for evaluation in self.evaluations]
 
 
+def train_content(train: TrainSpec) -> dict[str, Any]:
+    """What makes a training the same training everywhere: all of it but the folder where this machine has the data."""
+    return train.model_dump(mode="json", exclude={"benchmark": {"options": {"root"}}})
+
+
 def recipe_id(train: TrainSpec, evaluation: EvalSpec) -> str:
     """Identity of a recipe: a hash of its two parts."""
-    return content_hash([train.model_dump(mode="json"), evaluation.model_dump(mode="json")])
+    return content_hash([train_content(train), evaluation.model_dump(mode="json")])
 
 
 def content_hash(value: Any) -> str:

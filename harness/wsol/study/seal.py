@@ -21,6 +21,7 @@ from wsol.study.records import (
     TestOpening,
     TrainSpec,
     content_hash,
+    train_content,
     write_atomic,
 )
 
@@ -71,7 +72,7 @@ def choose(plan: Plan, records: Iterable[RunRecord], versions: dict[str, Any], t
     by_cell: dict[str, dict[int, RunRecord]] = {}
     for record in records:
         if record.stage == "search" and record.plan == plan.key:
-            key = content_hash(record.train.model_dump(mode="json"))
+            key = content_hash(train_content(record.train))
             by_cell.setdefault(key, {})[record.trial] = record
     choices: list[Choice] = []
     unchosen: list[str] = []
