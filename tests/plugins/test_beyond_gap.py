@@ -26,6 +26,15 @@ from wsol_cam.extractor import CamExtractor
 
 STAGES = ("layer4", "layer3", "layer2", "layer1")
 DEPTHS = {"P4": 2, "P3": 3, "P2": 4}
+FAMILIES = {
+    "resnet18": 32,
+    "mobilenet_v2": 32,
+    "densenet161": 32,
+    "efficientnet_b0": 32,
+    "vgg16": 16,
+    "inception_v3": 16,
+}
+"""One backbone of each kind, and its largest stride."""
 
 
 @pytest.fixture(autouse=True)
@@ -111,11 +120,10 @@ def test_a_level_is_what_torchvisions_pyramid_gives(level: str) -> None:
 
 
 @pytest.mark.parametrize(("level", "side"), [("P4", 14), ("P3", 28), ("P2", 56)])
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "vgg16", "inception_v3", "densenet161"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_levels_at_224_are_14_28_and_56_wide_on_every_family(name: str, level: str, side: int) -> None:
     with torch.device("meta"):  # shapes only
-        strides = {"resnet18": 32, "mobilenet_v2": 32, "densenet161": 32}
-        trunk = backbone(name, **({"stride": strides[name]} if name in strides else {})).build()
+        trunk = backbone(name, stride=FAMILIES[name]).build()
         pyramid = Pyramid(trunk, level, 512).eval()
         if (name, level) == ("inception_v3", "P2"):
             side = 54  # two of its convolutions are not padded
