@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from wsol_beyond_gap.pooling import GLSEP, GMP
 from wsol_beyond_gap.pyramid import Pyramid
 from wsol_cam.extractor import CamExtractor
 
+CPU = torch.device("cpu")
 STAGES = ("layer4", "layer3", "layer2", "layer1")
 DEPTHS = {"P4": 2, "P3": 3, "P2": 4}
 FAMILIES = {
@@ -257,26 +259,37 @@ def test_no_hole_at_maximum_zero_and_labels_boxes_stay() -> None:
 # Training
 
 
+@pytest.fixture(scope="module")
+def sprites() -> TrainData:
+    """64 generated images."""
+    images = load_plugins().create("benchmarks", "sprites").images("train")
+    pixels: Any = np.stack([images.load(i).transpose(2, 0, 1) for i in range(64)])
+    return TrainData(images.ids[:64], images.labels[:64], pixels, 8, 64, "sprites")
+
+
+def trained(data: TrainData, pooling: wsol.Pooling, lr: float, checkpoint: Path, stop: int = 0) -> list[float]:
+    """Losses of three epochs with a pyramid and Cutout; ends with an error after ``stop`` epochs."""
+    trunk, cutout = backbone("tiny"), Cutout(options(Cutout, max_size=0.3))
+    parts = wsol.Parts(8, wsol.Schedule(3, 8, 16), 64, trunk, pooling, (cutout,))
+    method = FpnCam(options(FpnCam, channels=32, lr=lr, new_lr_multiplier=1), parts)
+
+    def on_epoch(_: Any, epochs: int) -> None:
+        if epochs == stop:
+            raise KeyboardInterrupt
+
+    loader = TrainLoader(data, method.image_mean, method.image_std, CPU)
+    state = train(method, loader, TrainConfig("key", 0, CPU, checkpoint=checkpoint, on_epoch=on_epoch))
+    return [log.losses["loss"] for log in state.history]
+
+
 @pytest.mark.parametrize(("pooling", "lr"), [(GMP, 0.01), (GLSEP, 0.001)])
-def test_it_trains_on_generated_images(pooling: type[wsol.Pooling], lr: float) -> None:
-    benchmark = load_plugins().create("benchmarks", "sprites")
-    images = benchmark.images("train")
-    rows = range(64)
-    pixels = np.stack([images.load(i).transpose(2, 0, 1) for i in rows])
-    data = TrainData([images.ids[i] for i in rows], images.labels[:64], pixels, 8, 64, "sprites")
-    parts = wsol.Parts(
-        8,
-        wsol.Schedule(epochs=3, decay_every=8, batch_size=16),
-        64,
-        backbone("tiny"),
-        pooling(),
-        (Cutout(options(Cutout, max_size=0.3)),),
-    )
-    method = FpnCam(options(FpnCam, level="P4", channels=32, lr=lr, new_lr_multiplier=1), parts)
-    state = train(
-        method,
-        TrainLoader(data, method.image_mean, method.image_std, torch.device("cpu")),
-        TrainConfig("key", 0, torch.device("cpu")),
-    )
-    losses = [log.losses["loss"] for log in state.history]
+def test_it_learns_from_generated_images_and_resumes(
+    pooling: type[wsol.Pooling], lr: float, sprites: TrainData, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    losses = trained(sprites, pooling(), lr, tmp_path / "whole")
     assert losses[-1] < losses[0]
+    torch.manual_seed(1)
+    with pytest.raises(KeyboardInterrupt):
+        trained(sprites, pooling(), lr, tmp_path / "parts", stop=2)
+    assert trained(sprites, pooling(), lr, tmp_path / "parts") == losses
