@@ -106,8 +106,8 @@ def plugin_files(files: Iterable[str | Path] = ()) -> tuple[Path, ...]:
 def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> Plugins:
     """Load every installed plugin and the one-file plugins that :func:`plugin_files` names.
 
-    With ``strict`` a failure raises PluginError; without, it is kept in :attr:`Plugins.failed`. A file that fails always
-    raises.
+    With ``strict`` a failure raises PluginError; without, it is kept in :attr:`Plugins.failed`. A file that fails
+    always raises.
     """
     plugins = _load(tuple(str(path) for path in plugin_files(files)))
     if strict and plugins.failed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def _connect(ray: Any, address: str | None) -> None:
     if ray.is_initialized():
         raise RunError("Ray is initialised in this process already; run the study from a process of its own")
     try:
+        _knock(address)
         ray.init(
             address=address or "local",
             include_dashboard=False,
@@ -98,10 +100,17 @@ def _connect(ray: Any, address: str | None) -> None:
             logging_level=logging.ERROR,
             configure_logging=True,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"Ray at '{address or 'local'}' cannot be reached: {' '.join(str(error).split())[:300]}"
         ) from None
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError at once when nobody listens at ``host:port``: Ray itself would try for a minute."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _check_resources(ray: Any, resources: Resources) -> None:
