@@ -32,7 +32,7 @@ class Sprites(wsol.Benchmark):
 
     name = "sprites"
     Options = SpritesOptions
-    metrics = ("maxboxaccv2", "pxap")
+    metrics = ("maxboxaccv2", "pxap", "top1_cls")
     schedule = wsol.Schedule(epochs=12, decay_every=8, batch_size=32)
     resize = SIZE
     crop = 64

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wsol.components import BoxRule, Component, Metric, Normalizer
     from wsol.data.splits import Annotations, Benchmark, BenchmarkOptions, ImageList, Schedule, Split
+    from wsol.data.wsoleval import WsolevalBenchmark
     from wsol.errors import (
         DataError,
         DivergedError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "wsol.components": ("BoxRule", "Component", "Metric", "Normalizer"),
     "wsol.data.splits": ("Annotations", "Benchmark", "BenchmarkOptions", "ImageList", "Schedule", "Split"),
+    "wsol.data.wsoleval": ("WsolevalBenchmark",),
     "wsol.errors": (
         "DataError",
         "DivergedError",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
 import os
+import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +20,17 @@ import numpy as np
 import numpy.typing as npt
 
 from wsol.components import Array
+from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
 from wsol.data.splits import ImageList
 from wsol.errors import DataError
 
 FORMAT = 1
+"""Raised when the same source and transform give other bytes."""
 MARGIN = 64 * 2**20
 """Bytes to leave free on the disk."""
+Progress = Callable[[], object]
+"""Called once an image."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,11 @@ class Transform:
     def side(self) -> int:
         """Side of the result in pixels."""
         return self.crop or self.resize
+
+    @property
+    def label(self) -> str:
+        """``squash-256``, or ``crop-256-224``."""
+        return f"squash-{self.resize}" if self.crop is None else f"crop-{self.resize}-{self.crop}"
 
     def __call__(self, image: Array) -> Array:
         """uint8 [H, W, 3] → uint8 [3, side, side]."""
@@ -71,42 +85,74 @@ def default_cache() -> Path:
     return Path(os.environ.get("WSOL_CACHE", Path.home() / ".cache" / "wsol"))
 
 
-def cached_images(images: ImageList, transform: Transform, folder: Path | None = None) -> CachedImages:
-    """The decoded images, from the cache or built now.
+def cached_images(
+    images: ImageList, transform: Transform, folder: Path | None = None, progress: Progress | None = None
+) -> CachedImages:
+    """The decoded images, from the cache or built now; ``progress`` is called for every image that was decoded.
 
-    The file's name holds the fingerprint of the source and the transform, so a changed source makes a new file. It is
-    written under another name and renamed when complete: a crash leaves nothing that is taken for whole, and of two
-    processes that build at once the last one's identical file stays. Raises DataError for a broken image, or when the
-    disk is too small, before anything is written.
+    The file's name holds a hash of source and transform, so a changed source makes a new file. It is written under
+    another name and renamed when complete: a crash leaves nothing that is taken for whole. Processes that want the
+    same file at once build it one after the other, so that all but the first find it. Raises DataError for a broken
+    image, or when the disk is too small, before anything is decoded.
     """
     folder = default_cache() if folder is None else folder
-    side = transform.side
-    shape = (len(images), 3, side, side)
-    crop = f"-crop{transform.crop}" if transform.crop else ""
-    path = folder / f"{images.fingerprint}-{transform.resize}{crop}-v{FORMAT}.u8"
-    size = int(np.prod(shape))
-    if not (path.exists() and path.stat().st_size == size):
-        _build(images, transform, path, shape)
+    shape = (len(images), 3, transform.side, transform.side)
+    key = digest(images.fingerprint, images.stamp, repr(transform), str(FORMAT))
+    path = folder / f"{re.sub(r'[^A-Za-z0-9-]+', '-', images.fingerprint)[:40]}-{transform.label}-{key}.u8"
+    if not _is_whole(path, shape):
+        _make_folder(folder)
+        with _lock(path.with_suffix(".lock")) as alone:
+            if alone:  # then these are what a killed process left
+                for rest in folder.glob(f".{path.name}.*"):
+                    rest.unlink(missing_ok=True)
+            if not _is_whole(path, shape):
+                _build(images, transform, path, shape, progress or slow_progress(path.name, len(images)))
     return CachedImages(path, shape)
 
 
-def _build(images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int]) -> None:
-    _check_space(path.parent, int(np.prod(shape)))
-    with _temporary(path) as temporary:
-        pixels = np.memmap(temporary, dtype=np.uint8, mode="w+", shape=shape)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            decoded = pool.map(lambda i: (i, transform(images.load(i))), range(len(images)))
-            for i, image in decoded:
-                pixels[i] = image
-        pixels.flush()
+def slow_progress(name: str, total: int, seconds: float = 10.0) -> Progress:
+    """Says on standard error, now and then, how many of ``total`` images are decoded; quick builds say nothing."""
+    done, told = 0, time.monotonic()
+
+    def advance() -> None:
+        nonlocal done, told
+        done += 1
+        if time.monotonic() - told > seconds:
+            told = time.monotonic()
+            print(f"image cache {name}: {done} of {total} images decoded", file=sys.stderr, flush=True)
+
+    return advance
+
+
+def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
+    return path.exists() and path.stat().st_size == math.prod(shape)
+
+
+def _build(
+    images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: Progress
+) -> None:
+    _check_space(path.parent, math.prod(shape))
+    with _temporary(path) as file:
+
+        def decode(index: int) -> None:
+            pixels = transform(images.load(index)).tobytes()
+            # Written, not mapped: a disk that fills up is then an error to report and not the end of the process.
+            if os.pwrite(file, pixels, index * len(pixels)) < len(pixels):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        for _ in in_threads(decode, len(images), chunk=8):
+            progress()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: the image cache cannot be made: {error.strerror}") from None
 
 
 def _check_space(folder: Path, size: int) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise DataError(f"{folder}: the image cache cannot be made: {error.strerror}") from None
+    free = shutil.disk_usage(folder).free
     if size + MARGIN > free:
         raise DataError(
             f"{folder}: decoded images need {size / 2**20:.0f} MiB, {free / 2**20:.0f} MiB are free; "
@@ -115,14 +161,36 @@ def _check_space(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+def _temporary(path: Path) -> Iterator[int]:
+    """A file open for writing that becomes ``path`` when the block ends well, and vanishes when it does not."""
+    temporary = None
     try:
-        yield Path(name)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        file, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            yield file
+            os.fchmod(file, 0o644)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: the image cache cannot be written: {error.strerror or error}") from None
     finally:
-        Path(name).unlink(missing_ok=True)
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Held by one process at a time, and let go by the system when that one dies.
+
+    False where the file system or the platform has no locks: then all build, and the last one's equal file stays.
+    """
+    with contextlib.ExitStack() as stack:
+        alone = False
+        with contextlib.suppress(ImportError, OSError):
+            import fcntl
+
+            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
+            alone = True
+        yield alone

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from wsol.components import Array
 from wsol.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def decode_image(path: Path) -> Array:
@@ -17,11 +24,29 @@ def decode_image(path: Path) -> Array:
     Annotations of the public data sets refer to the stored pixels, not to the rotated ones. Raises DataError that
     names the file when it is missing, truncated or no image.
     """
+    with _opened(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def decode_mask(path: Path) -> npt.NDArray[np.bool_]:
+    """bool [H, W]: where the image is not black. Raises DataError as :func:`decode_image`."""
+    with _opened(path) as image:
+        return np.asarray(image.convert("L")) > 0
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(width, height) from the file's header. Raises DataError as :func:`decode_image`."""
+    with _opened(path) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            yield image
     except FileNotFoundError:
         raise DataError(f"{path}: no such image") from None
     except Exception as error:  # PIL raises many types for broken files

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from wsol.components import Array, Component, IntArray
+from wsol.errors import DataError
 from wsol.options import Options, option
 
 Split = Literal["train", "val", "test"]
+Report = Callable[[str, str], None]
+"""Takes the kind of a problem and a message that says where it is."""
 
 
 @dataclass(frozen=True)
@@ -18,13 +21,16 @@ class ImageList:
     """The images of a split and their labels, without any annotation of where the object is.
 
     ``load(i)`` decodes image i: uint8 [H, W, 3], RGB, original size; raises DataError naming the file when broken.
-    ``fingerprint`` identifies the source (names, sizes and times of files, or the generator's version and seed).
+    ``fingerprint`` identifies the content, the same on every machine (names, labels and sizes of files, or the
+    generator's version and seed): it goes into records. ``stamp`` tells what else a cache of decoded images depends on
+    here (places and times of files).
     """
 
     ids: Sequence[str]
     labels: IntArray
     load: Callable[[int], Array]
     fingerprint: str
+    stamp: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,7 +63,7 @@ class Schedule:
 
 
 class BenchmarkOptions(Options):
-    """Options every benchmark has."""
+    """Options of benchmarks that are read from files."""
 
     root: str | None = option(None, "folder that holds the data set")
 
@@ -96,9 +102,18 @@ class Benchmark(Component, ABC):
     def annotations(self, split: Split) -> Annotations:
         """Boxes or masks of a split, in the order of :meth:`images`. Raises DataError with file and line."""
 
-    def check(self, split: Split) -> list[str]:
-        """Problems of a split beyond what reading finds, one line each (nothing by default)."""
-        return []
+    def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
+        """:meth:`images` and :meth:`annotations` with what is wrong told to ``report``; None for what cannot be read.
+
+        A benchmark that can go on behind a problem overrides this, so that ``wsol data check`` finds all of them.
+        """
+        images, annotations = None, None
+        try:
+            images = self.images(split)
+            annotations = None if split == "train" else self.annotations(split)
+        except DataError as error:
+            report("cannot be read", str(error))
+        return images, annotations
 
     @classmethod
     def describe_class(cls) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.components import IntArray
-from wsol.data.cache import CachedImages, Transform, cached_images
+from wsol.data.cache import CachedImages, Progress, Transform, cached_images
 from wsol.data.splits import Annotations, Benchmark, Split
 from wsol.errors import DataError
 
@@ -80,6 +80,15 @@ def load_eval(benchmark: Benchmark, split: Split, protocol: Protocol, cache: Pat
         annotations=annotations,
         fingerprint=images.fingerprint,
     )
+
+
+def fill_cache(
+    benchmark: Benchmark, protocol: Protocol, split: Split, cache: Path | None = None, progress: Progress | None = None
+) -> Path:
+    """Decode a split's images ahead of its first use; returns the file. Reads no annotation."""
+    images = benchmark.images(split)
+    transform = Transform(benchmark.resize) if split == "train" else evaluation_transform(benchmark, protocol)
+    return cached_images(images, transform, cache, progress).path
 
 
 def evaluation_transform(benchmark: Benchmark, protocol: Protocol) -> Transform:

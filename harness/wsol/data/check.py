@@ -1,0 +1,162 @@
+"""Looks at every file of a data set and tells all that is wrong at once, before a search spends days on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from wsol.components import Array
+from wsol.data.files import in_threads
+from wsol.data.metadata import box_problem
+from wsol.data.splits import Annotations, Benchmark, ImageList, Split
+from wsol.errors import DataError, WsolError
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+Progress = Callable[[Split, int, int], None]
+"""(split, images done, images in all)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``kind`` sorts it; ``message`` says what is wrong and where."""
+
+    kind: str
+    message: str
+
+
+@dataclass
+class SplitReport:
+    """What a split holds and what is wrong with it. ``boxes`` and ``masked`` count boxes and images with masks."""
+
+    split: Split
+    images: int = 0
+    classes: int = 0
+    boxes: int = 0
+    masked: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def report(self, kind: str, message: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(kind, message))
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was found in a data set."""
+
+    benchmark: str
+    splits: tuple[SplitReport, ...]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Of all splits."""
+        return [problem for split in self.splits for problem in split.problems]
+
+    def counts(self) -> dict[str, int]:
+        """How many problems there are of each kind, most first."""
+        return dict(Counter(problem.kind for problem in self.problems).most_common())
+
+
+def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: Progress | None = None) -> CheckReport:
+    """Read all metadata of ``splits``, decode every image and mask, and compare them with each other.
+
+    Train's annotations are not read. Problems are collected, never raised.
+    """
+    reports = []
+    seen: dict[str, Split] = {}
+    for split in splits:
+        report = SplitReport(split)
+        images, annotations = _examine(benchmark, split, report)
+        if images is not None:
+            report.images = len(images)
+            report.classes = len(np.unique(images.labels[images.labels >= 0]))
+            _check_ids(images, report, seen)
+            _check_classes(benchmark, images, report)
+            _check_images(images, annotations, report, progress)
+        reports.append(report)
+    return CheckReport(benchmark.name, tuple(reports))
+
+
+def _examine(benchmark: Benchmark, split: Split, report: SplitReport) -> tuple[ImageList | None, Annotations | None]:
+    try:
+        images, annotations = benchmark.examine(split, report.report)
+    except WsolError as error:
+        report.report("cannot be read", str(error))
+        return None, None
+    if annotations is not None:
+        report.boxes = sum(len(boxes) for boxes in annotations.boxes or ())
+        report.masked = 0 if annotations.masks is None else int(np.count_nonzero(annotations.sizes[:, 0]))
+    return images, annotations
+
+
+def _check_ids(images: ImageList, report: SplitReport, seen: dict[str, Split]) -> None:
+    """An image in two splits is a leak."""
+    for image_id in images.ids:
+        if image_id in seen:
+            report.report("image in two splits", f"'{image_id}' is in {seen[image_id]} and in {report.split}")
+        seen.setdefault(image_id, report.split)
+
+
+def _check_classes(benchmark: Benchmark, images: ImageList, report: SplitReport) -> None:
+    try:
+        names = benchmark.class_names()
+    except WsolError:
+        return  # train's own report says why
+    counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
+    for label in np.flatnonzero(counts[: len(names)] == 0).tolist() if report.split == "train" else ():
+        report.report("empty class", f"class {label} ('{names[label]}') has no image in train")
+    for index in np.flatnonzero(images.labels >= len(names)).tolist():
+        report.report("bad label", f"'{images.ids[index]}': class {images.labels[index]} of {len(names)} classes")
+
+
+def _check_images(
+    images: ImageList, annotations: Annotations | None, report: SplitReport, progress: Progress | None
+) -> None:
+    look = partial(_problems, images, annotations)
+    for done, problems in enumerate(in_threads(look, len(images), chunk=16), start=1):
+        report.problems.extend(problems)
+        if progress is not None:
+            progress(report.split, done, len(images))
+
+
+def _problems(images: ImageList, annotations: Annotations | None, index: int) -> list[Problem]:
+    """What is wrong with one image."""
+    try:
+        image = images.load(index)
+    except DataError as error:
+        return [Problem("unreadable image", str(error))]
+    where = f"'{images.ids[index]}'"
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        return [Problem("unreadable image", f"{where}: {image.dtype} {list(image.shape)} is not uint8 [H, W, 3]")]
+    return [] if annotations is None else _annotation_problems(image, annotations, index, where)
+
+
+def _annotation_problems(image: Array, annotations: Annotations, index: int, where: str) -> list[Problem]:
+    size = annotations.sizes[index]
+    if not size.all():
+        return []  # told when the sizes were read
+    problems = []
+    if annotations.masks is not None:  # the sizes are the masks', which the public ones do not share with their images
+        problems += _mask_problems(annotations, index, where)
+    elif tuple(size) != image.shape[1::-1]:
+        width, height = size.tolist()
+        actual = f"{image.shape[1]} x {image.shape[0]}"
+        problems.append(Problem("wrong size", f"{where}: {width} x {height} by the metadata, {actual} in the file"))
+    for box in [] if annotations.boxes is None else annotations.boxes[index]:
+        wrong = box_problem(box.tolist(), size)
+        if wrong:
+            problems.append(Problem("bad box", f"{where}: box {tuple(box.tolist())} {wrong}"))
+    return problems
+
+
+def _mask_problems(annotations: Annotations, index: int, where: str) -> list[Problem]:
+    assert annotations.masks is not None
+    try:
+        foreground, _ = annotations.masks(index)
+    except DataError as error:
+        return [Problem("unreadable mask", str(error))]
+    return [] if foreground.any() else [Problem("empty mask", f"{where}: its mask has no positive pixel")]

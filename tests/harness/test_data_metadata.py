@@ -1,0 +1,130 @@
+"""The text files of the wsoleval layout: what is read, and that every fault is named with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from data_sets import edit, ids, write_data
+
+from wsol.data.metadata import MaskNames, SplitFiles
+from wsol.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_data(tmp_path) / "metadata" / "test"
+
+
+def read(folder: Path, report=None) -> None:
+    files = SplitFiles(folder, *([report] if report else []))
+    found = files.ids()
+    files.labels(found, 2)
+    files.boxes(found, files.sizes(found))
+
+
+def test_reads_what_is_there(folder: Path) -> None:
+    files = SplitFiles(folder)
+    assert files.ids() == ids("test")
+    assert files.labels(ids("test"), 2).tolist() == [0, 1]
+    sizes = files.sizes(ids("test"))
+    assert sizes.tolist() == [[20, 12], [20, 12]]
+    assert [boxes.tolist() for boxes in files.boxes(ids("test"), sizes)] == [[[1, 2, 10, 9]], [[1, 2, 10, 10]]]
+
+
+def test_order_is_that_of_the_ids_and_an_image_may_have_many_boxes(folder: Path) -> None:
+    first, second = ids("test")
+    (folder / "localization.txt").write_text(f"{second},0,0,1,1\r\n{first},2,2,3,3\r\n{second},4,4,5,5\r\n")
+    files = SplitFiles(folder)
+    boxes = files.boxes(ids("test"), files.sizes(ids("test")))
+    assert [b.tolist() for b in boxes] == [[[2, 2, 3, 3]], [[0, 0, 1, 1], [4, 4, 5, 5]]]
+
+
+def test_a_box_may_end_at_the_outer_edge(folder: Path) -> None:
+    edit(folder / "localization.txt", 1, f"{ids('test')[0]},0,0,20,12")
+    read(folder)
+
+
+FIRST, SECOND = ids("test")
+FAULTS = [
+    ("image_ids.txt", 3, FIRST, "duplicate id", f"image_ids.txt:3: id '{FIRST}' was on line 1 already"),
+    ("class_labels.txt", 2, SECOND, "bad line", "class_labels.txt:2: needs 2 fields"),
+    ("class_labels.txt", 1, "", "bad line", "class_labels.txt:1: needs 2 fields"),
+    ("class_labels.txt", 2, f"{SECOND},one", "bad line", "class_labels.txt:2: 'one' should be whole numbers"),
+    (
+        "class_labels.txt",
+        2,
+        f"{SECOND},2",
+        "bad label",
+        "class_labels.txt:2: class 2 is out of range; classes are 0 to",
+    ),
+    ("class_labels.txt", 1, f"{FIRST},-1", "bad label", "class_labels.txt:1: class -1 is out of range"),
+    ("class_labels.txt", 2, f"{FIRST},0", "duplicate id", f"class_labels.txt:2: a second line for '{FIRST}'"),
+    ("class_labels.txt", 2, "who.png,0", "unknown id", "class_labels.txt:2: id 'who.png' is not in image_ids.txt"),
+    ("class_labels.txt", 2, None, "missing line", f"class_labels.txt: no valid line for '{SECOND}'"),
+    ("image_sizes.txt", 1, f"{FIRST},0,12", "bad size", "image_sizes.txt:1: a size of 0 x 12 pixels"),
+    ("localization.txt", 2, f"{SECOND},1,2,3", "bad line", "localization.txt:2: needs 5 fields"),
+    ("localization.txt", 2, f"{SECOND},1,2,3,4.5", "bad line", "localization.txt:2: '1,2,3,4.5' should be whole"),
+    ("localization.txt", 1, f"{FIRST},5,2,4,9", "bad box", "localization.txt:1: box (5, 2, 4, 9) of"),
+    ("localization.txt", 1, f"{FIRST},5,2,21,9", "bad box", "is not inside the image of 20 x 12 pixels"),
+    ("localization.txt", 1, f"{FIRST},-1,2,4,9", "bad box", "is not inside the image"),
+    ("localization.txt", 2, None, "missing line", f"localization.txt: no valid line for '{SECOND}'"),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "text", "kind", "message"), FAULTS)
+def test_a_fault_is_named_with_file_and_line(folder, file, line, text, kind, message) -> None:
+    edit(folder / file, line, text)
+    with pytest.raises(DataError) as error:
+        read(folder)
+    assert message in str(error.value)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+    found = []
+    read(folder, lambda kind, message: found.append((kind, message)))
+    assert (kind, str(error.value)) in found
+
+
+@pytest.mark.parametrize("file", ["image_ids.txt", "class_labels.txt", "image_sizes.txt", "localization.txt"])
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(DataError, match=f"{file}: no such file"):
+        read(folder)
+
+
+def test_an_empty_split_is_refused(folder: Path) -> None:
+    (folder / "image_ids.txt").write_text("")
+    with pytest.raises(DataError, match=r"image_ids.txt: no image; the split is empty"):
+        read(folder)
+
+
+def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
+    (folder / "class_labels.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"class_labels.txt: cannot be read"):
+        read(folder)
+
+
+def test_all_faults_are_reported_at_once_and_the_rest_is_read(folder: Path) -> None:
+    edit(folder / "class_labels.txt", 1, f"{FIRST},7")
+    edit(folder / "image_sizes.txt", 2, "nonsense")
+    edit(folder / "localization.txt", 2, f"{SECOND},9,9,1,1")
+    found = []
+    files = SplitFiles(folder, lambda kind, message: found.append(kind))
+    names = files.ids()
+    assert files.labels(names, 2).tolist() == [-1, 1]
+    sizes = files.sizes(names)
+    assert sizes.tolist() == [[20, 12], [0, 0]]
+    assert [len(boxes) for boxes in files.boxes(names, sizes)] == [1, 0]
+    assert found == ["bad label", "bad line", "missing line", "bad box"]
+
+
+def test_masks_and_the_ignore_mask_on_the_first_line(folder: Path) -> None:
+    path = folder / "localization.txt"
+    path.write_text(f"{FIRST},a.png,i.png\n{SECOND},c.png,\n{FIRST},b.png,")
+    assert SplitFiles(folder).masks(ids("test")) == [
+        MaskNames(("a.png", "b.png"), "i.png"),
+        MaskNames(("c.png",), None),
+    ]
+    edit(path, 3, f"{FIRST},b.png,late.png")
+    with pytest.raises(DataError, match=r"localization.txt:3: an ignore mask stands on the image's first line only"):
+        SplitFiles(folder).masks(ids("test"))
