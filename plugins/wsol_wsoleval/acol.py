@@ -87,5 +87,5 @@ class ACoL(wsol.Method):
 
 
 def remaining(maps: Tensor, threshold: float) -> Tensor:
-    """Maps float [B, h, w] → bool [B, h, w]: where the normalised map stays below ``threshold``; no gradient."""
-    return minmax(maps.detach()) < threshold
+    """Maps float [B, h, w] → bool [B, h, w]: where the normalised map stays below ``threshold``; no gradient passes."""
+    return minmax(maps) < threshold

@@ -18,7 +18,6 @@ def regions(maps: Tensor, low: float, high: float, enough: int) -> Tensor:
     An image with fewer than ``enough`` pixels above ``high`` takes 0.7 of its own largest value for it (the original
     implementation lets that threshold leak to the images behind it in the batch). Where both apply, 1 wins.
     """
-    maps = maps.detach()
     above = maps > high
     few = above.sum((1, 2), keepdim=True) < enough
     above = torch.where(few, maps > SHARE_OF_PEAK * maps.amax((1, 2), keepdim=True), above)

@@ -24,7 +24,7 @@ class Layout:
     """Places in one backbone, by names of its units and stages.
 
     adl: behind which ADL layers go. acol, spg: change the features before the method's heads are put on.
-    acol_width: channels inside ACoL's heads, by default the features' but 1024 at most; acol_draw: their initialisation.
+    acol_width: channels inside ACoL's heads, by default the features', 1024 at most; acol_draw: their initialisation.
     spg_taps: what SPG's branches B1 and B2 read; spg_width: their channels, by default those of B2's tap.
     slow_heads: the benchmark trains the new heads of ACoL and SPG at the backbone's rate.
     """

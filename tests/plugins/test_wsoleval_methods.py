@@ -208,6 +208,10 @@ def test_spg_against_a_direct_version() -> None:
         pytest.approx(pair) for pair in [(0.1, 0.55), (0.4, 0.52), (0.3, 0.475)]
     ]
 
+    with torch.no_grad():
+        for head in (network.branch_b, network.branch_c):
+            head[-1].weight.mul_(15)  # maps far enough from 1/2 to fall on both sides of the thresholds
+
     def enlarged(x: Tensor) -> Tensor:
         return F.interpolate(x, (32, 32), mode="bilinear", align_corners=False)[:, 0]
 
@@ -227,6 +231,7 @@ def test_spg_against_a_direct_version() -> None:
     for name, (logits, teacher, low, high) in teachers.items():
         maps = np.asarray(torch.as_tensor(teacher).detach())
         target = torch.from_numpy(np.stack([direct_regions(m, low, high, 30) for m in maps]))
+        assert len(target.unique()) == 3, name
         certain = target != IGNORED
         expected = F.binary_cross_entropy(logits[certain].sigmoid(), target[certain].float())
         assert found[name].item() == pytest.approx(expected.item(), rel=1e-4), name
