@@ -20,7 +20,7 @@ Score = Callable[[Array, Array], Array]
 """(total [..., *shape], weight [...]) → score [...]."""
 
 _NUMBERS = 1 << 22
-"""Numbers in one chunk of resampling weights: bounds the memory, whatever the number of images."""
+"""Numbers in one chunk of resampling weights or of sums: bounds the memory, whatever the number of images."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def bootstrap(
     """
     results: list[list[Array]] = [[] for _ in scored]
     columns = [_distinct_columns(table) for table, _ in scored]
-    for counts in _resamples(len(observations), replicates, seed):
+    widest = max([len(observations), *(table.size for table, _ in scored)])
+    for counts in _resamples(len(observations), replicates, seed, max(1, _NUMBERS // widest)):
         weights = observations.weights(counts)
         mass = weights.sum(axis=-1)
         for (table, score), distinct, result in zip(scored, columns, results, strict=True):
@@ -114,10 +115,9 @@ def _align(a: Observations, b: Observations) -> IntArray:
     return order
 
 
-def _resamples(images: int, replicates: int, seed: int) -> Iterator[IntArray]:
-    """How often each image was drawn, int64 [r, images] a chunk; the draws do not depend on the chunks."""
+def _resamples(images: int, replicates: int, seed: int, step: int) -> Iterator[IntArray]:
+    """How often each image was drawn, int64 [<= step, images] a chunk; the draws do not depend on the chunks."""
     rng = np.random.default_rng(seed)
-    step = max(1, _NUMBERS // max(1, images))
     for start in range(0, replicates, step):
         draws = (rng.integers(images, size=images) for _ in range(start, min(start + step, replicates)))
         yield np.stack([np.bincount(drawn, minlength=images) for drawn in draws])

@@ -1,0 +1,267 @@
+"""``wsol score``, ``wsol compare`` and ``wsol plot`` on a benchmark of twelve images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from evaluation_samples import bumps
+from typer.testing import CliRunner, Result
+
+from wsol.cli.compare import compare
+from wsol.cli.plot import plot
+from wsol.cli.score import parse_options, score
+from wsol.components import Array
+from wsol.errors import DataError, UsageError
+from wsol.evaluation.sidecar import read_observations, sidecar_path
+from wsol.evaluation.store import StoreWriter
+from wsol.study.ledger import read_ledger
+from wsol.study.records import read_record, write_record
+
+PLUGIN = '''
+import numpy as np
+import wsol
+
+
+class Dozen(wsol.Benchmark):
+    """Twelve images, known by name only."""
+
+    name = "dozen"
+    metrics = ("maxboxaccv2", "boxacc_val", "top1_cls")
+    schedule = wsol.Schedule(epochs=1, decay_every=1)
+    opened = []
+
+    def class_names(self):
+        return ["a", "b"]
+
+    def images(self, split):
+        def load(i):
+            raise AssertionError("scoring decodes no image")
+
+        return wsol.ImageList([f"{split}/{i}.jpg" for i in range(12)], np.arange(12) % 2, load, f"dozen-{split}")
+
+    def annotations(self, split):
+        return wsol.Annotations(np.full((12, 2), 100), [np.array([[20, 20, 79, 79]])] * 12)
+
+
+@wsol.hookimpl
+def wsol_benchmarks():
+    return [Dozen]
+'''
+
+app = typer.Typer()
+for command in (score, compare, plot):
+    app.command()(command)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    plugin = tmp_path / "dozen.py"
+    plugin.write_text(PLUGIN)
+    monkeypatch.setenv("WSOL_PLUGINS", str(plugin))
+    monkeypatch.setenv("WSOL_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path
+
+
+def write_maps(path: Path, split: str = "val", maps: Array | None = None) -> Path:
+    labels = np.arange(12) % 2
+    with StoreWriter(path) as writer:
+        writer.append(
+            [f"{split}/{i}.jpg" for i in range(12)], labels, bumps(12) if maps is None else maps, np.eye(2)[labels]
+        )
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def scored(maps: Path, *arguments: object, split: str = "val") -> Any:
+    result = run("score", maps, "--benchmark", "dozen", "--split", split, "--bootstrap", 50, *arguments)
+    if result.exception is not None:
+        raise result.exception
+    return result
+
+
+def test_scores_are_printed_and_recorded(place: Path) -> None:
+    record_path = place / "mine.record.json"
+    result = scored(write_maps(place / "mine.maps"), "--json", "--record", record_path)
+    printed = json.loads(result.stdout)
+    record = read_record(record_path)
+    assert printed == record.results[0].model_dump(mode="json")
+    assert list(printed["metrics"]) == ["maxboxaccv2", "boxacc_val", "top1_cls"]
+    assert printed["metrics"]["top1_cls"]["value"] == 100
+    assert printed["metrics"]["boxacc_val"]["calibration"]
+    assert (record.stage, record.train.method.name, record.data, record.test) == (
+        "score",
+        "mine",
+        {"val": "dozen-val"},
+        None,
+    )
+    assert (record.results[0].protocol, record.results[0].primary) == ("wsoleval-v2", "maxboxaccv2")
+    assert read_observations(sidecar_path(record_path))[0].ids == tuple(f"val/{i}.jpg" for i in range(12))
+    assert not (place / "results").exists()
+    table = scored(place / "mine.maps").stdout
+    assert f"{printed['metrics']['maxboxaccv2']['value']:.2f}" in table
+
+
+def test_scoring_test_is_an_opening_and_carries_the_thresholds_of_val(place: Path) -> None:
+    val = place / "val.record.json"
+    scored(write_maps(place / "val.maps", maps=bumps(12, seed=1)), "--name", "mine", "--record", val)
+    maps, test = write_maps(place / "test.maps", "test"), place / "test.record.json"
+    scored(maps, "--name", "mine", "--calibration", val, "--record", test, split="test")
+    carried = read_record(val).results[0].metrics["boxacc_val"].calibration
+    record = read_record(test)
+    assert record.results[0].metrics["boxacc_val"].calibration == carried
+    entries = read_ledger(place / "results" / "ledger.jsonl")
+    assert [(e["cell"], e["run"]) for e in entries] == [("dozen/mine/-/-/-/minmax/-", "mine")]
+    assert record.test is not None
+    assert (record.test.selection, record.test.touched) == (entries[0]["selection"], 1)
+    again = scored(write_maps(place / "test.maps", "test", bumps(12, seed=2)), "--name", "mine", split="test")
+    assert "scored on test by 2 selection(s)" in again.stderr
+    assert "boxacc_val: left out: it needs what was chosen on val" in again.stderr
+
+
+def test_wrong_maps_cost_no_touch_of_test(place: Path) -> None:
+    with pytest.raises(DataError, match="12 images of the split are missing"):
+        scored(write_maps(place / "val.maps"), split="test")
+    assert not (place / "results").exists()
+
+
+def test_maps_that_are_normalised_already_must_be_so(place: Path) -> None:
+    maps = bumps(12)
+    with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; name a normalizer: val/0\.jpg"):
+        scored(write_maps(place / "x.maps", maps=maps + 1), "--normalizer", "none")
+    assert scored(write_maps(place / "x.maps", maps=maps / maps.max()), "--normalizer", "none").exit_code == 0
+
+
+def test_boxes_are_scored_by_the_same_command(place: Path) -> None:
+    lines = [f"val/{i}.jpg,20,20,79,{79 if i else 30}" for i in range(12)]
+    (place / "boxes.csv").write_text("\n".join(["image_id,x0,y0,x1,y1", *lines]))
+    result = scored(place / "boxes.csv", "--json", "--metric", "gt_known", "--metric", "top1_cls", "--protocol", "psol")
+    printed = json.loads(result.stdout)
+    assert printed["metrics"]["gt_known"]["value"] == pytest.approx(100 * (1 + 5 / 6) / 2)
+    assert printed["evaluation"] == {"extractor": None, "normalizer": None, "box_rule": None}
+    assert "top1_cls: left out: there is no logits" in result.stderr
+
+
+def test_options_reach_their_parts(place: Path) -> None:
+    maps = write_maps(place / "x.maps")
+    scores = [
+        json.loads(scored(maps, "--json", "--box-rule", "threshold", "--option", f"box_rule.theta={theta}").stdout)
+        for theta in (0.05, 0.7)
+    ]
+    assert scores[0]["metrics"]["maxboxaccv2"]["value"] != scores[1]["metrics"]["maxboxaccv2"]["value"]
+    assert scores[1]["evaluation"]["box_rule"]["options"] == {"theta": 0.7}
+    assert parse_options(["p=0.4", "benchmark.n=[1, 2]"])["benchmark"] == {"n": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--option", "theta"], "not KEY=VALUE"),
+        (["--option", "boxrule.theta=1"], "did you mean 'box_rule'"),
+        (["--option", "percentile=1"], "unknown key 'percentile'"),
+        (["--normalizer", "minmx"], "did you mean 'minmax'"),
+        (["--split", "train"], "scored on 'val' or 'test'"),
+        (["--record", "mine.json"], r"ends in \.record\.json"),
+        (["--metric", "pxap"], "primary metric 'pxap' cannot be had: there is no masks"),
+    ],
+)
+def test_wrong_usage_is_one_clear_line(place: Path, arguments: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        scored(write_maps(place / "x.maps"), *arguments)
+
+
+def test_a_record_that_exists_is_not_overwritten(place: Path) -> None:
+    path = place / "x.record.json"
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        scored(write_maps(place / "x.maps"), "--record", path)
+    assert path.read_text() == "mine"
+
+
+@pytest.fixture
+def two(place: Path) -> tuple[Path, Path]:
+    """A record of bumps, and one of bumps where the box is."""
+    a, b = place / "a.record.json", place / "b.record.json"
+    y, x = np.mgrid[0:8, 0:8] / 8
+    centred = np.exp(-8 * ((x - 0.45) ** 2 + (y - 0.45) ** 2)) + 0.01 * np.random.default_rng(0).random((12, 8, 8))
+    metrics = [part for name in ("maxboxaccv2", "map_extrema", "background_share") for part in ("--metric", name)]
+    scored(write_maps(place / "a.maps"), "--record", a, *metrics)
+    scored(write_maps(place / "b.maps", maps=centred), "--record", b, *metrics)
+    return a, b
+
+
+def test_two_records_are_compared_image_by_image(two: tuple[Path, Path]) -> None:
+    a, b = two
+    found = json.loads(run("compare", b, a, "--json", "--replicates", 200).stdout)
+    values = [read_record(path).results[0].metrics["maxboxaccv2"].value for path in (b, a)]
+    assert found["test"]["difference"] == pytest.approx(values[0] - values[1])
+    assert found["test"]["low"] > 0
+    assert (found["test"]["p_value"], found["test"]["images"]) == (pytest.approx(2 / 201), 12)
+    assert (found["a"], found["b"], found["split"]) == ("b[0]", "a[0]", "val")
+    text = run("compare", a, a).stdout
+    assert "A - B +0.00" in text
+    assert "p = 1.0000" in text
+
+
+def test_what_cannot_be_compared_is_said_so(two: tuple[Path, Path], place: Path) -> None:
+    a, b = two
+    other = place / "v1.record.json"
+    scored(place / "a.maps", "--record", other, "--protocol", "wsoleval-v1")
+    sidecar_path(b).unlink()
+    for arguments, says in (
+        ((a, other), "protocols differ: wsoleval-v2 and wsoleval-v1"),
+        ((a, b), r"b\.observations\.npz: the record's observations cannot be read"),
+        ((a, a, "--b", 1), "has 1 results on val, numbered from 0"),
+        ((a, a, "--metric", "maxboxacc"), "no observations of 'maxboxacc'; did you mean 'maxboxaccv2'"),
+    ):
+        error = run("compare", *arguments).exception
+        assert isinstance(error, DataError | UsageError)
+        with pytest.raises(type(error), match=says):
+            raise error
+
+
+def test_curves_are_drawn_as_png_and_svg(two: tuple[Path, Path], place: Path) -> None:
+    out = place / "figures"
+    assert run("plot", *two, "--out", out).exit_code == 0
+    names = {
+        f"val-wsoleval-v2-{name}"
+        for name in ("maxboxaccv2-accuracy", "map_extrema-extrema", "background_share-background")
+    }
+    assert {path.name for path in out.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    assert all(path.read_bytes()[:4] == b"\x89PNG" for path in out.glob("*.png"))
+    before = {path: path.read_bytes() for path in out.glob("*.svg")}
+    refused = run("plot", *two, "--out", out)
+    assert isinstance(refused.exception, UsageError)
+    assert "exists already" in str(refused.exception)
+    assert run("plot", *two, "--out", out, "--force").exit_code == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_precision_histograms_and_sweeps_are_drawn_without_observations(two: tuple[Path, Path], place: Path) -> None:
+    record = read_record(two[0])
+    result = record.results[0]
+    curves = {"precision": [100.0, 50.0], "recall": [50.0, 100.0]}
+    pxap = result.metrics["maxboxaccv2"].model_copy(update={"curves": curves})
+    sweep = {"normalizer.percentile": [0.1, 0.2], "maxboxaccv2": [60.0, 65.0]}
+    changed = result.model_copy(update={"metrics": {**result.metrics, "pxap": pxap}, "sweep": sweep})
+    path = place / "c.record.json"
+    write_record(record.model_copy(update={"results": (changed,)}), path)
+    assert run("plot", path, "--out", place / "figures").exit_code == 0
+    drawn = {p.stem.removeprefix("val-wsoleval-v2-") for p in (place / "figures").iterdir()}
+    assert {"pxap-precision-recall", "map_extrema-extrema", "sweep-normalizer.percentile"} <= drawn
+
+
+def test_a_record_without_curves_has_nothing_to_draw(two: tuple[Path, Path], place: Path) -> None:
+    record = read_record(two[0])
+    path = place / "d.record.json"
+    write_record(record.model_copy(update={"results": ()}), path)
+    assert isinstance(run("plot", path, "--out", place / "figures").exception, UsageError)
+    assert not (place / "figures").exists()

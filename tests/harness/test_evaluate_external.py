@@ -1,0 +1,189 @@
+"""Maps of anybody's code: what is wrong is named, all at once, and what is right is read as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_samples import Hits, MinMax, boxes_in, bumps, image_ids, make_store
+
+import wsol
+from wsol.components import Array
+from wsol.errors import DataError
+from wsol.evaluation.boxfile import PixelBoxes
+from wsol.evaluation.evaluate import evaluate
+from wsol.evaluation.external import fingerprint, open_maps
+from wsol.evaluation.protocols import get_protocol
+
+IDS = image_ids(6)
+MAPS = bumps(6) / bumps(6).max()
+V2 = get_protocol("wsoleval-v2").at(36, 32)
+
+
+def no_pixels(i: int) -> Array:
+    raise AssertionError("scoring maps decodes no image")
+
+
+IMAGES = wsol.ImageList(IDS, np.arange(6) % 3, no_pixels, "six")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "maps"
+    for image_id, score_map in zip(IDS, MAPS, strict=True):
+        save(root, image_id, score_map)
+    return root
+
+
+def save(root: Path, image_id: str, score_map: Array) -> None:
+    path = root / f"{image_id}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, score_map)
+
+
+def test_a_folder_a_store_and_the_engine_agree(tmp_path: Path, folder: Path) -> None:
+    store = make_store(tmp_path / "store", MAPS)
+    expected = evaluate(store, boxes_in(6), V2, [(MinMax(), None)], [Hits()])[0].metrics
+    for path in (folder, tmp_path / "store"):
+        source, findings = open_maps(path, IMAGES, normalised=True)
+        assert not isinstance(source, PixelBoxes)
+        assert findings.warning_lines() == []
+        assert evaluate(source, boxes_in(6), V2, [(MinMax(), None)], [Hits()])[0].metrics == expected
+
+
+def test_a_store_in_another_order_is_put_in_order(tmp_path: Path) -> None:
+    order = [3, 0, 5, 1, 4, 2]
+    with wsol.evaluation.store.StoreWriter(tmp_path / "s") as writer:
+        writer.append([IDS[i] for i in order], [i % 3 for i in order], MAPS[order], np.eye(6)[order])
+    source, _ = open_maps(tmp_path / "s", IMAGES, normalised=False)
+    assert not isinstance(source, PixelBoxes)
+    assert (list(source.ids), source.labels.tolist(), source.boxes) == (IDS, [0, 1, 2, 0, 1, 2], None)
+    assert source.logits is not None
+    np.testing.assert_array_equal(source.logits, np.eye(6))
+    np.testing.assert_array_equal(source.map(4), MAPS[4].astype(np.float32))
+
+
+def test_maps_may_have_any_resolution_and_real_type(folder: Path) -> None:
+    save(folder, IDS[1], np.round(np.arange(12.0).reshape(3, 4)).astype(np.uint8))
+    save(folder, IDS[2], np.random.default_rng(0).random((50, 40)).astype(np.float16))
+    source, findings = open_maps(folder, IMAGES, normalised=False)
+    assert not isinstance(source, PixelBoxes)
+    assert (source.map(1).shape, source.map(2).shape, findings.warning_lines()) == ((3, 4), (50, 40), [])
+
+
+def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -> None:
+    (folder / f"{IDS[0]}.npy").unlink()
+    (folder / f"{IDS[1]}.npy").write_bytes(b"\x93NUMPY broken")
+    save(folder, IDS[2], np.zeros((2, 8, 8)))
+    save(folder, IDS[3], MAPS[3] * 3 - 1)
+    save(folder, IDS[4], np.full((8, 8), "x"))
+    save(folder, IDS[5], np.full((8, 8), np.nan))
+    save(folder, "other/900.jpg", MAPS[0])
+    with pytest.raises(DataError) as caught:
+        open_maps(folder, IMAGES, normalised=True)
+    first, *lines = str(caught.value).splitlines()
+    assert first == f"{folder}: cannot be scored"
+    low, high = (MAPS[3] * 3 - 1).min(), (MAPS[3] * 3 - 1).max()
+    assert lines == [
+        f"1 images of the split are missing: {IDS[0]}",
+        f"1 maps cannot be read: {IDS[1]}",
+        f"2 maps are not [h, w] of real numbers: {IDS[2]} float64 [2, 8, 8], {IDS[4]} <U1 [8, 8]",
+        f"2 maps are not in [0, 1]; name a normalizer: {IDS[3]} ({low:g} to {high:g}), {IDS[5]} (nan to nan)",
+        "1 names are no images of the split, and ignored: other/900.jpg",
+    ]
+
+
+def test_maps_that_count_as_zeros_are_warnings(folder: Path) -> None:
+    for i, value in enumerate((np.nan, np.inf, 0.3)):
+        changed = MAPS[i].copy()
+        changed[...] = value if i == 2 else changed
+        changed[0, 0] = value
+        save(folder, IDS[i], changed)
+    _, findings = open_maps(folder, IMAGES, normalised=False)
+    assert findings.warning_lines() == [
+        f"1 maps are {problem} and count as all zeros: {IDS[i]}"
+        for i, problem in enumerate(("nan", "infinite", "constant"))
+    ]
+
+
+def test_many_names_are_counted_and_cut(tmp_path: Path) -> None:
+    images = wsol.ImageList(image_ids(500), np.zeros(500, dtype=np.int64), no_pixels, "many")
+    (tmp_path / "maps").mkdir()
+    with pytest.raises(DataError, match=r"500 images of the split are missing: class/000\.jpg, .*9\.jpg and 490 more"):
+        open_maps(tmp_path / "maps", images, normalised=False)
+
+
+def test_a_store_of_other_images_or_labels_is_refused(tmp_path: Path) -> None:
+    make_store(tmp_path / "few", MAPS[:5])
+    with pytest.raises(DataError, match=f"1 images of the split are missing: {IDS[5]}"):
+        open_maps(tmp_path / "few", IMAGES, normalised=False)
+    make_store(tmp_path / "labels", MAPS, [0, 1, 2, 0, 1, 0])
+    with pytest.raises(DataError, match=f"1 images have another label in the store: {IDS[5]}"):
+        open_maps(tmp_path / "labels", IMAGES, normalised=False)
+
+
+def test_what_is_neither_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("maps are elsewhere")
+    with pytest.raises(DataError, match=r"notes\.txt: neither a score-map store"):
+        open_maps(tmp_path / "notes.txt", IMAGES, normalised=False)
+    with pytest.raises(DataError, match="no such file or folder"):
+        open_maps(tmp_path / "missing", IMAGES, normalised=False)
+
+
+def write_csv(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("header", [[], ["image_id,x0,y0,x1,y1"]])
+def test_boxes_come_in_original_pixels(tmp_path: Path, header: list[str]) -> None:
+    path = write_csv(tmp_path / "b.csv", *header, *(f"{i},20,20,{60 + n},80.5" for n, i in enumerate(IDS[::-1])))
+    source, _ = open_maps(path, IMAGES, normalised=False)
+    assert isinstance(source, PixelBoxes)
+    sizes = np.array([[100, 200]] * 6)
+    np.testing.assert_allclose(source.framed(sizes, V2).boxes[5], [0.2, 0.1, 0.6, 0.4025])
+    squashed = np.array([20, 20, 60, 80.5]) * 256 / [100, 200, 100, 200] - 16
+    cropped = source.framed(sizes, get_protocol("psol")).boxes[5]
+    np.testing.assert_allclose(cropped, squashed.clip(0, 224) / 224)
+
+
+def test_the_true_boxes_score_full_marks(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "b.csv", *(f"{i},20,20,79,79" for i in IDS))
+    source, _ = open_maps(path, IMAGES, normalised=False)
+    assert isinstance(source, PixelBoxes)
+    for protocol in (V2, get_protocol("psol"), get_protocol("minmaxcam")):
+        table = source.framed(boxes_in(6).sizes, protocol)
+        assert evaluate(table, boxes_in(6), protocol, [(None, None)], [Hits()])[0].metrics["hits"].value == 100
+
+
+def test_everything_that_is_wrong_with_boxes_is_named_at_once(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "b.csv",
+        f"{IDS[0]},1,2,3,4",
+        f"{IDS[0]},1,2,3,4",
+        f"{IDS[1]},1,2,3",
+        f"{IDS[2]},1,2,0,4",
+        f"{IDS[3]},1,2,nan,4",
+        f"{IDS[4]},1,2,x,4",
+        "",
+        "other,1,2,3,4",
+    )
+    with pytest.raises(DataError) as caught:
+        open_maps(path, IMAGES, normalised=False)
+    assert str(caught.value).splitlines()[1:] == [
+        f"1 images come twice: {IDS[0]} (line 2)",
+        "4 lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line 3, line 4, line 5, line 6",
+        f"5 images of the split are missing: {', '.join(IDS[1:])}",
+        "1 names are no images of the split, and ignored: other",
+    ]
+
+
+def test_the_fingerprint_is_of_the_content(tmp_path: Path, folder: Path) -> None:
+    before = fingerprint(folder)
+    save(folder, IDS[0], MAPS[0])
+    assert fingerprint(folder) == before
+    save(folder, IDS[0], MAPS[1])
+    changed = fingerprint(folder)
+    (folder / f"{IDS[0]}.npy").rename(folder / "class/900.jpg.npy")
+    assert len({before, changed, fingerprint(folder)}) == 3
