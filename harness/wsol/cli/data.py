@@ -22,8 +22,8 @@ Name = Annotated[str, typer.Argument(metavar="BENCHMARK", help="One of 'wsol ben
 Root = Annotated[
     Path | None, typer.Option("--root", help="The data set's folder. Default: WSOL_DATA/BENCHMARK.", show_default=False)
 ]
-Splits = Annotated[
-    list[SplitName] | None, typer.Option("--split", help="Only this split (repeatable).", show_default=False)
+OneSplit = Annotated[
+    SplitName | None, typer.Option("--split", help="Only this split. Default: all three.", show_default=False)
 ]
 Limit = Annotated[int, typer.Option(min=0, help="Problems of a kind to print; 0 prints all.")]
 CacheFolder = Annotated[
@@ -50,7 +50,7 @@ def info(name: Name, plugin: PluginFiles = None) -> None:
 def check(
     name: Name,
     root: Root = None,
-    split: Splits = None,
+    split: OneSplit = None,
     limit: Limit = 20,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
@@ -61,7 +61,7 @@ def check(
 
     benchmark = _benchmark(name, root, plugin)
     with _progress() as advance:
-        report = run_check(benchmark, split or SPLITS, advance)
+        report = run_check(benchmark, [split] if split else SPLITS, advance)
     if as_json:
         print_json(_plain(report))
     else:
@@ -74,7 +74,7 @@ def check(
 def cache(
     name: Name,
     root: Root = None,
-    split: Splits = None,
+    split: OneSplit = None,
     folder: CacheFolder = None,
     plugin: PluginFiles = None,
 ) -> None:
@@ -85,7 +85,7 @@ def cache(
 
     benchmark = _benchmark(name, root, plugin)
     protocol = get_protocol(benchmark.protocol)
-    for part in split or SPLITS:
+    for part in [split] if split else SPLITS:
         with _progress() as advance:
             total, done = len(benchmark.images(part)), iter(range(1, 2**62))
             path = fill_cache(benchmark, protocol, part, folder, lambda: advance(part, next(done), total))  # noqa: B023
