@@ -38,6 +38,8 @@ class PSOL(wsol.ClassifierMethod):
         super().__init__(options, parts)
         self.boxes: Tensor | None = None
         """Pseudo boxes of the training images, float32 [N, 4] on the CPU, once they are computed."""
+        name = self.options.ddt_backbone
+        self.ddt_backbone = parts.backbone if name is None else load_plugins().create("backbones", name)
         if self.options.variant == "joint":
             self.regressor = Regressor(self.classifier.features, self.classifier.pooling)
         else:
@@ -107,9 +109,7 @@ class PSOL(wsol.ClassifierMethod):
 
     def build_locator(self) -> CoLocalizer:
         """DDT on a fresh backbone, on this method's device; nothing of it stays behind."""
-        name = self.options.ddt_backbone
-        backbone = self.parts.backbone if name is None else load_plugins().create("backbones", name)
-        locator = CoLocalizer(backbone.build(), self.parts.num_classes, self.parts.crop, self.options.ddt)
+        locator = CoLocalizer(self.ddt_backbone.build(), self.parts.num_classes, self.parts.crop, self.options.ddt)
         return locator.to(self.classifier.head.weight.device)
 
     def pseudo_boxes(self) -> Tensor:
