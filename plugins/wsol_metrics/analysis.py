@@ -20,7 +20,8 @@ class BackgroundShare(wsol.Metric):
     largest contour (Wang et al. 2021, section 4.5, do not define it further) at the one of 20 thresholds 0, 0.05, ...,
     0.95 whose GT-known rate at IoU 0.5 is highest on the split, or the given box. A box without pixels has share 0.
     Small boxes inside the object score well here: read it beside a box accuracy. Observation: uint16 [thresholds, 22]:
-    hit, share, and whether the share exceeds 0, 0.05, ..., 0.95.
+    hit, share, and whether the share exceeds 0, 0.05, ..., 0.95. It costs more than a box accuracy: contours are
+    searched at each of the 20 thresholds.
     """
 
     name = "background_share"
@@ -84,6 +85,7 @@ class MapExtrema(wsol.Metric):
     standard deviations of maxima and minima tells where removing low values helps (section 4.4). NaN and constant
     maps are left out. Observation: float32 [6 + 2 * 65]: is there a map, min < 0, min, max, min^2, max^2, then the bins
     of min and max. The bins are logarithmic on both sides of 0, four a decade from 1e-4 to 1e4.
+    ``wsol plot`` scatters columns 2 and 3, min and max, of the observations beside a record.
     """
 
     name = "map_extrema"

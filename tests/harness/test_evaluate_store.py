@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +136,11 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         write_batches(tmp_path / "file" / "x", FIRST)
+
+
+def test_reading_and_scoring_a_store_needs_no_torch() -> None:
+    code = (
+        "import sys, wsol.evaluation.evaluate, wsol.evaluation.external, wsol.evaluation.sidecar, wsol_metrics;"
+        "print(sorted({'torch', 'ray', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -77,7 +77,7 @@ def score_maps(given: Submission, plugins: Plugins, progress: Progress | None = 
     unchanged = given.normalizer is not None and given.normalizer.name == UNCHANGED
     source, findings = open_maps(given.maps, images, normalised=unchanged)
     identity = _identity(given, parts, isinstance(source, PixelBoxes) or source.kind == "boxes")
-    calibrations = _calibrations(given)
+    calibrations = _calibrations(given, parts.protocol)
     opening = _open_test(given.ledger, identity) if given.split == "test" else None
     annotations = parts.benchmark.annotations(given.split)
     scores = evaluate(
@@ -151,7 +151,7 @@ def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
     return TestOpening(selection=run.plan, touched=record_opening(ledger, cell, run.plan, run.run_id))
 
 
-def _calibrations(given: Submission) -> list[dict[str, Any]] | None:
+def _calibrations(given: Submission, protocol: Protocol) -> list[dict[str, Any]] | None:
     """What the metrics carry to test; None on val, where they choose."""
     if given.split == "val":
         return None
@@ -160,6 +160,10 @@ def _calibrations(given: Submission) -> list[dict[str, Any]] | None:
     results = [r for r in read_record(given.calibration).results if r.split == "val"]
     if len(results) != 1:
         raise UsageError(f"{given.calibration}: has {len(results)} results on val; thresholds are carried from one")
+    if (results[0].protocol, results[0].protocol_version) != (protocol.name, protocol.version):
+        raise UsageError(
+            f"{given.calibration}: thresholds of {results[0].protocol} do not carry over to {protocol.name}"
+        )
     metrics = results[0].metrics
     return [{name: value.calibration for name, value in metrics.items() if value.calibration is not None}]
 
