@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsol.errors import UsageError
-from wsol.options import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +57,8 @@ def leaderboard(
 
 def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
     """The rows whose ``column`` is one of ``wanted`` (all when empty); raises UsageError for what is not there."""
+    from wsol.options import suggest
+
     known = set(frame[column])
     for value in wanted:
         if value not in known:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli import common, inspect, localize, run
+from wsol.cli import common, compare, data, inspect, localize, plot, run, score
 from wsol.errors import WsolError
 
 COMMANDS = "wsol.commands"
@@ -43,7 +43,11 @@ app.command(rich_help_panel="Studies")(run.run)
 app.command(rich_help_panel="Studies")(run.search)
 app.command(rich_help_panel="Studies")(run.seal)
 app.command(rich_help_panel="Studies")(run.final)
+app.command(rich_help_panel="Results")(score.score)
+app.command(rich_help_panel="Results")(compare.compare)
+app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)
+app.add_typer(data.data_app, name="data", rich_help_panel="Look around")
 app.command(rich_help_panel="Look around")(inspect.studies)
 app.command(rich_help_panel="Look around")(inspect.plugins)
 app.command(rich_help_panel="Look around")(inspect.benchmarks)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.protocols import Protocol, get_protocol
+from wsol.evaluation.sidecar import sidecar_path, write_observations
 from wsol.plugins import Plugins, load_plugins
 from wsol.study import environment
 from wsol.study.ledger import now
@@ -26,7 +27,7 @@ from wsol.study.records import (
     train_content,
     write_record,
 )
-from wsol.study.scoring import Scorer
+from wsol.study.scoring import Scored, Scorer
 from wsol.study.seal import open_test
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class _Run:
         self.job.work.mkdir(parents=True, exist_ok=True)
         data = open_search(self.benchmark, self.protocol, self.cache)
         method, history = self._train(data.train)
-        results = self._score(method, data.val, "val")
+        scored = self._score(method, data.val, "val")
         fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}
         outcome: dict[str, Any] = {"status": "complete", "history": tuple(history), "data": fingerprints}
         if self.job.selection is not None and self.job.ledger is not None:
@@ -197,8 +198,10 @@ class _Run:
                 self.cache,
             )
             fingerprints["test"] = test.fingerprint
-            results += self._score(method, test, "test", results)
-        return {**outcome, "results": tuple(results), "network": self._network(method)}
+            scored += self._score(method, test, "test", [s.result for s in scored])
+            write_observations(sidecar_path(self.job.record_path), [s.observations for s in scored])
+        results = tuple(s.result for s in scored)
+        return {**outcome, "results": results, "network": self._network(method)}
 
     def _network(self, method: Method) -> dict[str, Any]:
         """What the method costs, with the extractor of its first evaluation."""
@@ -230,7 +233,7 @@ class _Run:
 
     def _score(
         self, method: Method, data: EvalData, split: Literal["val", "test"], val: Sequence[Result] = ()
-    ) -> list[Result]:
+    ) -> list[Scored]:
         """Maps go to the run's folder; only a final run's test maps are kept."""
         from wsol.training.predict import predict
 

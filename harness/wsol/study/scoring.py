@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wsol.evaluation.evaluate import evaluate
+from wsol.evaluation.evaluate import Scores, summarise
+from wsol.evaluation.observations import Observations
+from wsol.evaluation.observe import observe
 from wsol.evaluation.protocols import Protocol
 from wsol.evaluation.store import ScoreStore
 from wsol.plugins import Plugins
@@ -41,6 +43,14 @@ class Setting:
         """Settings with equal keys share a forward pass: the same extractor with the same options."""
         ref = self.evaluation.extractor
         return json.dumps(None if ref is None else [ref.name, with_hparams("extractor", ref, self.swept)])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A result, and the observations of single images that it was made from."""
+
+    result: Result
+    observations: Observations
 
 
 @dataclass(frozen=True)
@@ -77,14 +87,14 @@ class Scorer:
         val: Sequence[Result] = (),
         *,
         keep: bool = False,
-    ) -> list[Result]:
+    ) -> list[Scored]:
         """One result an evaluation, in order: of several settings the one with the best primary metric, the first on a
         tie. ``val``: the run's results on val, whose calibrations carry over. ``keep``: leave the maps in ``folder``.
         """
         passes: dict[str, list[Setting]] = {}
         for setting in self.settings():
             passes.setdefault(setting.pass_key(), []).append(setting)
-        scored: dict[int, list[Result]] = {}
+        scored: dict[int, list[Scored]] = {}
         for number, settings in enumerate(passes.values()):
             store = folder / f"{split}-{number}.maps"
             forward(settings[0].component("extractor", self.plugins), store)
@@ -101,30 +111,34 @@ class Scorer:
         split: Literal["val", "test"],
         settings: Sequence[Setting],
         val: Sequence[Result],
-    ) -> list[Result]:
-        scores = evaluate(
+    ) -> list[Scored]:
+        metrics = [self.plugins.create("metrics", name) for name in self.metrics]
+        observations = observe(
             ScoreStore.open(store),
             data.annotations,
             self.protocol,
             [(s.component("normalizer", self.plugins), s.component("box_rule", self.plugins)) for s in settings],
-            [self.plugins.create("metrics", name) for name in self.metrics],
+            metrics,
             threads=self.threads,
-            calibrations=[_calibrations(val[s.index]) for s in settings] if val else None,
-            bootstrap=self.bootstrap,
         )
+        carried = [_calibrations(val[s.index]) for s in settings] if val else None
+        scores = summarise(observations, metrics, calibrations=carried, bootstrap=self.bootstrap)
         return [
-            Result(
-                evaluation=setting.evaluation,
-                split=split,
-                protocol=self.protocol.name,
-                protocol_version=self.protocol.version,
-                metrics=score.metrics,
-                primary=self.metrics[0],
-                swept=setting.swept,
-                problems={name: count for name, count in score.problems.items() if count},
-            )
-            for setting, score in zip(settings, scores, strict=True)
+            Scored(self._result(setting, split, score), observations.select([place]))
+            for place, (setting, score) in enumerate(zip(settings, scores, strict=True))
         ]
+
+    def _result(self, setting: Setting, split: Literal["val", "test"], scores: Scores) -> Result:
+        return Result(
+            evaluation=setting.evaluation,
+            split=split,
+            protocol=self.protocol.name,
+            protocol_version=self.protocol.version,
+            metrics=scores.metrics,
+            primary=self.metrics[0],
+            swept=setting.swept,
+            problems={name: count for name, count in scores.problems.items() if count},
+        )
 
 
 def _calibrations(result: Result) -> dict[str, Any]:
@@ -132,14 +146,13 @@ def _calibrations(result: Result) -> dict[str, Any]:
     return {name: value.calibration for name, value in result.metrics.items() if value.calibration is not None}
 
 
-def choose(results: Sequence[Result]) -> Result:
-    """The result with the best primary metric, the first on a tie, with the curve of the sweep it came from."""
-    best = results[0]
-    primary = best.primary
-    sign = 1 if best.metrics[primary].higher_is_better else -1
-    values = [r.metrics[primary].value for r in results]
-    best = results[max(range(len(results)), key=lambda i: (sign * values[i], -i))]
-    if len(results) == 1:
+def choose(scored: Sequence[Scored]) -> Scored:
+    """The one with the best primary metric, the first on a tie, with the curve of the sweep that it came from."""
+    primary = scored[0].result.primary
+    sign = 1 if scored[0].result.metrics[primary].higher_is_better else -1
+    values = [s.result.metrics[primary].value for s in scored]
+    best = scored[max(range(len(scored)), key=lambda i: (sign * values[i], -i))]
+    if len(scored) == 1:
         return best
-    options = {name: [r.swept[name] for r in results] for name in best.swept}
-    return best.model_copy(update={"sweep": {**options, primary: values}})
+    options = {name: [s.result.swept[name] for s in scored] for name in best.result.swept}
+    return replace(best, result=best.result.model_copy(update={"sweep": {**options, primary: values}}))
