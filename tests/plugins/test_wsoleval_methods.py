@@ -278,3 +278,16 @@ def test_every_draw_of_the_space_is_valid(name: str) -> None:
     assert set(space) == {"lr", *published[name]}
     for _ in range(50):
         plugins.options("methods", name, {key: d.draw(rng) for key, d in space.items()})
+
+
+@pytest.mark.parametrize("name", ["adl", "acol", "spg"])
+def test_mixed_precision_gives_about_the_same_losses(name: str) -> None:
+    """Maps are normalised and compared in float32, whatever the convolutions compute in."""
+    network, data = build(name).eval(), batch()
+    exact = next(network.step(data))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = next(network.step(data))
+    pairs = [(exact[key], mixed[key]) for key in exact] if isinstance(exact, dict) else [(exact, mixed)]
+    for wanted, found in pairs:
+        assert found.dtype == torch.float32
+        assert found.item() == pytest.approx(wanted.item(), rel=0.05)
