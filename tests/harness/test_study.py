@@ -85,10 +85,18 @@ def test_overrides_reach_into_lists_and_turn_names_into_components() -> None:
     }
 
 
-@pytest.mark.parametrize("bad", ["trials", "=3", "recipes.7.method=cam", "trials.x=1", "a=[", "recipes.x=1"])
+def test_an_override_reaches_into_names_in_a_list() -> None:
+    content: dict[str, Any] = {"benchmark": ["cub", "sprites"]}
+    apply_override(content, "benchmark.0.root=/data")
+    assert content == {"benchmark": [{"name": "cub", "root": "/data"}, "sprites"]}
+
+
+@pytest.mark.parametrize(
+    "bad", ["trials", "=3", "recipes.7.method=cam", "trials.x=1", "a=[", "recipes.x=1", "trial_list.0.x=1"]
+)
 def test_bad_overrides_are_usage_errors(bad: str) -> None:
     with pytest.raises(wsol.UsageError, match="--set"):
-        apply_override({"trials": 3, "recipes": [{}]}, bad)
+        apply_override({"trials": 3, "recipes": [{}], "trial_list": [3]}, bad)
 
 
 def test_unknown_study_has_a_suggestion() -> None:

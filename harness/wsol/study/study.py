@@ -183,11 +183,10 @@ def apply_override(content: dict[str, Any], override: str) -> None:
 
 
 def _child(node: Any, part: str, override: str) -> Any:
-    if isinstance(node, list):
-        return node[_index(node, part, override)]
-    child = node.setdefault(part, {})
+    key: Any = _index(node, part, override) if isinstance(node, list) else part
+    child = node[key] if isinstance(node, list) else node.setdefault(key, {})
     if isinstance(child, str):  # a component given by its name alone
-        child = node[part] = {"name": child}
+        child = node[key] = {"name": child}
     if not isinstance(child, dict | list):
         raise UsageError(f"--set {override}: '{part}' holds a value, not further keys")
     return child
