@@ -10,27 +10,55 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsol.components import BoxRule, Component, Metric, Normalizer
-    from wsol.data.splits import Annotations, Benchmark, BenchmarkOptions, ImageList, Schedule, Split
-    from wsol.data.wsoleval import WsolevalBenchmark
-    from wsol.errors import (
-        DataError,
-        DivergedError,
-        PluginError,
-        RunError,
-        SealError,
-        UsageError,
-        WeightsError,
-        WsolError,
-    )
-    from wsol.evaluation.scored import ScoredImage
-    from wsol.hooks import hookimpl
-    from wsol.networks import Augmentation, Backbone, BackboneOptions, Classifier, Extractor, Features, Pooling
-    from wsol.options import Distribution, Options, choice, hparam, integer, loguniform, option, uniform
-    from wsol.training.augment import HorizontalFlip, RandomCrop
-    from wsol.training.batch import Batch, TrainView
-    from wsol.training.method import ClassifierMethod, Method, Parts, split_groups
-    from wsol.training.phases import Loss, ParameterGroup, Phase, TrainingOptions, shuffled
+    from wsol.components import BoxRule as BoxRule
+    from wsol.components import Component as Component
+    from wsol.components import Metric as Metric
+    from wsol.components import Normalizer as Normalizer
+    from wsol.data.splits import Annotations as Annotations
+    from wsol.data.splits import Benchmark as Benchmark
+    from wsol.data.splits import BenchmarkOptions as BenchmarkOptions
+    from wsol.data.splits import ImageList as ImageList
+    from wsol.data.splits import Schedule as Schedule
+    from wsol.data.splits import Split as Split
+    from wsol.data.wsoleval import WsolevalBenchmark as WsolevalBenchmark
+    from wsol.errors import DataError as DataError
+    from wsol.errors import DivergedError as DivergedError
+    from wsol.errors import PluginError as PluginError
+    from wsol.errors import RunError as RunError
+    from wsol.errors import SealError as SealError
+    from wsol.errors import UsageError as UsageError
+    from wsol.errors import WeightsError as WeightsError
+    from wsol.errors import WsolError as WsolError
+    from wsol.evaluation.scored import ScoredImage as ScoredImage
+    from wsol.hooks import hookimpl as hookimpl
+    from wsol.networks import Augmentation as Augmentation
+    from wsol.networks import Backbone as Backbone
+    from wsol.networks import BackboneOptions as BackboneOptions
+    from wsol.networks import Classifier as Classifier
+    from wsol.networks import Extractor as Extractor
+    from wsol.networks import Features as Features
+    from wsol.networks import Pooling as Pooling
+    from wsol.options import Distribution as Distribution
+    from wsol.options import Options as Options
+    from wsol.options import choice as choice
+    from wsol.options import hparam as hparam
+    from wsol.options import integer as integer
+    from wsol.options import loguniform as loguniform
+    from wsol.options import option as option
+    from wsol.options import uniform as uniform
+    from wsol.training.augment import HorizontalFlip as HorizontalFlip
+    from wsol.training.augment import RandomCrop as RandomCrop
+    from wsol.training.batch import Batch as Batch
+    from wsol.training.batch import TrainView as TrainView
+    from wsol.training.method import ClassifierMethod as ClassifierMethod
+    from wsol.training.method import Method as Method
+    from wsol.training.method import Parts as Parts
+    from wsol.training.method import split_groups as split_groups
+    from wsol.training.phases import Loss as Loss
+    from wsol.training.phases import ParameterGroup as ParameterGroup
+    from wsol.training.phases import Phase as Phase
+    from wsol.training.phases import TrainingOptions as TrainingOptions
+    from wsol.training.phases import shuffled as shuffled
 
 _HOMES = {
     "wsol.components": ("BoxRule", "Component", "Metric", "Normalizer"),
