@@ -1,0 +1,84 @@
+"""Maps of activations weighted by the gradients of the label's logit.
+
+A is the layer's output [K, h, w] of an image, g the gradient of the label's logit by it. No map is clipped at 0.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+import wsol
+from wsol_gradcam.network import Back, activations_at
+from wsol_gradcam.package import LayerOptions, class_map, method
+
+
+class GradientExtractor(wsol.Extractor):
+    """What the four have in common: one pass forward, one back from the logit to the layer, a formula."""
+
+    Options = LayerOptions
+    package_name: ClassVar[str]
+
+    def __call__(self, classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:
+        """images float [B, 3, H, W], labels int64 [B] → float [B, h, w]; raises UsageError (package, layer)."""
+        back = Back(classifier, self.options.layer)
+        activations = activations_at(classifier, images, self.options.layer)
+        scaled = self.scaled(activations, back.gradients(activations, labels))
+        return class_map(method(self.package_name, back), *scaled)
+
+    def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as the formula gets them, float [B, K, h, w]."""
+        return activations, gradients
+
+
+class GradCam(GradientExtractor):
+    """Grad-CAM: sum over channels k of (mean of g_k) * A_k.
+
+    With average pooling and a linear head this is CAM times a positive constant.
+    """
+
+    name = "grad_cam"
+    paper = (
+        "Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017"
+    )
+    package_name = "GradCAM"
+
+
+class GradCamPlusPlus(GradientExtractor):
+    """Grad-CAM++: sum over channels of w_k * A_k, with w_k the sum over pixels of alpha * max(g, 0).
+
+    alpha = g^2 / (2 g^2 + (sum of A_k) * g^3), the paper's Eq. 19 for the score exp(logit). Meant for A >= 0.
+    """
+
+    name = "grad_cam_pp"
+    paper = "Chattopadhay et al., Grad-CAM++: Generalized Gradient-based Visual Explanations …, WACV 2018"
+    package_name = "GradCAMPlusPlus"
+
+    def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """c * A and g / c, with c the image's largest \\|g\\|: alpha and the map stay the same in exact arithmetic.
+
+        The package adds 1e-6 to alpha's denominator; the gradients of a pooled head, squared, are far below that.
+        """
+        largest = gradients.abs().amax((1, 2, 3), keepdim=True).clamp(min=torch.finfo(gradients.dtype).tiny)
+        return activations * largest, gradients / largest
+
+
+class XGradCam(GradientExtractor):
+    """XGrad-CAM: sum over channels k of w_k * A_k, with w_k the sum over pixels of g_k * A_k / (sum of A_k).
+
+    Meant for A >= 0: where positive and negative activations cancel, the division exaggerates a channel.
+    """
+
+    name = "xgrad_cam"
+    paper = "Fu et al., Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs, BMVC 2020"
+    package_name = "XGradCAM"
+
+
+class LayerCam(GradientExtractor):
+    """Layer-CAM: sum over channels k of max(g_k, 0) * A_k, pixel by pixel; made for earlier stages too (``layer``)."""
+
+    name = "layer_cam"
+    paper = "Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps for Localization, TIP 2021"
+    package_name = "LayerCAM"
