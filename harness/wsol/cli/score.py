@@ -41,6 +41,10 @@ def score(
     calibration: Annotated[
         Path | None, typer.Option(help="Record of the same method on val: carry its thresholds over.")
     ] = None,
+    logits: Annotated[
+        Path | None,
+        typer.Option(help="Store of another run, whose logits say which class comes first.", show_default=False),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the method. Default: the maps' file name.", show_default=False)
     ] = None,
@@ -84,6 +88,7 @@ def score(
         protocol=protocol,
         metrics=tuple(metric or ()),
         calibration=calibration,
+        logits=logits,
         bootstrap=bootstrap,
         threads=threads,
     )

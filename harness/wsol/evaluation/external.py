@@ -102,6 +102,21 @@ def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Score
     return source, findings
 
 
+def open_logits(path: Path, images: ImageList) -> Array:
+    """The logits in a score-map store for the images of a split, float32 [N, C] in its order.
+
+    Raises DataError for another file, a store without logits, and one that lacks images or gives them other labels.
+    """
+    if not path.is_file() or not is_store(path):
+        raise DataError(f"{path}: not a score-map store; logits are read from the store of a run with a classifier")
+    findings = Findings()
+    store = _open_store(path, images, findings)
+    findings.check(path)
+    if store.logits is None:
+        raise DataError(f"{path}: the store has no logits; name that of a run with a classifier")
+    return store.logits
+
+
 def fingerprint(path: Path) -> str:
     """Hash of the content of a file, or of all .npy files of a folder with their names: 16 hex digits."""
     found = hashlib.sha256()

@@ -11,8 +11,9 @@ from wsol.components import BoxRule, Metric, Normalizer
 from wsol.data.splits import Benchmark
 from wsol.errors import UsageError
 from wsol.evaluation.boxfile import PixelBoxes
+from wsol.evaluation.combined import Combined
 from wsol.evaluation.evaluate import Scores, evaluate
-from wsol.evaluation.external import fingerprint, open_maps
+from wsol.evaluation.external import fingerprint, open_logits, open_maps
 from wsol.evaluation.observe import Progress
 from wsol.evaluation.protocols import Protocol
 from wsol.plugins import Plugins
@@ -39,7 +40,8 @@ class Submission:
     """What is to be scored, and how.
 
     ``name`` stands for the method that made the maps. ``calibration``: the record of the same method on val, whose
-    thresholds are carried over to test. ``ledger``: where an opening of test is written.
+    thresholds are carried over to test. ``ledger``: where an opening of test is written. ``logits``: the store whose
+    logits replace those of the maps.
     """
 
     maps: Path
@@ -52,6 +54,7 @@ class Submission:
     protocol: str | None = None
     metrics: tuple[str, ...] = ()
     calibration: Path | None = None
+    logits: Path | None = None
     bootstrap: int = 1000
     threads: int = 1
 
@@ -76,12 +79,14 @@ def score_maps(given: Submission, plugins: Plugins, progress: Progress | None = 
     images = parts.benchmark.images(given.split)
     unchanged = given.normalizer is not None and given.normalizer.name == UNCHANGED
     source, findings = open_maps(given.maps, images, normalised=unchanged)
+    logits = None if given.logits is None else open_logits(given.logits, images)
     identity = _identity(given, parts, isinstance(source, PixelBoxes) or source.kind == "boxes")
     calibrations = _calibrations(given, parts.protocol)
     opening = _open_test(given.ledger, identity) if given.split == "test" else None
     annotations = parts.benchmark.annotations(given.split)
+    located = source.framed(annotations.sizes, parts.protocol) if isinstance(source, PixelBoxes) else source
     scores = evaluate(
-        source.framed(annotations.sizes, parts.protocol) if isinstance(source, PixelBoxes) else source,
+        located if logits is None else Combined(located, logits),
         annotations,
         parts.protocol,
         [(None if identity.evaluations[0].normalizer is None else parts.normalizer, parts.box_rule)],
@@ -126,7 +131,7 @@ def _create(given: Submission, plugins: Plugins) -> _Parts:
 
 
 def _identity(given: Submission, parts: _Parts, boxes: bool) -> RunIdentity:
-    """What the record is of. ``plan`` is the hash of the maps: other maps are another submission."""
+    """What the record is of. ``plan`` is the hash of maps and logits: other ones are another submission."""
     train = TrainSpec(
         benchmark=given.benchmark,
         method=ComponentRef(name=given.name),
@@ -135,7 +140,7 @@ def _identity(given: Submission, parts: _Parts, boxes: bool) -> RunIdentity:
     return RunIdentity(
         run_id=given.name,
         study="external",
-        plan=fingerprint(given.maps),
+        plan="+".join(fingerprint(path) for path in (given.maps, given.logits) if path is not None),
         stage="score",
         train=train,
         evaluations=(EvalSpec(normalizer=None if boxes else given.normalizer, box_rule=given.box_rule),),
