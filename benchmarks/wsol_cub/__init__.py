@@ -16,6 +16,7 @@ class Cub(wsol.WsolevalBenchmark):
     upstream = "CUB"
     metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
+    train_images = 5994
     licence = "images: for non-commercial research and education only, each under its photographer's rights"
     citation = (
         "C. Wah, S. Branson, P. Welinder, P. Perona, S. Belongie. The Caltech-UCSD Birds-200-2011 dataset. "

@@ -21,6 +21,9 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the study, e.g. schedule.epochs=2 (repeatable)."),
 ]
 
+COMMANDS = "wsol.commands"
+"""Entry-point group of commands that other packages add."""
+
 out = Console()
 err = Console(stderr=True)
 

@@ -11,9 +11,6 @@ import typer
 from wsol.cli import common, compare, data, inspect, localize, plot, run, score
 from wsol.errors import WsolError
 
-COMMANDS = "wsol.commands"
-"""Entry-point group of commands that other packages add."""
-
 app = typer.Typer(
     name="wsol",
     no_args_is_help=True,
@@ -55,7 +52,7 @@ app.command(rich_help_panel="Look around")(inspect.schema)
 
 
 def _add_commands() -> None:
-    for entry in sorted(importlib.metadata.entry_points(group=COMMANDS), key=lambda e: e.name):
+    for entry in sorted(importlib.metadata.entry_points(group=common.COMMANDS), key=lambda e: e.name):
         try:
             command = entry.load()
         except Exception as error:  # another package's command must not take the rest down

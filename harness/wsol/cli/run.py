@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wsol.cli.common import Overrides, PluginFiles, load_plugins, out, warn
+from wsol.cli.common import COMMANDS, Overrides, PluginFiles, load_plugins, out, warn
+from wsol.cli.show import print_plan, print_selection, report
 
 if TYPE_CHECKING:
     from wsol.study.job import Job
-    from wsol.study.records import RunRecord
     from wsol.study.session import Session
 
 StudyName = Annotated[
@@ -82,6 +82,9 @@ def run(
     overrides: Overrides = None,
     out_folder: OutFolder = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
+    tflops: Annotated[
+        float, typer.Option(min=0.001, help="What a GPU of yours sustains, for the estimate of --dry-run.")
+    ] = 50.0,
     accept_failures: AcceptFailures = False,
     address: Address = None,
     jobs: Concurrency = None,
@@ -95,15 +98,15 @@ def run(
     """
     call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
     if dry_run:
-        _print_plan(call.session)
+        print_plan(call.session, tflops)
         return
     call.session.open()
     failed = 0
     if not call.session.selection.exists():
-        failed = _report(call.session.search(call.runner("search")))
+        failed = report(call.session.search(call.runner("search")))
         _refuse_failures(call.session, accept_failures)
-    _print_selection(call.session.seal())
-    failed += _report(call.session.final(call.runner("final runs")))
+    print_selection(call.session.seal())
+    failed += report(call.session.final(call.runner("final runs")))
     _publish(call.session)
     if failed:
         raise typer.Exit(1)
@@ -122,7 +125,7 @@ def search(
     """Only the search: train all trials and evaluate them on val."""
     call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
     call.session.open()
-    if _report(call.session.search(call.runner("search"))):
+    if report(call.session.search(call.runner("search"))):
         raise typer.Exit(1)
 
 
@@ -137,7 +140,7 @@ def seal(
     call = _prepare(study, overrides, out_folder, plugin=plugin)
     call.session.open()
     _refuse_failures(call.session, accept_failures)
-    _print_selection(call.session.seal())
+    print_selection(call.session.seal())
 
 
 def final(
@@ -153,7 +156,7 @@ def final(
     """Only the final runs of the sealed selection, each evaluated on test."""
     call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
     call.session.open()
-    failed = _report(call.session.final(call.runner("final runs")))
+    failed = report(call.session.final(call.runner("final runs")))
     _publish(call.session)
     if failed:
         raise typer.Exit(1)
@@ -194,65 +197,6 @@ def _export_weights(weights: Path | None) -> None:
     os.environ["WSOL_WEIGHTS"] = str(weights.resolve())
 
 
-def _print_plan(session: Session) -> None:
-    from wsol.study.session import pending
-
-    plan = session.plan
-    trainings = 0
-    for cell in plan.cells:
-        out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
-        spec = cell.train
-        parts = [
-            ("benchmark", spec.benchmark),
-            ("method", spec.method),
-            ("backbone", spec.backbone),
-            ("pooling", spec.pooling),
-        ]
-        parts += [("augmentation", a) for a in spec.augmentations]
-        out.print("  " + ", ".join(f"{k} {ref.label()}" for k, ref in parts if ref), highlight=False, markup=False)
-        s = spec.schedule
-        out.print(f"  {s.epochs} epochs, x{s.decay:g} every {s.decay_every}, batch {s.batch_size}", highlight=False)
-        for e in cell.evaluations:
-            refs = (("extractor", e.extractor), ("normalizer", e.normalizer), ("box rule", e.box_rule))
-            text = ", ".join(f"{k} {ref.label()}" for k, ref in refs if ref)
-            out.print(f"  evaluate: {text or 'boxes of the method'}", highlight=False, markup=False)
-        for trial in cell.trials:
-            draw = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial.hparams.items())
-            out.print(f"    trial {trial.index:3d}: {draw or 'nothing to draw'}", highlight=False, markup=False)
-        trainings += len(cell.trials)
-    study = plan.study
-    left = len(pending(session.search_jobs()))
-    finals = sum(len(c.evaluations) for c in plan.cells) * study.seeds
-    out.print(
-        f"{trainings} trials ({left} still to run), then at most {finals} final runs with {study.seeds} seeds; "
-        f"each gets {study.resources.cpus:g} CPU, {study.resources.gpus:g} GPU; results in {session.folder}",
-        highlight=False,
-    )
-
-
-def _report(records: Sequence[RunRecord]) -> int:
-    """Warn about runs that are not complete; returns how many."""
-    bad = [record for record in records if record.status != "complete"]
-    for record in bad:
-        warn(f"{record.run_id} {record.status}: {record.reason}")
-    return len(bad)
-
-
-def _print_selection(selection: Any) -> None:
-    from rich.table import Table
-
-    table = Table(title=f"sealed {selection.seal} at {selection.sealed_at}", title_justify="left")
-    for column in ("recipe", "trial", "chosen on val"):
-        table.add_column(column, overflow="fold")
-    for choice in selection.choices:
-        refs = (choice.train.method, choice.train.backbone, choice.train.pooling, choice.evaluation.normalizer)
-        name = " ".join(ref.name for ref in refs if ref)
-        table.add_row(name, str(choice.trial), f"{choice.metric} {choice.value:.2f}")
-    out.print(table)
-    for cell in selection.unchosen:
-        warn(f"{cell}: no complete trial, so nothing was chosen")
-
-
 def _refuse_failures(session: Session, accept: bool) -> None:
     """A seal is for good, and a failed trial may be mended: so the choice waits, unless the user says otherwise.
 
@@ -275,7 +219,6 @@ def _publish(session: Session) -> None:
     """Leaderboard and heat maps. The engine does not know the leaderboard: it is a command that a package adds."""
     import importlib.metadata
 
-    from wsol.cli.main import COMMANDS
     from wsol.data.images import write_png
     from wsol.errors import WsolError
     from wsol.study.pictures import final_runs, validation_sheet

@@ -85,6 +85,8 @@ class Benchmark(Component, ABC):
     """Side in pixels that training images are squashed to."""
     crop: ClassVar[int] = 224
     """Side in pixels of a network input."""
+    train_images: ClassVar[int | None] = None
+    """How many images train has as published; for estimates where the data are not at hand."""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     source: ClassVar[str] = ""

@@ -96,6 +96,8 @@ class Result(Model):
     swept: dict[str, Any] = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Metrics that were left out, and why."""
 
 
 class TestOpening(Model):

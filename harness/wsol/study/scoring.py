@@ -102,7 +102,19 @@ class Scorer:
                 scored.setdefault(setting.index, []).append(result)
             if not keep:
                 store.unlink()
-        return [choose(scored[index]) for index in sorted(scored)]
+        return [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
+
+    def _with_intervals(self, scored: Scored, val: Sequence[Result]) -> Scored:
+        """Only what was chosen is worth a bootstrap: a sweep has many settings."""
+        if not self.bootstrap:
+            return scored
+        place = list(self.evaluations).index(scored.result.evaluation)
+        carried = [_calibrations(val[place])] if val else None
+        scores = summarise(scored.observations, self._metrics(), calibrations=carried, bootstrap=self.bootstrap)[0]
+        return replace(scored, result=scored.result.model_copy(update={"metrics": scores.metrics}))
+
+    def _metrics(self) -> list[Any]:
+        return [self.plugins.create("metrics", name) for name in self.metrics]
 
     def _evaluate(
         self,
@@ -112,7 +124,7 @@ class Scorer:
         settings: Sequence[Setting],
         val: Sequence[Result],
     ) -> list[Scored]:
-        metrics = [self.plugins.create("metrics", name) for name in self.metrics]
+        metrics = self._metrics()
         observations = observe(
             ScoreStore.open(store),
             data.annotations,
@@ -122,7 +134,7 @@ class Scorer:
             threads=self.threads,
         )
         carried = [_calibrations(val[s.index]) for s in settings] if val else None
-        scores = summarise(observations, metrics, calibrations=carried, bootstrap=self.bootstrap)
+        scores = summarise(observations, metrics, calibrations=carried, bootstrap=0)
         return [
             Scored(self._result(setting, split, score), observations.select([place]))
             for place, (setting, score) in enumerate(zip(settings, scores, strict=True))
@@ -138,6 +150,7 @@ class Scorer:
             primary=self.metrics[0],
             swept=setting.swept,
             problems={name: count for name, count in scores.problems.items() if count},
+            notes=scores.notes,
         )
 
 

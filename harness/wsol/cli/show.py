@@ -1,0 +1,98 @@
+"""What a study's commands print: the plan, the seal, what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wsol.cli.common import out, warn
+
+if TYPE_CHECKING:
+    from wsol.study.plan import Cell, Plan
+    from wsol.study.records import RunRecord
+    from wsol.study.session import Session
+
+
+def print_plan(session: Session, tflops: float) -> None:
+    """Recipes, draws, epochs, resources, and how long a GPU would take."""
+    from wsol.study.session import pending
+
+    plan = session.plan
+    for cell in plan.cells:
+        _print_cell(cell)
+    study = plan.study
+    trials = sum(len(cell.trials) for cell in plan.cells)
+    left = len(pending(session.search_jobs()))
+    finals = sum(len(cell.evaluations) for cell in plan.cells) * study.seeds
+    _line(
+        f"{trials} trials ({left} still to run), then at most {finals} final runs with {study.seeds} seeds; "
+        f"each gets {study.resources.cpus:g} CPU, {study.resources.gpus:g} GPU; results in {session.folder}"
+    )
+    _print_estimate(plan, session.plugins, tflops)
+
+
+def _print_cell(cell: Cell) -> None:
+    spec, schedule = cell.train, cell.train.schedule
+    out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
+    parts = [
+        ("benchmark", spec.benchmark),
+        ("method", spec.method),
+        ("backbone", spec.backbone),
+        ("pooling", spec.pooling),
+        *(("augmentation", augmentation) for augmentation in spec.augmentations),
+    ]
+    _line("  " + ", ".join(f"{name} {ref.label()}" for name, ref in parts if ref))
+    _line(f"  {schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, batch {schedule.batch_size}")
+    for evaluation in cell.evaluations:
+        refs = {
+            "extractor": evaluation.extractor,
+            "normalizer": evaluation.normalizer,
+            "box rule": evaluation.box_rule,
+        }
+        text = ", ".join(f"{name} {ref.label()}" for name, ref in refs.items() if ref)
+        _line(f"  evaluate: {text or 'boxes of the method'}")
+    for trial in cell.trials:
+        draw = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial.hparams.items())
+        _line(f"    trial {trial.index:3d}: {draw or 'nothing to draw'}")
+
+
+def _print_estimate(plan: Plan, plugins: Any, tflops: float) -> None:
+    from wsol.study.estimate import gpu_hours
+
+    hours = {cell.slug: gpu_hours(cell, plan.study.seeds, plugins, tflops) for cell in plan.cells}
+    known = [h for h in hours.values() if h is not None]
+    _line(
+        f"about {sum(known):.3g} GPU hours at {tflops:g} TFLOP/s sustained (--tflops): forward and backward passes "
+        "only, every recipe choosing another trial"
+    )
+    unknown = [slug for slug, h in hours.items() if h is None]
+    if unknown:
+        _line(f"without an estimate: {', '.join(unknown)}")
+
+
+def _line(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def report(records: Sequence[RunRecord]) -> int:
+    """Warn about runs that are not complete; returns how many."""
+    bad = [record for record in records if record.status != "complete"]
+    for record in bad:
+        warn(f"{record.run_id} {record.status}: {record.reason}")
+    return len(bad)
+
+
+def print_selection(selection: Any) -> None:
+    """The sealed choices."""
+    from rich.table import Table
+
+    table = Table(title=f"sealed {selection.seal} at {selection.sealed_at}", title_justify="left")
+    for column in ("recipe", "trial", "chosen on val"):
+        table.add_column(column, overflow="fold")
+    for choice in selection.choices:
+        refs = (choice.train.method, choice.train.backbone, choice.train.pooling, choice.evaluation.normalizer)
+        name = " ".join(ref.name for ref in refs if ref)
+        table.add_row(name, str(choice.trial), f"{choice.metric} {choice.value:.2f}")
+    out.print(table)
+    for cell in selection.unchosen:
+        warn(f"{cell}: no complete trial, so nothing was chosen")

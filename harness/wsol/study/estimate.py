@@ -1,0 +1,76 @@
+"""How long a GPU would take for a plan, before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from wsol.data.splits import Benchmark
+from wsol.errors import DataError
+from wsol.plugins import Plugins
+from wsol.study.cost import network_cost
+from wsol.study.job import build_method
+from wsol.study.plan import Cell
+from wsol.study.records import RunIdentity
+
+BACKWARD = 2.0
+"""A backward pass costs about twice the forward pass."""
+CLASSES = 200
+"""Stands in for the number of classes where the data are not at hand: heads cost next to nothing."""
+
+
+def gpu_hours(cell: Cell, seeds: int, plugins: Plugins, tflops: float) -> float | None:
+    """Hours of one GPU that sustains ``tflops`` (10^12 operations a second) for all trials and final runs of a cell.
+
+    Forward and backward passes of the schedule's epochs, from the operations of one image, counted on tensors without
+    storage. A method with other phases takes longer; images, augmentation and evaluation are not in it. None where the
+    number of images is not known or the network cannot be built that way.
+    """
+    images = _train_images(plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options))
+    if images is None:
+        return None
+    runs = len(cell.trials) + seeds * len(cell.evaluations)
+    flops = _flops(cell, plugins)
+    return (
+        None if flops is None else runs * cell.train.schedule.epochs * images * flops * (1 + BACKWARD) / tflops / 3.6e15
+    )
+
+
+def _train_images(benchmark: Benchmark) -> int | None:
+    try:
+        return len(benchmark.images("train"))
+    except DataError:
+        return benchmark.train_images
+
+
+def _flops(cell: Cell, backbone: dict[str, Any], plugins: Plugins) -> float | None:
+    """Operations of one image's forward pass, with these draws of the backbone's options."""
+    drawn = {**cell.trials[0].hparams, **backbone}
+    run = RunIdentity(
+        run_id="",
+        study="",
+        plan="",
+        stage="search",
+        train=cell.train,
+        evaluations=cell.evaluations,
+        trial=0,
+        trials_planned=1,
+        seed=0,
+        hparams=drawn,
+    )
+    benchmark: Any = plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options)
+    try:
+        benchmark.class_names()
+    except DataError:
+        benchmark.class_names = lambda: [""] * CLASSES
+    meta = torch.device("meta")
+    try:
+        with meta:
+            method = build_method(run, plugins, benchmark, pretrained=False)
+    except NotImplementedError:  # an initialisation that needs numbers
+        return None
+    if next(method.parameters(), None) is None:
+        return 0.0
+    found: float | None = network_cost(method, None, benchmark.crop, meta).get("flops_classify")
+    return found
