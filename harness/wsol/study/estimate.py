@@ -30,11 +30,15 @@ def gpu_hours(cell: Cell, seeds: int, plugins: Plugins, tflops: float) -> float 
     images = _train_images(plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options))
     if images is None:
         return None
-    runs = len(cell.trials) + seeds * len(cell.evaluations)
-    flops = _flops(cell, plugins)
-    return (
-        None if flops is None else runs * cell.train.schedule.epochs * images * flops * (1 + BACKWARD) / tflops / 3.6e15
-    )
+    counts = Counter(json.dumps({k: v for k, v in t.hparams.items() if k.startswith("backbone.")}) for t in cell.trials)
+    flops = {drawn: _flops(cell, json.loads(drawn), plugins) for drawn in counts}
+    known = [(flop, counts[drawn]) for drawn, flop in flops.items() if flop is not None]
+    if len(known) < len(counts):
+        return None
+    searched = sum(flop * count for flop, count in known)
+    runs = searched + searched / len(cell.trials) * seeds * len(cell.evaluations)
+    operations = runs * cell.train.schedule.epochs * images * (1 + BACKWARD)
+    return operations / (tflops * 1e12) / 3600
 
 
 def _train_images(benchmark: Benchmark) -> int | None:
