@@ -40,9 +40,7 @@ class GradCam(GradientExtractor):
     """
 
     name = "grad_cam"
-    paper = (
-        "Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017"
-    )
+    paper = "Selvaraju et al., Grad-CAM: Visual Explanations … via Gradient-based Localization, ICCV 2017"
     package_name = "GradCAM"
 
 
@@ -57,12 +55,13 @@ class GradCamPlusPlus(GradientExtractor):
     package_name = "GradCAMPlusPlus"
 
     def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """c * A and g / c, with c the image's largest \\|g\\|: alpha and the map stay the same in exact arithmetic.
+        """c * A and g / c, which change neither alpha nor the map; c makes an image's largest gradient 1000.
 
         The package adds 1e-6 to alpha's denominator; the gradients of a pooled head, squared, are far below that.
         """
-        largest = gradients.abs().amax((1, 2, 3), keepdim=True).clamp(min=torch.finfo(gradients.dtype).tiny)
-        return activations * largest, gradients / largest
+        largest = gradients.abs().amax((1, 2, 3), keepdim=True)
+        c = (largest / 1000).clamp(min=torch.finfo(gradients.dtype).tiny)
+        return activations * c, gradients / c
 
 
 class XGradCam(GradientExtractor):

@@ -40,7 +40,7 @@ class Back(nn.Module):
 
     def forward(self, activations: Tensor) -> Tensor:
         """Activations float [B, K, h, w] → logits [B, C]."""
-        x = self.entry(activations)
+        x = self.entry(activations).clone()  # a copy, because the next unit may work in place
         if self.layer is not None:
             x = self.classifier.features.run(x, start=self.layer)[0]
         return self.classifier.logits(x)
@@ -52,5 +52,5 @@ class Back(nn.Module):
         """
         with torch.enable_grad():
             leaf = activations.detach().requires_grad_()
-            logits = self(leaf.clone())  # a copy, because the next unit may work in place
-            return torch.autograd.grad(logits.gather(1, labels[:, None]).sum(), leaf)[0]
+            logits = self(leaf).gather(1, labels[:, None])
+            return torch.autograd.grad(logits.sum(), leaf)[0]

@@ -69,7 +69,7 @@ def class_map(
 ) -> Tensor:
     """The raw map that ``cam``, a :func:`method`, makes of activations and gradients, float [B, K, h, w] each.
 
-    For methods that run the network again: ``inputs`` [B, …] to it, one target an image, and the layer that is replaced.
+    For methods that run the network again: ``inputs`` [B, …] to it, one target an image, the layer that is replaced.
     Returns float [B, h, w] like the activations.
     """
     slopes = None if gradients is None else gradients.cpu().numpy()

@@ -1,0 +1,38 @@
+"""Without the package grad-cam: the plugin is there, costs nothing, and says what to install when it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import wsol
+from wsol.plugins import load_plugins
+
+MISSING = "this extractor needs the package grad-cam: pip install 'wsol[gradcam]'"
+
+
+def test_listing_imports_nothing_of_it() -> None:
+    code = (
+        "import sys; sys.modules['pytorch_grad_cam'] = None; from wsol.plugins import load_plugins; "
+        "p = load_plugins(); print(p.failed, 'layer_cam' in p.names('extractors'), 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]", "True", "False"]
+
+
+def test_a_plan_that_names_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    for name in ("grad_cam", "score_cam", "eigen_cam"):
+        with pytest.raises(wsol.UsageError) as caught:
+            load_plugins().options("extractors", name, {})
+        assert str(caught.value) == MISSING
+
+
+def test_a_broken_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wsol_gradcam.package import load
+
+    monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
+    with pytest.raises(wsol.UsageError, match=r"pip install 'wsol\[gradcam\]' \(.*pytorch_grad_cam.*\)$"):
+        load()
