@@ -13,18 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from wsol.data.loader import TrainLoader
-from wsol.errors import DivergedError, RunError
 from wsol.study.records import EpochLog
 from wsol.training import checkpoint
 from wsol.training.batch import Batch
 from wsol.training.checkpoint import TrainState
+from wsol.training.losses import RunningLosses
 from wsol.training.method import Method
+from wsol.training.optimization import build_optimizer, epochs_of, lr_factor
 from wsol.training.phases import Phase, shuffled
 from wsol.training.seeds import generator, seed_everything
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-CHECK_EVERY = 50
-"""Optimizer steps between two looks at the losses: each look waits for the device."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ def _run_phase(
         with torch.no_grad():
             method.eval()
             phase.prepare(data)
-    epochs = _epochs(method, phase)
+    epochs = epochs_of(method, phase)
     if epochs > 0:
-        optimizer = _optimizer(phase)
+        optimizer = build_optimizer(phase)
         scaler = torch.amp.GradScaler(config.device.type, enabled=_precision(config) is torch.float16)
         if state.optimizer is not None:
             optimizer.load_state_dict(state.optimizer)
@@ -98,13 +97,13 @@ def _run_epoch(
 ) -> None:
     started = time.perf_counter()
     epoch = state.epoch + 1
-    factor = _lr_factor(method, phase, epoch)
+    factor = lr_factor(method, phase, epoch)
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
     # The streams depend on the epoch only, so that resuming at any epoch needs no generator's state.
     seed_everything(config.seed, index, epoch, "model")
     augment = generator(config.seed, index, epoch, "augment")
-    losses = _Losses(f"phase '{phase.name}', epoch {epoch}")
+    losses = RunningLosses(f"phase '{phase.name}', epoch {epoch}")
     (phase.train_mode or method.train)()
     for batch in data.training_batches(
         _index_batches(method, phase, data, config.seed, index, epoch),
@@ -133,7 +132,7 @@ def _run_batch(
     config: TrainConfig,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
-    losses: _Losses,
+    losses: RunningLosses,
 ) -> None:
     assert phase.step is not None
     steps = iter(phase.step(batch))
@@ -151,69 +150,12 @@ def _run_batch(
         losses.add(named)
 
 
-class _Losses:
-    """Running sums of named losses, kept on the device; NaN is looked for now and then, not at every step."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.sums: dict[str, Tensor] = {}
-        self.counts: dict[str, int] = {}
-        self.steps = 0
-
-    def add(self, named: Mapping[str, Tensor]) -> None:
-        for name, value in named.items():
-            detached = value.detach().double()
-            self.sums[name] = self.sums[name] + detached if name in self.sums else detached
-            self.counts[name] = self.counts.get(name, 0) + 1
-        self.steps += 1
-        if self.steps % CHECK_EVERY == 0:
-            self.means()
-
-    def means(self) -> dict[str, float]:
-        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
-        for name, mean in means.items():
-            if not torch.isfinite(torch.tensor(mean)):
-                raise DivergedError(f"{name} became {mean} in {self.where}; a smaller learning rate may help")
-        return means
-
-
 def _index_batches(
     method: Method, phase: Phase, data: TrainLoader, seed: int, index: int, epoch: int
 ) -> Iterable[Tensor]:
     sampler = phase.sampler or shuffled
     size = phase.batch_size or method.parts.schedule.batch_size
     return sampler(data.labels, size, generator(seed, index, epoch, "order"))
-
-
-def _epochs(method: Method, phase: Phase) -> int:
-    if phase.step is None:
-        return 0
-    return method.parts.schedule.epochs if phase.epochs is None else phase.epochs
-
-
-def _lr_factor(method: Method, phase: Phase, epoch: int) -> float:
-    if phase.lr_factor is not None:
-        return phase.lr_factor(epoch, _epochs(method, phase))
-    schedule = method.parts.schedule
-    return float(schedule.decay ** (epoch // schedule.decay_every))
-
-
-def _optimizer(phase: Phase) -> torch.optim.Optimizer:
-    groups: list[dict[str, Any]] = []
-    seen: set[int] = set()
-    for group in phase.groups:
-        parameters = [p for p in group.parameters if id(p) not in seen]
-        if len(parameters) < len(group.parameters):
-            raise RunError(f"phase '{phase.name}': a parameter is in two groups")
-        seen.update(map(id, parameters))
-        if parameters:
-            lr = phase.sgd.lr * group.lr_multiplier
-            groups.append({"params": parameters, "lr": lr, "base_lr": lr})
-    if not groups:
-        raise RunError(f"phase '{phase.name}' has epochs to train but no parameters")
-    sgd = phase.sgd
-    nesterov = sgd.nesterov and sgd.momentum > 0
-    return torch.optim.SGD(groups, lr=sgd.lr, momentum=sgd.momentum, weight_decay=sgd.weight_decay, nesterov=nesterov)
 
 
 def _score(method: Method, phase: Phase, data: TrainLoader, state: TrainState) -> float | None:
