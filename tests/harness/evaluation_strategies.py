@@ -45,6 +45,18 @@ def lines(rng, shape):
     return result
 
 
+def frames_and_blocks(rng, shape):
+    """Rectangles, some hollow: the area that a hole adds decides which one is the largest."""
+    result = np.zeros(shape)
+    for _ in range(5):
+        y, x = rng.integers(0, shape[0]), rng.integers(0, shape[1])
+        h, w = rng.integers(1, 9, 2)
+        result[y : y + h, x : x + w] = rng.choice([0.3, 0.6, 0.9])
+        if rng.random() < 0.6:
+            result[y + 1 : y + h - 1, x + 1 : x + w - 1] = rng.choice([0, 0.2])
+    return result
+
+
 def constant(rng, shape):
     return np.full(shape, rng.choice([0.0, 0.001, 0.5, 1.0]))
 
@@ -72,6 +84,7 @@ KINDS = [
     constant,
     few_levels,
     frame,
+    frames_and_blocks,
     lines,
     one_pixel,
     plateaus,

@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from evaluation_strategies import gt_boxes, score_maps
+from evaluation_strategies import KINDS, gt_boxes, score_maps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_evaluation import cam_like, noisy, plain_best_ious, plain_boxes, smooth
@@ -63,6 +63,12 @@ DIAGONAL = block_map((5, 5), (1, 1, 1, 1), (2, 2, 2, 2))
         (HOLED, 0.5, "largest", {(2, 2, 9, 9)}),
         (DIAGONAL, 0.5, "all", {(1, 1, 3, 3)}),
         (block_map((8, 14), (1, 1, 12, 1), (5, 4, 6, 5)), 0.5, "largest", {(5, 4, 7, 6)}),
+        (
+            block_map((12, 16), (1, 1, 8, 8), (11, 2, 14, 5)) - block_map((12, 16), (2, 2, 7, 7)),
+            0.5,
+            "largest",
+            {(1, 1, 9, 9)},
+        ),
         (block_map((12, 12), (1, 1, 3, 3), (7, 7, 9, 9)), 0.5, "largest", {(7, 7, 10, 10)}),
         (np.full((6, 8), 0.5), 0, "all", {(0, 0, 7, 5)}),
         (np.full((6, 8), 0.5), 0.9, "all", {(0, 0, 7, 5)}),
@@ -96,6 +102,17 @@ def test_boxes_of_a_centred_gaussian_are_centred_squares():
 def test_equals_the_plain_way_to_the_bit(score_map, boxes, contours, inclusive):
     fast = best_ious(score_map, boxes, thresholds=260, contours=contours, inclusive=inclusive)
     assert fast.tolist() == plain_best_ious(score_map, boxes, 260, contours, inclusive).tolist()
+
+
+@pytest.mark.parametrize("contours", CONTOURS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_the_plain_way_against_the_boxes_of_the_map_itself(kind, contours):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        score_map = kind(rng, (rng.integers(1, 24), rng.integers(1, 24)))
+        boxes = rng.choice(plain_boxes(score_map, rng.random()), 1)
+        fast = best_ious(score_map, boxes, thresholds=50, contours=contours)
+        assert fast.tolist() == plain_best_ious(score_map, boxes, 50, contours).tolist()
 
 
 @quick
