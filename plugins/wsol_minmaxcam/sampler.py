@@ -1,0 +1,45 @@
+"""Batches of sets: some images each of some classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+import wsol
+from wsol.training.phases import Sampler
+
+
+def set_sampler(set_size: int) -> Sampler:
+    """Batches of N classes with ``set_size`` images each, N as the batch size allows, but no more than there are.
+
+    Classes are drawn without replacement, and so are the images of a class; rows of a class are contiguous. An epoch is
+    floor(images / (N * set_size)) batches, drawn anew each: images are not visited equally often. Raises UsageError
+    when a class or the batch is smaller than a set.
+    """
+
+    def sample(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        members = [(labels == c).nonzero().flatten() for c in labels.unique()]
+        _check(set_size, batch_size, labels, members)
+        classes = min(batch_size // set_size, len(members))
+        for _ in range(len(labels) // (set_size * classes)):
+            drawn = torch.randperm(len(members), generator=generator)[:classes].tolist()
+            yield torch.cat([_some(members[c], set_size, generator) for c in drawn])
+
+    return sample
+
+
+def _some(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=generator)[:count]]
+
+
+def _check(set_size: int, batch_size: int, labels: Tensor, members: list[Tensor]) -> None:
+    if batch_size < set_size:
+        raise wsol.UsageError(f"sets of {set_size} images do not fit into a batch of {batch_size}; raise batch_size")
+    smallest = min(members, key=len)
+    if len(smallest) < set_size:
+        raise wsol.UsageError(
+            f"class {int(labels[smallest[0]])} has {len(smallest)} training images, a set needs {set_size}; "
+            "lower the method's set_size"
+        )
