@@ -24,13 +24,19 @@ def training_boxes(localizer: Localizer, theta: float | None = None) -> Iterator
 
     theta: threshold of maps as a share of their maximum; None: the run's box rule, or else its best on val.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    localizer.method.to(device)
+    device = to_device(localizer)
     images = localizer.benchmark.images("train")
     for rows in torch.arange(len(images)).split(BATCH):
         inputs = _inputs(localizer, images, rows.tolist(), device)
         boxes = _boxes(localizer, inputs, torch.as_tensor(images.labels)[rows].to(device), theta)
         yield from zip((images.ids[i] for i in rows), boxes.tolist(), strict=True)
+
+
+def to_device(localizer: Localizer) -> torch.device:
+    """Move the method of a finished run to the GPU where there is one; returns the device."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    localizer.method.to(device)
+    return device
 
 
 def _inputs(localizer: Localizer, images: wsol.ImageList, rows: Sequence[int], device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -45,20 +45,29 @@ def read_boxes(path: Path, ids: Sequence[str]) -> Tensor:
     """The boxes of the images ``ids`` from a CSV file with the columns image_id, x0, y0, x1, y1: float32 [N, 4].
 
     Corners are shares of the image sides. Images that are not asked for are passed over. Raises DataError, naming the
-    line, for a file that cannot be read, a box outside of the image or without area, and an image that has none.
+    line, for a file that cannot be read, a box outside of the image or without area, and an image that has none or two.
     """
+    found: dict[str, list[float]] = {}
+    for where, row in _rows(path):
+        if row["image_id"] in found:
+            raise wsol.DataError(f"{where}: image '{row['image_id']}' comes twice")
+        found[row["image_id"]] = _box(row, where)
+    missing = [i for i in ids if i not in found]
+    if missing:
+        raise wsol.DataError(f"{path}: {len(missing)} of {len(ids)} training images have no box, '{missing[0]}' first")
+    return torch.tensor([found[i] for i in ids], dtype=torch.float32)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(file and line, cells by column)."""
     try:
         with path.open(newline="") as file:
             reader = csv.DictReader(file)
             if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
                 raise wsol.DataError(f"{path}:1: the header lacks one of the columns {', '.join(COLUMNS)}")
-            found = {row["image_id"]: _box(row, f"{path}:{reader.line_num}") for row in reader}
+            yield from ((f"{path}:{reader.line_num}", row) for row in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise wsol.DataError(f"{path}: cannot be read: {error}") from None
-    missing = [i for i in ids if i not in found]
-    if missing:
-        raise wsol.DataError(f"{path}: {len(missing)} of {len(ids)} training images have no box, '{missing[0]}' first")
-    return torch.tensor([found[i] for i in ids], dtype=torch.float32)
 
 
 def _box(row: dict[str, str], where: str) -> list[float]:

@@ -212,6 +212,7 @@ def test_boxes_in_a_file_come_back_in_the_order_of_the_images(tmp_path: Path) ->
         ("image_id,x0,y0,x1,y1\nb,0,0,1,1\na,0,0,100,1\n", r":3: 0 <= x0 < x1 <= 1"),
         ("image_id,x0,y0,x1,y1\na,0.5,0,0.5,1\n", r":2: 0 <= x0 < x1 <= 1"),
         ("image_id,x0,y0,x1,y1\na,nan,0,1,1\n", r":2: 0 <= x0 < x1 <= 1"),
+        ("image_id,x0,y0,x1,y1\na,0,0,1,1\na,0,0,1,1\n", r":3: image 'a' comes twice"),
         ("image_id,x0,y0,x1,y1\nb,0,0,1,1\n", r"1 of 1 training images have no box, 'a' first"),
         (None, r"cannot be read"),
     ],
