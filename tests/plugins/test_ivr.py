@@ -161,14 +161,14 @@ def test_ivr_is_swept_in_steps_of_five_percent() -> None:
 
 def test_the_percentile_is_chosen_on_stored_maps_and_the_curve_is_kept(tmp_path: Path) -> None:
     scorer, data, forward = on_maps(swept=None)
-    (result,) = scorer.score(forward, data, "val", tmp_path)
+    result = scorer.score(forward, data, "val", tmp_path)[0].result
     curve = result.sweep["maxboxaccv2"]
     assert result.sweep["normalizer.percentile"] == [step / 20 for step in range(20)]
     assert curve[0] < max(curve) == result.metrics["maxboxaccv2"].value
     best = result.swept["normalizer.percentile"]
     assert best == result.sweep["normalizer.percentile"][curve.index(max(curve))]
     sealed, _, _ = on_maps(swept=[result.swept])
-    (again,) = sealed.score(forward, data, "val", tmp_path)
+    again = sealed.score(forward, data, "val", tmp_path)[0].result
     assert again.metrics["maxboxaccv2"].value == max(curve)
 
 
