@@ -52,5 +52,5 @@ class Back(nn.Module):
         """
         with torch.enable_grad():
             leaf = activations.detach().requires_grad_()
-            logits = self(leaf).gather(1, labels[:, None])
-            return torch.autograd.grad(logits.sum(), leaf)[0]
+            logits = self(leaf.clone())  # torch's counter of operations fails on a leaf that enters a module
+            return torch.autograd.grad(logits.gather(1, labels[:, None]).sum(), leaf)[0]
