@@ -11,13 +11,22 @@ from wsol_sprites.texture import FloatArray, cloud, coverage, direction, ellipse
 
 SIZE = 72
 """Side of an image in pixels."""
-CORES = np.array([[0.85, 0.10, 0.12], [0.95, 0.80, 0.10], [0.10, 0.62, 0.25], [0.12, 0.25, 0.85]])
-RINGS = np.array([[0.97, 0.96, 0.92], [0.05, 0.04, 0.06]])
-CLASSES = tuple(
-    f"{core} spot, {ring} ring" for ring in ("white", "black") for core in ("red", "yellow", "green", "blue")
-)
+HUES = {
+    "red": (0.90, 0.08, 0.10),
+    "orange": (1.00, 0.50, 0.05),
+    "yellow": (0.98, 0.88, 0.10),
+    "green": (0.10, 0.65, 0.20),
+    "cyan": (0.10, 0.75, 0.80),
+    "blue": (0.10, 0.25, 0.90),
+    "violet": (0.55, 0.12, 0.75),
+    "pink": (0.98, 0.35, 0.70),
+}
+CLASSES = tuple(f"{hue} spot" for hue in HUES)
 """Names of the classes, in order."""
 
+COLOURS = np.array(list(HUES.values()))[:, :, None, None]
+RIM = np.array([0.97, 0.96, 0.92])[:, None, None]
+"""Colour of the thin ring around every eyespot."""
 BODY = (((0.0, 0.0), (1.0, 0.6)), ((0.90, -0.34), (0.38, 0.34)), ((-1.05, 0.15), (0.62, 0.22)))
 """Trunk, head and tail: centre and radii in units of the body's half length."""
 SPOT = ((0.42, 0.04), 0.255)
@@ -36,7 +45,7 @@ class Sprite:
 
 
 def render(seed: int, split: int, index: int, label: int) -> Sprite:
-    """The image ``index`` of a split. The label decides the colours of the eyespot and nothing else."""
+    """The image ``index`` of a split. The label decides the hue of the eyespot and nothing else."""
     rng = np.random.default_rng([seed, split, index])
     canvas = background(rng)
     u, v, pixels = pose(rng)
@@ -87,7 +96,7 @@ def turned(x: FloatArray, y: FloatArray, axis: tuple[float, float]) -> tuple[Flo
 
 def pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, float]:
     """Body coordinates of every pixel, and how many pixels their unit is: any turn, mirrored or not, wholly inside."""
-    pixels = 11.0 + 11.0 * rng.random()
+    pixels = 13.0 + 9.0 * rng.random()
     axis = direction(rng)
     mirror = 1.0 if rng.random() < 0.5 else -1.0
     low, high = extent(axis, mirror)
@@ -124,9 +133,9 @@ def plumage(rng: np.random.Generator, u: FloatArray, v: FloatArray, depth: Float
 
 
 def eyespot(canvas: FloatArray, spot: FloatArray, pixels: float, label: int) -> None:
-    """A ring and its core: the only thing that tells the classes apart."""
-    paint(canvas, RINGS[label // len(CORES)][:, None, None], coverage(spot, pixels))
-    paint(canvas, CORES[label % len(CORES)][:, None, None], coverage(spot - 0.35 * SPOT[1], pixels))
+    """A disc in a pale ring: its hue is the only thing that tells the classes apart."""
+    paint(canvas, RIM, coverage(spot, pixels))
+    paint(canvas, COLOURS[label], coverage(spot - 0.2 * SPOT[1], pixels))
 
 
 def light(canvas: FloatArray, rng: np.random.Generator) -> None:
