@@ -1,0 +1,117 @@
+"""What both methods share: train f, then with f fixed train g, and keep g's most complete epoch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+import wsol
+from wsol.plugins import load_plugins
+from wsol.training.phases import Sampler
+from wsol_weightmap.generator import Generator
+from wsol_weightmap.losses import completeness
+from wsol_weightmap.sampling import held_out, on_rows
+
+PAPER = "Shaharabany and Wolf, Learning a Weight Map for Weakly-Supervised Localization, arXiv 2021"
+
+
+class WeightMapMethod(wsol.ClassifierMethod):
+    """A network f (``classifier``) on the whole images, then a network g (``generator``) that f is asked about.
+
+    Images are brought to [-1, 1], so that a weight of 0 makes a pixel mid-grey.
+    """
+
+    paper = PAPER
+    uses = frozenset({"backbone", "pooling"})
+    image_mean = (0.5, 0.5, 0.5)
+    image_std = (0.5, 0.5, 0.5)
+
+    def __init__(self, options: wsol.Options, parts: wsol.Parts) -> None:
+        super().__init__(options, parts)
+        epochs = parts.schedule.epochs
+        if self.options.free_epochs > max(epochs - 1, 0):
+            raise wsol.UsageError(f"free_epochs {self.options.free_epochs} leave none of {epochs} epochs to choose")
+        self.generator = Generator(super().build_features(), self.options.decoder)
+
+    def build_features(self) -> wsol.Features:
+        """f's backbone: the recipe's, or the one that the options name."""
+        spec = self.options.f.backbone
+        if spec is None:
+            return super().build_features()
+        features: wsol.Features = load_plugins().create("backbones", spec.name, spec.ref().options).build()
+        if self.options.lr_groups == "wsoleval":
+            features.new_units |= features.fast_units
+        return features
+
+    @abstractmethod
+    def teach(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
+        """The step of f's training."""
+
+    @abstractmethod
+    def generate(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
+        """The step of g's training."""
+
+    def sampler(self) -> Sampler:
+        """Index batches of both trainings."""
+        return wsol.shuffled
+
+    def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
+        """f; then g, the first epochs without a choice."""
+        kept, apart = held_out(len(train), self.options.held_out)
+        yield self.teacher_phase()
+        free, epochs = self.options.free_epochs, self.parts.schedule.epochs
+        score = partial(self.score, apart) if len(apart) else None
+        yield self.generator_phase("generate_free", kept, epochs=free)
+        yield self.generator_phase("generate", kept, epochs=epochs - free, score=score)
+
+    def teacher_phase(self) -> wsol.Phase:
+        """f on all images, with a schedule of its own."""
+        options = self.options.f
+        return wsol.Phase(
+            "teach",
+            step=self.teach,
+            groups=wsol.split_groups(self.classifier, self.classifier.new_parameters(), options.new_lr_multiplier),
+            sgd=options,
+            epochs=options.epochs,
+            sampler=self.sampler(),
+            batch_size=options.batch_size,
+            lr_factor=self.teacher_factor,
+        )
+
+    def teacher_factor(self, epoch: int, epochs: int) -> float:
+        """The schedule's step, every ``decay_every`` of f's epochs."""
+        schedule = self.parts.schedule
+        return float(schedule.decay ** (epoch // (self.options.f.decay_every or schedule.decay_every)))
+
+    def generator_phase(self, name: str, rows: Tensor, **changes: Any) -> wsol.Phase:
+        """g on a part of the images, at a constant rate (the paper names no steps)."""
+        return wsol.Phase(
+            name,
+            step=self.generate,
+            groups=wsol.split_groups(self.generator, self.generator.new_parameters(), self.options.new_lr_multiplier),
+            sgd=self.options,
+            sampler=on_rows(rows, self.sampler()),
+            lr_factor=lambda epoch, epochs: 1.0,
+            train_mode=self.train_generator,
+            **changes,
+        )
+
+    def train_generator(self) -> None:
+        """g learns, f is in evaluation mode and frozen."""
+        self.train()
+        self.classifier.eval().requires_grad_(False)
+
+    def score(self, rows: Tensor, train: wsol.TrainView) -> float:
+        """The mean of S over the images that g does not see; no annotation is needed."""
+        maps = (self.generator(batch.images)[:, 0] for batch in train.batches(rows.tolist()))
+        return float(np.mean([completeness(m) for batch in maps for m in batch.double().cpu().numpy()]))
+
+    def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
+        """The weights, float [B, H, W] in (0, 1), whatever the labels."""
+        maps: Tensor = self.generator(images)[:, 0]
+        return maps

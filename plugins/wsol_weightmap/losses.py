@@ -1,0 +1,44 @@
+"""What g is trained with, and the score that stops it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsol.components import FloatArray
+from wsol.evaluation.boxes import estimated_boxes
+
+TAU = 0.1
+"""Share of a map's maximum below which a pixel does not count (Eq. 5)."""
+
+
+def discrepancy(masked: Tensor, original: Tensor, labels: Tensor, target: str) -> Tensor:
+    """D of Eq. 1, cross-entropy: logits of the weighted and of the original images, float [B, C] → scalar.
+
+    target: ``soft`` (the probabilities of ``original``, without gradient), ``hard`` (its largest) or ``label``.
+    """
+    if target == "label":
+        return F.cross_entropy(masked, labels)
+    fixed = original.detach()
+    return F.cross_entropy(masked, fixed.argmax(dim=1) if target == "hard" else fixed.softmax(dim=1))
+
+
+def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0) -> Tensor:
+    """Mean of max(|a - p| - |a - n| + margin, 0) with the length, not its square (Eqs. 2 to 4); float [B, K] each."""
+    near = torch.linalg.vector_norm(anchor.float() - positive.float(), dim=1)
+    far = torch.linalg.vector_norm(anchor.float() - negative.float(), dim=1)
+    return (near - far + margin).clamp(min=0).mean()
+
+
+def completeness(weights: FloatArray) -> float:
+    """S of Eq. 6: which share of the weights that count lies in the box around the largest contour.
+
+    weights: float64 [H, W] in [0, 1]. A map so dark that it has no contour scores 0.
+    """
+    if weights.max() < 1 / 255:
+        return 0.0
+    kept = np.where(weights >= TAU * weights.max(), weights, 0.0)
+    x0, y0, x1, y1 = estimated_boxes(weights, TAU, contours="largest")[0]
+    return min(float(kept[y0 : y1 + 1, x0 : x1 + 1].sum() / kept.sum()), 1.0)  # sums round in different orders

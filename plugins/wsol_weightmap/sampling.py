@@ -1,0 +1,61 @@
+"""Which images g and f see: a part of the training split, and triplets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+import wsol
+from wsol.training.phases import Sampler
+from wsol.training.seeds import generator as stream
+
+
+def held_out(count: int, share: float) -> tuple[Tensor, Tensor]:
+    """(rows to train on, rows kept apart) of ``count`` images, at random but always the same; int64, sorted.
+
+    At least one image is kept apart when ``share`` is above 0, and one is left.
+    """
+    order = torch.randperm(count, generator=stream("weightmap", "held out"))
+    apart = min(max(round(share * count), int(share > 0)), count - 1)
+    return order[apart:].sort().values, order[:apart].sort().values
+
+
+def on_rows(rows: Tensor, sampler: Sampler) -> Sampler:
+    """``sampler`` on a part of the images."""
+
+    def sample(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        for batch in sampler(labels[rows], batch_size, generator):
+            yield rows[batch]
+
+    return sample
+
+
+def triplets(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Every image once as an anchor: batches of B anchors, then their B positives, then their B negatives.
+
+    A positive is another image of the anchor's class (itself where there is no other), a negative any image of another
+    class, the class drawn first; none is chosen for being hard. Raises UsageError when there is only one class.
+    """
+    members = {int(c): (labels == c).nonzero().flatten() for c in labels.unique()}
+    if len(members) < 2:
+        raise wsol.UsageError("triplets need images of at least two classes")
+    for anchors in wsol.shuffled(labels, batch_size, generator):
+        positives = [_positive(members[int(labels[a])], a, generator) for a in anchors]
+        negatives = [_negative(members, int(labels[a]), generator) for a in anchors]
+        yield torch.cat([anchors, torch.stack(positives), torch.stack(negatives)])
+
+
+def _positive(rows: Tensor, anchor: Tensor, generator: torch.Generator) -> Tensor:
+    others = rows[rows != anchor]
+    return _draw(others if len(others) else rows, generator)
+
+
+def _negative(members: dict[int, Tensor], label: int, generator: torch.Generator) -> Tensor:
+    classes = torch.tensor([c for c in members if c != label])
+    return _draw(members[int(_draw(classes, generator))], generator)
+
+
+def _draw(values: Tensor, generator: torch.Generator) -> Tensor:
+    return values[int(torch.randint(len(values), (1,), generator=generator))]
