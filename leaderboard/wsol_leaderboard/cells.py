@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from wsol.errors import DataError
-from wsol.study.records import EvalSpec, MetricValue, Result, RunRecord, TrainSpec
+from wsol.records import EvalSpec, MetricValue, Result, RunRecord, TrainSpec
 
 
 class Target(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wsol.errors import DataError
-from wsol.study.records import RunRecord, find_records, read_record
+from wsol.records import RunRecord, find_records, read_record
 
 
 def read_records(folders: Sequence[Path], keep_going: bool = False) -> tuple[list[RunRecord], list[str]]:

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from wsol.study.records import ComponentRef, EvalSpec, MetricValue, RunRecord, TrainSpec
+from wsol.records import ComponentRef, EvalSpec, MetricValue, RunRecord, TrainSpec
 from wsol_leaderboard.cells import Cell, Outcome, Target, find_value, outcome, verdict
 
 

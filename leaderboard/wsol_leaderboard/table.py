@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from wsol.study.records import RunRecord
+from wsol.records import RunRecord
 from wsol_leaderboard.cells import NOTHING, Cell, Target, find_cells
 from wsol_leaderboard.reading import distinct
 from wsol_leaderboard.rows import build_row

@@ -19,8 +19,8 @@ from wsol.components import Array
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.sidecar import read_observations, sidecar_path
 from wsol.evaluation.store import StoreWriter
+from wsol.records import read_record, write_record
 from wsol.study.ledger import read_ledger
-from wsol.study.records import read_record, write_record
 
 PLUGIN = '''
 import numpy as np

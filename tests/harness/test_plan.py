@@ -6,8 +6,8 @@ import pytest
 
 import wsol
 from wsol.plugins import load_plugins
+from wsol.records import ComponentRef, EvalSpec
 from wsol.study.plan import Plan, final_seeds, make_plan, sweeps
-from wsol.study.records import ComponentRef, EvalSpec
 from wsol.study.study import validate_study
 
 

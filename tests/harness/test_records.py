@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import wsol
-from wsol.study.records import (
+from wsol.records import (
     ComponentRef,
     EvalSpec,
     MetricValue,

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from wsol.records import RunRecord, read_record
 from wsol.study.ledger import read_ledger
-from wsol.study.records import RunRecord, read_record
 
 TOY = Path(__file__).parents[1] / "toy_plugin.py"
 STUDY: dict[str, Any] = {

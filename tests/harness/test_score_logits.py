@@ -15,7 +15,7 @@ import wsol
 from wsol.cli.score import score
 from wsol.evaluation.store import ScoreStore, StoreWriter
 from wsol.plugins import load_plugins
-from wsol.study.records import read_record
+from wsol.records import read_record
 
 app = typer.Typer()
 app.command()(score)

@@ -11,9 +11,9 @@ import pytest
 import wsol
 from wsol.evaluation.protocols import get_protocol
 from wsol.plugins import load_plugins
+from wsol.records import MetricValue, Result, RunIdentity, RunRecord
 from wsol.study import ledger, seal
 from wsol.study.plan import Plan, make_plan
-from wsol.study.records import MetricValue, Result, RunIdentity, RunRecord
 from wsol.study.study import validate_study
 
 

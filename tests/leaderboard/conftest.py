@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from leaderboard_records import make
 
-from wsol.study.records import RunRecord
+from wsol.records import RunRecord
 
 
 @pytest.fixture

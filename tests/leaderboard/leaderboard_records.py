@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsol.study.records import (
+from wsol.records import (
     ComponentRef,
     EvalSpec,
     MetricValue,

@@ -11,7 +11,7 @@ import cv2
 import pytest
 from leaderboard_records import make
 
-from wsol.study.records import MetricValue
+from wsol.records import MetricValue
 from wsol_leaderboard.page import render
 from wsol_leaderboard.table import build_table
 

@@ -8,7 +8,7 @@ from leaderboard_records import make
 from typer.testing import CliRunner
 
 from wsol.errors import DataError, UsageError
-from wsol.study.records import write_record
+from wsol.records import write_record
 from wsol_leaderboard.cli import leaderboard
 from wsol_leaderboard.reading import read_records
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from leaderboard_records import make
 
-from wsol.study.records import MetricValue
+from wsol.records import MetricValue
 from wsol_leaderboard.page import plain, render
 from wsol_leaderboard.plots import MOST, plot
 from wsol_leaderboard.published import beside

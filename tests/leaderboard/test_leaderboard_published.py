@@ -5,7 +5,7 @@ import csv
 import pytest
 from leaderboard_records import make
 
-from wsol.study.records import ComponentRef, MetricValue, RunRecord
+from wsol.records import ComponentRef, MetricValue, RunRecord
 from wsol_leaderboard.published import FACTS, beside
 from wsol_leaderboard.table import build_table
 

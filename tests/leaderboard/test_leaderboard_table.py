@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leaderboard_records import make
 
 from wsol.errors import DataError
-from wsol.study.records import MetricValue, TestOpening
+from wsol.records import MetricValue, TestOpening
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.table import COLUMNS, build_table
 

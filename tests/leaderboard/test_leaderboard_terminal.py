@@ -6,7 +6,7 @@ import pytest
 from leaderboard_records import make
 from rich.console import Console
 
-from wsol.study.records import MetricValue
+from wsol.records import MetricValue
 from wsol_leaderboard.published import beside
 from wsol_leaderboard.table import build_table
 from wsol_leaderboard.terminal import interval, print_published, print_table, score

@@ -19,8 +19,8 @@ from wsol.evaluation.protocols import get_protocol
 from wsol.evaluation.store import StoreWriter
 from wsol.options import build_options
 from wsol.plugins import load_plugins
+from wsol.records import ComponentRef, EvalSpec
 from wsol.study.plan import sweeps
-from wsol.study.records import ComponentRef, EvalSpec
 from wsol.study.scoring import Scorer
 from wsol_cam.extractor import CamExtractor
 from wsol_cam.normalizers import MinMax

@@ -66,9 +66,9 @@ def score(
     the ledger of the results folder, as every look at test is.
     """
     from wsol.errors import UsageError
+    from wsol.records import ComponentRef
     from wsol.study.external import Submission, score_maps
     from wsol.study.ledger import FILE_NAME
-    from wsol.study.records import ComponentRef
     from wsol.study.session import default_out
 
     if split not in ("val", "test"):
@@ -144,8 +144,8 @@ def _with_progress(submission: Submission, plugins: Any, score_maps: Any) -> Sco
 
 def _write(scored: Scored, path: Path, plugins: Any) -> None:
     from wsol.evaluation.sidecar import sidecar_path, write_observations
+    from wsol.records import write_record
     from wsol.study import environment
-    from wsol.study.records import write_record
 
     update = {"versions": environment.versions(plugins.plugins), "hardware": environment.hardware()}
     write_observations(sidecar_path(path), [scored.scores.observations])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from wsol.cli.common import out, warn
 
 if TYPE_CHECKING:
+    from wsol.records import RunRecord
     from wsol.study.plan import Cell, Plan
-    from wsol.study.records import RunRecord
     from wsol.study.session import Session
 
 

@@ -13,7 +13,7 @@ from wsol.evaluation.observations import Observations, Table, total
 from wsol.evaluation.observe import Progress, Reading, observe
 from wsol.evaluation.protocols import Protocol
 from wsol.evaluation.sources import ScoreSource
-from wsol.study.records import MetricValue
+from wsol.records import MetricValue
 
 Calibrations = Mapping[str, Any]
 """Metric name → what it carries from val to test."""

@@ -19,7 +19,7 @@ import numpy as np
 from wsol.components import Array
 from wsol.errors import DataError
 from wsol.evaluation.observations import Observations, Table
-from wsol.study.records import write_atomic
+from wsol.records import write_atomic
 
 VERSION = 1
 RECORD, SIDECAR = ".record.json", ".observations.npz"

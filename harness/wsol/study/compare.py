@@ -12,7 +12,7 @@ from wsol.evaluation.observations import Observations, Table
 from wsol.evaluation.sidecar import read_observations, sidecar_path
 from wsol.options import suggest
 from wsol.plugins import Plugins
-from wsol.study.records import Result, read_record
+from wsol.records import Result, read_record
 
 
 @dataclass(frozen=True)

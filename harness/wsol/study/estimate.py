@@ -11,10 +11,10 @@ import torch
 from wsol.data.splits import Benchmark
 from wsol.errors import DataError
 from wsol.plugins import Plugins
+from wsol.records import RunIdentity
 from wsol.study.cost import network_cost
 from wsol.study.job import build_method
 from wsol.study.plan import Cell
-from wsol.study.records import RunIdentity
 
 BACKWARD = 2.0
 """A backward pass costs about twice the forward pass."""

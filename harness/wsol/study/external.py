@@ -17,9 +17,7 @@ from wsol.evaluation.external import fingerprint, open_logits, open_maps
 from wsol.evaluation.observe import Progress
 from wsol.evaluation.protocols import Protocol
 from wsol.plugins import Plugins
-from wsol.study.job import evaluation_protocol
-from wsol.study.ledger import cell_name, now, record_opening
-from wsol.study.records import (
+from wsol.records import (
     ComponentRef,
     EvalSpec,
     Result,
@@ -30,6 +28,8 @@ from wsol.study.records import (
     TrainSpec,
     read_record,
 )
+from wsol.study.job import evaluation_protocol
+from wsol.study.ledger import cell_name, now, record_opening
 
 UNCHANGED = "none"
 """The normalizer for maps that are in [0, 1] already; it is the only one that maps are checked for."""

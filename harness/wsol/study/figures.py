@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from wsol.components import Array
 from wsol.evaluation.observations import Observations
-from wsol.study.records import Result
+from wsol.records import Result
 
 ACCURACY = "accuracy_at_iou_"
 

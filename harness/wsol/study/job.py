@@ -13,10 +13,7 @@ from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.protocols import Protocol, get_protocol
 from wsol.evaluation.sidecar import sidecar_path, write_observations
 from wsol.plugins import Plugins, load_plugins
-from wsol.study import environment
-from wsol.study.ledger import now
-from wsol.study.plan import with_hparams
-from wsol.study.records import (
+from wsol.records import (
     ComponentRef,
     EpochLog,
     Model,
@@ -27,6 +24,9 @@ from wsol.study.records import (
     train_content,
     write_record,
 )
+from wsol.study import environment
+from wsol.study.ledger import now
+from wsol.study.plan import with_hparams
 from wsol.study.scoring import Scored, Scorer
 from wsol.study.seal import open_test
 

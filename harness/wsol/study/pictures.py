@@ -17,9 +17,9 @@ from wsol.evaluation.boxes import estimated_boxes
 from wsol.evaluation.geometry import resize_map, sanitize_map
 from wsol.overlay import contact_sheet, overlay
 from wsol.plugins import Plugins, load_plugins
+from wsol.records import Result, RunRecord, find_records, read_record
 from wsol.study.job import WEIGHTS, build_method
 from wsol.study.plan import with_hparams
-from wsol.study.records import Result, RunRecord, find_records, read_record
 
 FRAME = 224
 """Side in pixels of the frame in which a map is normalised and thresholded for a picture."""

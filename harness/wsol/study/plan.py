@@ -13,7 +13,7 @@ from wsol.errors import UsageError
 from wsol.evaluation.protocols import get_protocol
 from wsol.options import Distribution
 from wsol.plugins import Plugins
-from wsol.study.records import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
+from wsol.records import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
 from wsol.study.study import ComponentSpec, RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 

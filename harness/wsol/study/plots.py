@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.sidecar import read_observations, sidecar_path
+from wsol.records import Result, RunRecord, read_record
 from wsol.study.figures import KINDS, Line, draw_sweep
-from wsol.study.records import Result, RunRecord, read_record
 
 FORMATS = ("png", "svg")
 

@@ -14,8 +14,8 @@ from wsol.evaluation.observe import observe
 from wsol.evaluation.protocols import Protocol
 from wsol.evaluation.store import ScoreStore
 from wsol.plugins import Plugins
+from wsol.records import EvalSpec, Result
 from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
-from wsol.study.records import EvalSpec, Result
 
 if TYPE_CHECKING:
     from wsol.data.stages import EvalData

@@ -10,9 +10,7 @@ from pydantic import ValidationError
 
 from wsol.errors import SealError, UsageError
 from wsol.options import describe_validation
-from wsol.study.ledger import cell_name, record_opening
-from wsol.study.plan import Cell, Plan, final_seeds
-from wsol.study.records import (
+from wsol.records import (
     EvalSpec,
     Model,
     Result,
@@ -24,6 +22,8 @@ from wsol.study.records import (
     train_content,
     write_atomic,
 )
+from wsol.study.ledger import cell_name, record_opening
+from wsol.study.plan import Cell, Plan, final_seeds
 
 if TYPE_CHECKING:
     from wsol.data.splits import Benchmark

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import RunError, UsageError
+from wsol.records import EpochLog
 from wsol.study.job import Job, execute, worker_died
-from wsol.study.records import EpochLog
 from wsol.study.study import Resources
 
 Progress = Callable[[str, int, bool], None]

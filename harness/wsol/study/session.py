@@ -13,10 +13,10 @@ import yaml
 
 from wsol.errors import UsageError
 from wsol.plugins import Plugins
+from wsol.records import RunIdentity, RunRecord, Stage, read_record, write_atomic
 from wsol.study import environment, ledger, seal
 from wsol.study.job import Job
 from wsol.study.plan import Cell, Plan, Trial, final_seeds
-from wsol.study.records import RunIdentity, RunRecord, Stage, read_record, write_atomic
 from wsol.study.seal import Choice, Selection
 
 Runner = Callable[[Sequence[Job]], None]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from wsol.errors import UsageError
 from wsol.options import Distribution, describe_validation, suggest
-from wsol.study.records import ComponentRef
+from wsol.records import ComponentRef
 
 SUFFIX = ".yaml"
 

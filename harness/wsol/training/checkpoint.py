@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from wsol.errors import DataError
-from wsol.study.records import EpochLog, write_atomic
+from wsol.records import EpochLog, write_atomic
 
 
 @dataclass

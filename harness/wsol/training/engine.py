@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from wsol.data.loader import TrainLoader
-from wsol.study.records import EpochLog
+from wsol.records import EpochLog
 from wsol.training import checkpoint
 from wsol.training.batch import Batch
 from wsol.training.checkpoint import TrainState
