@@ -337,3 +337,24 @@ def test_no_image_is_seen_without_its_phase(data: TrainData) -> None:
 
     names = [phase.name for phase in method.phases(Blind(data, (0.5,) * 3, (0.25,) * 3, CPU))]
     assert names == ["classify", "boxes", "regress"]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stage", "classes", "variant", "published"),
+    [
+        ("resnet50", None, 1000, "separate", 50.12),
+        ("resnet50", None, 1000, "joint", 26.61),
+        ("densenet161", None, 1000, "separate", 56.29),
+        ("densenet161", None, 1000, "joint", 29.81),
+        ("vgg16", "conv5", 200, "joint", 15.08),
+    ],
+)
+def test_networks_have_the_published_number_of_parameters(
+    backbone: str, stage: str | None, classes: int, variant: str, published: float
+) -> None:
+    """Table 2, in millions: which tells that the joint network's box head has two layers as well."""
+    with torch.device("meta"):
+        trunk = load_plugins().create("backbones", backbone, {"pretrained": False})
+        parts = wsol.Parts(classes, wsol.Schedule(1, 1), 224, trunk, GAP())
+        method = PSOL(build_options(PSOL.Options, {"variant": variant, "stage": stage}, "psol"), parts)
+    assert round(sum(p.numel() for p in method.parameters()) / 1e6, 2) == published

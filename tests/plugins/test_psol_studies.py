@@ -1,0 +1,75 @@
+"""The paper's tables as studies: every published row that the backbones allow is planned."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsol.plugins import load_plugins
+from wsol.study.plan import Cell, make_plan
+from wsol.study.study import load_study
+
+FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
+BACKBONES = {
+    "VGG16": "vgg16",
+    "VGG-GAP": "vgg16",
+    "InceptionV3": "inception_v3",
+    "ResNet50": "resnet50",
+    "DenseNet161": "densenet161",
+}
+
+
+def cells(name: str, *overrides: str) -> tuple[Cell, ...]:
+    return make_plan(load_study(name, overrides), load_plugins()).cells
+
+
+def published(table: str, **wanted: str) -> list[dict[str, str]]:
+    with FACTS.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == ("PSOL", table)]
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def named(cell: Cell) -> tuple[str, str, dict[str, Any]]:
+    assert cell.train.backbone is not None
+    return cell.train.method.name, cell.train.backbone.name, cell.train.method.options
+
+
+def test_table_1() -> None:
+    planned = {named(cell)[:2] for cell in cells("psol-table1")}
+    rows = published("T1", dataset="CUB")
+    assert len(rows) == 7
+    method = {"VGG16-CAM": "cam", "VGG16-ACoL": "acol", "SPG": "spg"}
+    for row in rows:
+        assert (method.get(row["method"], "ddt"), BACKBONES[row["backbone"]]) in planned, row["method"]
+    ddt = [cell for cell in cells("psol-table1") if cell.train.method.name == "ddt"]
+    assert all(len(cell.trials) == 1 for cell in ddt)
+
+
+def test_table_2() -> None:
+    found = {}
+    for cell in cells("psol-table2"):
+        method, backbone, options = named(cell)
+        assert cell.train.schedule.model_dump() == {"epochs": 30, "decay_every": 10, "decay": 0.1, "batch_size": 64}
+        if method == "psol":
+            found[backbone, {"joint": "Joint"}.get(options.get("variant", ""), "Sep")] = options
+            assert (options["ddt_backbone"], options["ddt"], options["lr"]) == ("vgg16", {"pool": 2}, 1e-3)
+    rows = published("T2", dataset="CUB", metric="Top-1 Loc")
+    psol = [row for row in rows if row["method"].startswith("PSOL") and row["backbone"] != "VGG16"]
+    assert len(psol) == 8
+    assert {(BACKBONES[row["backbone"]], row["method"].rsplit("-", 1)[1]) for row in psol} == set(found)
+    assert found["vgg16", "Sep"]["stage"] == "conv5"
+
+
+def test_table_3_and_4_name_their_regressors() -> None:
+    regressors = {row["backbone"] for row in published("T3") if row["method"].startswith("PSOL")}
+    assert {named(cell)[1] for cell in cells("psol-table3")} == {BACKBONES[name] for name in regressors}
+    table4 = [named(cell)[:2] for cell in cells("psol-table4")]
+    assert sorted(table4) == [("cam", "efficientnet_b7"), ("psol", "densenet161"), ("psol", "inception_v3")]
+
+
+@pytest.mark.parametrize(("name", "count"), [("psol-table1", 10), ("psol-table2", 9)])
+def test_they_are_planned_on_generated_images_too(name: str, count: int) -> None:
+    assert len(cells(name, "benchmark=sprites", "trials=1")) == count
