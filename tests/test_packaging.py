@@ -43,7 +43,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
-    # A folder named in a .pth file comes last on the path, and its own .pth files (the editable install's) are not read.
+    # A folder named in a .pth file comes last on the path, and its own .pth files (the editable install) are not read.
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     pip(python, wheel, cwd=folder)
     return python

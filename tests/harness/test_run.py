@@ -203,7 +203,7 @@ def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
     assert "start_epoch" in traceback.read_text()
     # the steps as their own commands, and the others compete though one failed
     assert place.wsol("seal", "s.yaml")[0] == 1
-    code, output, errors = place.wsol("seal", "s.yaml", "--accept-failures")
+    code, _, errors = place.wsol("seal", "s.yaml", "--accept-failures")
     assert code == 0, errors
     assert [c["train"]["method"]["options"]["trouble"] for c in place.selection()["choices"]] == [troubles[0]]
     code, _, errors = place.wsol("final", "s.yaml")
