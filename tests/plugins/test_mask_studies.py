@@ -1,0 +1,112 @@
+"""The studies of MinMaxCAM and of the weight maps: every published cell on CUB that can be run is planned once."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsol.plugins import Plugins, load_plugins
+from wsol.study.plan import Plan, make_plan
+from wsol.study.study import load_study
+
+FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
+BACKBONES = {"VGG16": "vgg16", "ResNet50": "resnet50", "MobilenetV2": "mobilenet_v2"}
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return load_plugins()
+
+
+def plan(name: str, plugins: Plugins, *overrides: str) -> Plan:
+    return make_plan(load_study(name, overrides), plugins)
+
+
+def published(paper: str, table: str, metric: str) -> list[dict[str, str]]:
+    with FACTS.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
+    return [row for row in rows if (row["dataset"], row["metric"]) == ("CUB", metric)]
+
+
+def cells(made: Plan, *options: str) -> list[tuple[Any, ...]]:
+    """(method, backbone, options of the method) of each cell."""
+    found = []
+    for cell in made.cells:
+        method, backbone = cell.train.method, cell.train.backbone
+        assert backbone is not None
+        found.append((method.name, backbone.name, *(method.options.get(option) for option in options)))
+    return found
+
+
+def test_minmaxcam_table_1(plugins: Plugins) -> None:
+    made = plan("minmaxcam-table1", plugins)
+    rows = published("MinMaxCAM", "T1", "MaxBoxAccV2")
+    wanted = [(row["method"].lower(), BACKBONES[row["backbone"]]) for row in rows if row["method"] != "I2C"]
+    assert len(wanted) == 16
+    assert sorted(cells(made)) == sorted(wanted)
+    for cell in made.cells:
+        assert len(cell.trials) == 30
+        if cell.train.method.name == "minmaxcam":
+            assert {name for trial in cell.trials for name in trial.hparams} == {"method.crr", "method.frr"}
+            assert cell.train.schedule.batch_size == (50 if cell.train.backbone.name == "resnet50" else 60)
+            draws = [trial.hparams["method.crr"] for trial in cell.trials]
+            assert 0 <= min(draws) < 2 < 18 < max(draws) < 20
+
+
+def test_minmaxcam_table_2(plugins: Plugins) -> None:
+    rows = published("MinMaxCAM", "T2", "MaxBoxAccV2")
+    masks = {"MinMaxCAM": "inputs", "MinMaxCAM, H applied to features": "features"}
+    wanted = [("minmaxcam", BACKBONES[row["backbone"]], masks[row["method"]]) for row in rows]
+    assert sorted(cells(plan("minmaxcam-table2", plugins), "mask")) == sorted(wanted)
+
+
+def test_minmaxcam_table_3(plugins: Plugins) -> None:
+    rows = published("MinMaxCAM", "T3", "MaxBoxAccV2")
+    sizes = [row["method"].rpartition("S=")[2] for row in rows]
+    wanted = [("cam", "mobilenet_v2", None) if s == "CAM" else ("minmaxcam", "mobilenet_v2", int(s)) for s in sizes]
+    assert len(wanted) == 5
+    assert sorted(cells(plan("minmaxcam-table3", plugins), "set_size"), key=str) == sorted(wanted, key=str)
+
+
+def test_minmaxcam_figure_5_varies_one_weight_at_a_time(plugins: Plugins) -> None:
+    made = plan("minmaxcam-fig5", plugins)
+    found = cells(made, "crr", "frr")
+    assert all(len(cell.trials) == 1 for cell in made.cells)
+    assert len(set(found)) == len(found) == 18
+    for backbone, crr, frr in (("vgg16", 1, 10), ("mobilenet_v2", 10, 1)):
+        points = {point[2:] for point in found if point[1] == backbone}
+        assert {p[0] for p in points if p[1] == frr} == {0, 1, 5, 10, 20}
+        assert {p[1] for p in points if p[0] == crr} == {0, 1, 5, 10, 20}
+        assert all(p[0] == crr or p[1] == frr for p in points)
+
+
+def test_weightmap_table_1(plugins: Plugins) -> None:
+    made = plan("weightmap-table1", plugins)
+    own = [row for row in published("WeightMap", "T1", "GT-known Loc") if row["method"].startswith("Weight map")]
+    names = [row["method"].replace("Weight map ", "weightmap").replace("II", "2").replace("I", "1") for row in own]
+    assert sorted(cells(made)) == sorted((name, net) for name in names for net in ("resnet18", "resnet50"))
+    for cell in made.cells:
+        assert len(cell.trials) == 1
+        (evaluation,) = cell.evaluations
+        assert evaluation.normalizer is not None
+        assert evaluation.box_rule is not None
+        assert (evaluation.normalizer.name, evaluation.box_rule.options) == ("none", {"theta": 0.1})
+
+
+def test_weightmap_table_6(plugins: Plugins) -> None:
+    terms = {"R": "sparsity", "outer": "outer", "inner": "inner"}
+    wanted = []
+    for row in published("WeightMap", "T6", "GT-known Loc"):
+        kept = {terms[term] for term in row["method"].rpartition("terms ")[2].split("+")}
+        wanted.append(("weightmap2", "resnet18", *(None if t in kept else 0 for t in terms.values())))
+    assert len(wanted) == 4
+    assert sorted(cells(plan("weightmap-table6", plugins), *terms.values()), key=str) == sorted(wanted, key=str)
+
+
+@pytest.mark.parametrize("name", ["minmaxcam-table3", "weightmap-table1", "weightmap-table6"])
+def test_they_run_on_generated_images_too(name: str, plugins: Plugins) -> None:
+    made = plan(name, plugins, "benchmark=sprites", "schedule.epochs=1", "trials=1", "recipes.0.backbone=tiny")
+    assert all(cell.train.benchmark.name == "sprites" for cell in made.cells)
