@@ -15,10 +15,11 @@ def test_boxes_scale_with_truncation():
     assert scale_boxes(np.array([[1, 2, 4, 3]]), (10, 20), (35, 10)).tolist() == [[3, 1, 14, 1]]
 
 
-def test_scaled_boxes_multiply_before_they_divide():
-    boxes = np.array([[x, x, x, x] for x in range(500)])
-    expected = [int(float(x) * 224.0 / 500.0) for x in range(500)]
-    assert scale_boxes(boxes, (500, 500), (224, 224))[:, 0].tolist() == expected
+@pytest.mark.parametrize("width", [55, 80, 107, 500])
+def test_scaled_boxes_multiply_before_they_divide(width):
+    boxes = np.array([[x, x, x, x] for x in range(width + 1)])
+    expected = [int(float(x) * 224.0 / float(width)) for x in range(width + 1)]
+    assert scale_boxes(boxes, (width, width), (224, 224))[:, 0].tolist() == expected
 
 
 def test_boxes_are_clipped_to_the_centre_crop():

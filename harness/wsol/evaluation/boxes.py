@@ -30,6 +30,8 @@ from wsol.evaluation.geometry import box_iou
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+_CHUNK = 16
+"""Maps that a thread takes at a time."""
 LARGEST_SIDE = 8000
 """Pixels; beyond it the area of a polygon and the index of a pixel no longer fit into one float64."""
 
@@ -80,12 +82,15 @@ def best_ious_batch(
         raise DataError(f"{len(maps)} score maps but boxes for {len(gt_boxes)} images; give one set of boxes a map")
     taus = threshold_values(thresholds) if isinstance(thresholds, int) else thresholds
 
-    def one(index: int) -> FloatArray:
-        return best_ious(maps[index], gt_boxes[index], thresholds=taus, contours=contours, inclusive=inclusive)
+    best = np.empty((len(maps), len(taus)))
+
+    def fill(start: int) -> None:
+        for i in range(start, min(start + _CHUNK, len(maps))):
+            best[i] = best_ious(maps[i], gt_boxes[i], thresholds=taus, contours=contours, inclusive=inclusive)
 
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        rows = list(pool.map(one, range(len(maps))))
-    return np.stack(rows) if rows else np.empty((0, len(taus)))
+        list(pool.map(fill, range(0, len(maps), _CHUNK)))
+    return best
 
 
 def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all") -> IntArray:

@@ -58,11 +58,9 @@ def _count(scores: FloatArray, foreground: BoolArray, ignore: BoolArray) -> IntA
     for i in range(scores.size):
         if not ignore[i]:
             place = int(scores[i] * 1000.0)
-            # The product rounds to the other side of a bin's edge for some scores, by one bin at most.
+            # Just below an edge the product may round up to it; at an edge it never rounds down.
             if scores[i] < BIN_EDGES[place]:
                 place -= 1
-            elif scores[i] >= BIN_EDGES[place + 1]:
-                place += 1
             counts[1 if foreground[i] else 0, place] += 1
     return counts
 
