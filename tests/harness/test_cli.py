@@ -23,7 +23,7 @@ def wsol(*arguments: str, cwd: Path | None = None, **environment: str) -> subpro
         env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
         text=True,
         capture_output=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )
 

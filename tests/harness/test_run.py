@@ -57,7 +57,7 @@ class Workplace:
 
     def wsol(self, *arguments: str) -> tuple[int, str, str]:
         process = self.start(*arguments)
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=500)
         return process.returncode, output, errors
 
     @property
