@@ -30,7 +30,7 @@ from wsol.evaluation.geometry import box_iou
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_CHUNK = 16
+_CHUNK = 4
 """Maps that a thread takes at a time."""
 LARGEST_SIDE = 8000
 """Pixels; beyond it the area of a polygon and the index of a pixel no longer fit into one float64."""
