@@ -61,7 +61,8 @@ class Localizer:
             located = self.method.localize(batch, torch.tensor([chosen]), self.extractor)[0].double().numpy()
         if self.method.outputs == "boxes":
             return overlay(image, None, located[None], truth)
-        score_map, problem = sanitize_map(resize_map(located, (FRAME, FRAME), "cubic"))
+        raw, problem = sanitize_map(located)
+        score_map = resize_map(raw, (FRAME, FRAME), "cubic")
         if not problem:
             score_map = self.normalizer(score_map)
         return overlay(image, score_map, self._boxes(score_map) / FRAME, truth)
