@@ -25,7 +25,7 @@ class DDTOptions(wsol.Options):
         None, "side in pixels that images are resized to; null: twice the network's input, 448 at 224", ge=8
     )
     stage: str | None = wsol.option(
-        None, "stage whose output gives the descriptors; null: the last one without layers that were added to it"
+        None, "stage or unit whose output gives the descriptors; null: the last stage without layers added to it"
     )
     pool: int = wsol.option(1, "side of a max pooling behind the stage; 2 on conv5 of VGG-16 is its pool5", ge=1)
     sign: Literal["peak", "border"] = wsol.option(
@@ -80,8 +80,8 @@ SIGN_RULES: dict[str, Callable[[Tensor], float]] = {"peak": peak_sign, "border":
 class CoLocalizer(nn.Module):
     """Mean and component of every class, and the heat maps and boxes that follow from them.
 
-    features: cut behind the stage that gives descriptors, and used in evaluation mode only. crop: side in pixels of
-    a network input. Buffers ``mean`` and ``component``, float32 [C, d]: zeros for a class without training images,
+    features: used up to the stage or unit that gives descriptors, in evaluation mode only. crop: side in pixels of a
+    network input. Buffers ``mean`` and ``component``, float32 [C, d]: zeros for a class without training images,
     whose heat maps are 0 and whose boxes are the whole image. Raises UsageError for an unknown stage.
     """
 
@@ -90,12 +90,14 @@ class CoLocalizer(nn.Module):
 
     def __init__(self, features: wsol.Features, num_classes: int, crop: int, options: DDTOptions) -> None:
         super().__init__()
-        features.truncate(options.stage or pretrained_stage(features))
-        self.features = features
+        self.features = up_to(features, options.stage or pretrained_stage(features))
         self.options = options
         self.size = options.size or 2 * crop
+        self.eval()
+        with torch.no_grad():
+            width = self.describe(torch.zeros(1, 3, crop, crop)).shape[1]
         for name in ("mean", "component"):
-            self.register_buffer(name, torch.zeros(num_classes, features.out_channels))
+            self.register_buffer(name, torch.zeros(num_classes, width))
 
     def fit(self, train: wsol.TrainView) -> Tensor:
         """Learn all classes; returns the boxes of the training images, float32 [N, 4] on the CPU.
@@ -141,6 +143,13 @@ class CoLocalizer(nn.Module):
     def boxes(self, maps: Tensor) -> Tensor:
         """Heat maps float [B, h, w] → boxes float32 [B, 4] on the CPU, as the option ``threshold`` says."""
         return positive_boxes(maps, self.size if self.options.threshold == "image" else None)
+
+
+def up_to(features: wsol.Features, name: str) -> nn.Sequential:
+    """The units up to and including the stage or unit ``name``; raises UsageError with a suggestion."""
+    units = list(features.units)
+    last = units.index(features.unit_of(name))
+    return nn.Sequential(*(features.units[unit] for unit in units[: last + 1]))
 
 
 def pretrained_stage(features: wsol.Features) -> str:

@@ -238,5 +238,17 @@ def test_the_method_localizes_test_images_with_their_class() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(wsol.UsageError, match="'ddt' needs a backbone"):
         DDT(DDTOptions(), wsol.Parts(2, wsol.Schedule(1, 1), 16))
-    with pytest.raises(wsol.UsageError, match="no stage 'conv9'; did you mean"):
+    with pytest.raises(wsol.UsageError, match="no unit or stage 'conv9'; did you mean"):
         method(DDT, stage="conv9")
+
+
+@torch.no_grad()
+def test_any_stage_or_unit_gives_descriptors() -> None:
+    features = load_plugins().create("backbones", "tiny").build().eval()
+    images = torch.randn(2, 3, 16, 16)
+    for name in ("conv2", "conv2_1", "conv3_1"):
+        found = CoLocalizer(features, 1, 16, DDTOptions(size=16, stage=name))
+        torch.testing.assert_close(found.describe(images), features.run(images, until=name)[0])
+        assert found.component.shape == (1, found.describe(images).shape[1])
+    parameters = sum(p.numel() for p in found.parameters())
+    assert parameters < sum(p.numel() for p in features.parameters())
