@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wsol.components import Metric as Metric
     from wsol.components import Normalizer as Normalizer
     from wsol.data.splits import Annotations as Annotations
+    from wsol.data.splits import Archive as Archive
     from wsol.data.splits import Benchmark as Benchmark
     from wsol.data.splits import BenchmarkOptions as BenchmarkOptions
     from wsol.data.splits import ImageList as ImageList
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "wsol.components": ("BoxRule", "Component", "Metric", "Normalizer"),
-    "wsol.data.splits": ("Annotations", "Benchmark", "BenchmarkOptions", "ImageList", "Schedule", "Split"),
+    "wsol.data.splits": ("Annotations", "Archive", "Benchmark", "BenchmarkOptions", "ImageList", "Schedule", "Split"),
     "wsol.data.wsoleval": ("WsolevalBenchmark",),
     "wsol.errors": (
         "DataError",

@@ -62,6 +62,26 @@ class Schedule:
     decay: float = 0.1
 
 
+@dataclass(frozen=True)
+class Archive:
+    """One file of a data set as its publisher offers it, for ``wsol data info`` and ``wsol data prepare``.
+
+    Unpacked into the folder ``into`` below the root; ``gives`` is a path below the root that is there afterwards.
+    ``size`` in bytes and ``md5`` are None where they are not known; neither is then checked.
+    """
+
+    name: str
+    url: str
+    gives: str
+    into: str = "."
+    size: int | None = None
+    md5: str | None = None
+    optional: bool = False
+    """Not needed by the benchmark's default options."""
+    note: str = ""
+    """What its user must know: a registration, a licence to accept, files to move."""
+
+
 class BenchmarkOptions(Options):
     """Options of benchmarks that are read from files."""
 
@@ -90,7 +110,9 @@ class Benchmark(Component, ABC):
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     source: ClassVar[str] = ""
-    """What to get from where, for ``wsol data info``."""
+    """What to get from where, and the folder layout expected, for ``wsol data info``."""
+    archives: ClassVar[tuple[Archive, ...]] = ()
+    """The files to get, for ``wsol data prepare``."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:
