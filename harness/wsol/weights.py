@@ -1,7 +1,7 @@
 """Pretrained weights: the same places, checks and messages for every backbone.
 
-A file named by the backbone's option ``weights`` comes first, then the folder that the environment variable
-``WSOL_WEIGHTS`` names, then the download. Whatever is found must fit the network exactly.
+A file named by the backbone's option ``weights`` comes first, then the file, or the folder, that the environment
+variable ``WSOL_WEIGHTS`` names, then the download. Whatever is found must fit the network exactly.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def _find(name: str, file: str | None, url: str | None) -> tuple[State, object]:
         return read_state(_existing(Path(file).expanduser(), f"backbone '{name}': option weights")), file
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
-        _existing(Path(folder), FOLDER_VARIABLE)
-        for path in (Path(folder) / candidate for candidate in file_names(name, url)):
+        given = _existing(Path(folder), FOLDER_VARIABLE)
+        for path in [given, *(given / candidate for candidate in file_names(name, url))]:
             if path.is_file():
                 return read_state(path), path
     return _download(name, url), url

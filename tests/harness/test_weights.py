@@ -71,6 +71,11 @@ def test_option_then_folder_then_download(tmp_path, monkeypatch, downloads):
     assert loaded(url=URL, file=save(tmp_path / "mine.pt", state(9))) == 9
 
 
+def test_a_file_in_place_of_the_folder_is_taken_whatever_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, save(tmp_path / "mine.pth", state(5)))
+    assert loaded(url=URL) == 5
+
+
 def test_classifier_in_the_file_is_ignored(tmp_path):
     net = network()
     before = net["fc"].weight.clone()
