@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def test_scores_are_those_of_a_loop_over_images(store: ScoreStore) -> None:
     assert hits.max() > 0
     assert (scores.metrics["known"].value, scores.metrics["hits"].images) == (100, 10)
     assert (scores.metrics["hits"].low, scores.problems, scores.notes) == (None, {}, ())
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_large_tables_are_kept_on_disk_where_there_is_room(
+    store: ScoreStore, monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    expected = observe(store, boxes_in(10), V2, READINGS, [Hits(), Known()])
+    monkeypatch.setattr("wsol.evaluation.observations.SPILL", 1)
+    if not room:
+        monkeypatch.setattr("os.posix_fallocate", full)
+    seen = observe(store, boxes_in(10), V2, READINGS, [Hits(), Known()], threads=2)
+    for name, table in seen.tables[0].items():
+        assert isinstance(table.data, np.memmap) == room
+        np.testing.assert_array_equal(table.data, expected.tables[0][name].data)
 
 
 def test_every_reading_gets_its_own_scores(store: ScoreStore) -> None:

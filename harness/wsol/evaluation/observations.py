@@ -6,6 +6,10 @@ split's order before anything is summed. The same arrays, kept beside a record, 
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -18,6 +22,9 @@ from wsol.evaluation.geometry import Problem
 
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
 """What can be wrong with a raw map, as :func:`wsol.evaluation.geometry.sanitize_map` names it; the first is nothing."""
+
+SPILL = 1 << 20
+"""Tables of at least so many bytes are kept on disk."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Table:
         """An empty table for ``count`` observations like this one."""
         packed = observation.dtype == bool
         shape = ((observation.size + 7) // 8,) if packed else observation.shape
-        data = np.zeros((count, *shape), dtype=np.uint8 if packed else observation.dtype)
+        data = _zeros((count, *shape), np.dtype(np.uint8) if packed else observation.dtype)
         return cls(observation.shape, observation.dtype, data)
 
     def put(self, i: int, observation: Array) -> None:
@@ -126,6 +133,20 @@ class Observations:
         """How many raw maps were scored as all zeros, by what was wrong with them; {} when none was."""
         counts = np.bincount(self.problems, minlength=len(PROBLEMS))
         return {name: int(n) for name, n in zip(PROBLEMS, counts, strict=True) if name and n}
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Zeros; large ones in a file without a name, so that memory does not grow with the number of images.
+
+    In memory where the file's folder (``TMPDIR``) has no room for them.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if size >= SPILL:
+        with contextlib.suppress(OSError, AttributeError), tempfile.TemporaryFile() as file:
+            # Reserved first: a mapped file on a full disk would end the process.
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+    return np.zeros(shape, dtype)
 
 
 def total(table: Table, weights: FloatArray) -> Array:
