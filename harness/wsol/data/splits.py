@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from wsol.components import Array, Component, IntArray
@@ -80,6 +82,8 @@ class Archive:
     """Not needed by the benchmark's default options."""
     note: str = ""
     """What its user must know: a registration, a licence to accept, files to move."""
+    download: bool = False
+    """Whether ``wsol data prepare --download`` may get it: torchvision keeps a downloader for this address."""
 
 
 class BenchmarkOptions(Options):
@@ -94,16 +98,18 @@ class Benchmark(Component, ABC):
     Readers are split in two so that a stage can be given images without annotations: :meth:`images` never touches
     an annotation, and :meth:`annotations` is called by the engine alone: for val when a search starts, for test only
     after a selection was sealed, for train never.
+
+    ``metrics``, ``resize`` and ``crop`` are the class's; an instance whose options change them sets its own.
     """
 
     Options = BenchmarkOptions
-    metrics: ClassVar[tuple[str, ...]]
+    metrics: tuple[str, ...]
     """Metric names; the first is the primary one, which selection and ranking use."""
     protocol: ClassVar[str] = "wsoleval-v2"
     schedule: ClassVar[Schedule]
-    resize: ClassVar[int] = 256
+    resize: int = 256
     """Side in pixels that training images are squashed to."""
-    crop: ClassVar[int] = 224
+    crop: int = 224
     """Side in pixels of a network input."""
     train_images: ClassVar[int | None] = None
     """How many images train has as published; for estimates where the data are not at hand."""
@@ -125,6 +131,20 @@ class Benchmark(Component, ABC):
     @abstractmethod
     def annotations(self, split: Split) -> Annotations:
         """Boxes or masks of a split, in the order of :meth:`images`. Raises DataError with file and line."""
+
+    def training_images(self, *, search: bool) -> ImageList:
+        """What trials (``search``) or final runs are trained on: train, unless trials see fewer images of it."""
+        return self.images("train")
+
+    def data_folder(self) -> Path:
+        """Where the files are, absolute: the option ``root``, or else ``$WSOL_DATA/<name>``.
+
+        For benchmarks with :class:`BenchmarkOptions`; raises DataError when neither is set.
+        """
+        given, shared = self.options.root, os.environ.get("WSOL_DATA")
+        if not given and not shared:
+            raise DataError(f"{self.name}: no data folder; set the benchmark's option 'root', or WSOL_DATA")
+        return Path(given or Path(shared or "", self.name)).expanduser().absolute()
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """:meth:`images` and :meth:`annotations` with what is wrong told to ``report``; None for what cannot be read.

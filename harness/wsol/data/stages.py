@@ -48,12 +48,19 @@ class SearchData:
     val: EvalData
 
 
-def open_search(benchmark: Benchmark, protocol: Protocol, cache: Path | None = None) -> SearchData:
+def open_search(
+    benchmark: Benchmark,
+    protocol: Protocol,
+    cache: Path | None = None,
+    *,
+    search: bool = False,
+) -> SearchData:
     """Train without annotations, val with them. ``cache``: folder of decoded images (None: the default one).
 
-    Raises DataError when the data are missing or broken.
+    ``search``: for a trial, which some benchmarks train on fewer images than a final run. Raises DataError when the
+    data are missing or broken.
     """
-    images = benchmark.images("train")
+    images = benchmark.training_images(search=search)
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split 'train' is empty")
     train = TrainData(

@@ -183,7 +183,8 @@ class _Run:
         from wsol.data.stages import open_search
 
         self.job.work.mkdir(parents=True, exist_ok=True)
-        data = open_search(self.benchmark, self.protocol, self.cache)
+        data = open_search(self.benchmark, self.protocol, self.cache, search=self.job.run.stage == "search")
+        self.scorer.check(data.val.annotations, f"val of {self.benchmark.name}")
         method, history = self._train(data.train)
         scored = self._score(method, data.val, "val")
         fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}

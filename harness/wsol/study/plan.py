@@ -90,8 +90,7 @@ def _merged(a: Cell, b: Cell) -> Cell:
 
 
 def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Plugins) -> Iterator[Cell]:
-    data = plugins.get("benchmarks", benchmark.name)
-    plugins.options("benchmarks", benchmark.name, benchmark.options)
+    data = plugins.create("benchmarks", benchmark.name, benchmark.options)
     metrics = tuple(study.metrics or data.metrics)
     for name in metrics:
         plugins.get("metrics", name)

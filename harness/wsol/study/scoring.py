@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from wsol.errors import UsageError
 from wsol.evaluation.evaluate import Scores, summarise
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
@@ -18,6 +19,7 @@ from wsol.records import EvalSpec, Result
 from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
 
 if TYPE_CHECKING:
+    from wsol.data.splits import Annotations
     from wsol.data.stages import EvalData
 
 Forward = Callable[[Any, Path], None]
@@ -77,6 +79,17 @@ class Scorer:
             for index, (evaluation, choices) in enumerate(zip(self.evaluations, open_options, strict=True))
             for setting in choices
         ]
+
+    def check(self, annotations: Annotations, where: str) -> None:
+        """Raise UsageError where the primary metric needs boxes or masks that a split lacks: before any training."""
+        primary = self.plugins.create("metrics", self.metrics[0])
+        there = {"boxes": annotations.boxes is not None, "masks": annotations.masks is not None}
+        lacking = [kind for kind, found in there.items() if kind in primary.needs and not found]
+        if lacking:
+            raise UsageError(
+                f"the primary metric '{primary.name}' needs {' and '.join(lacking)}, and {where} has none; "
+                "put another one first in the study's metrics"
+            )
 
     def score(
         self,
