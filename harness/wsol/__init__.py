@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     from wsol.components import Component as Component
     from wsol.components import Metric as Metric
     from wsol.components import Normalizer as Normalizer
+    from wsol.data.files import ImageFiles as ImageFiles
+    from wsol.data.files import MaskFiles as MaskFiles
+    from wsol.data.files import image_list as image_list
+    from wsol.data.holdout import hold_out as hold_out
+    from wsol.data.images import decode_image as decode_image
+    from wsol.data.images import decode_values as decode_values
+    from wsol.data.listed import ListedBenchmark as ListedBenchmark
+    from wsol.data.listed import Lister as Lister
+    from wsol.data.listed import Listing as Listing
+    from wsol.data.matfile import read_mat as read_mat
     from wsol.data.splits import Annotations as Annotations
     from wsol.data.splits import Archive as Archive
     from wsol.data.splits import Benchmark as Benchmark
     from wsol.data.splits import BenchmarkOptions as BenchmarkOptions
     from wsol.data.splits import ImageList as ImageList
+    from wsol.data.splits import Report as Report
     from wsol.data.splits import Schedule as Schedule
     from wsol.data.splits import Split as Split
     from wsol.data.wsoleval import WsolevalBenchmark as WsolevalBenchmark
@@ -63,7 +74,21 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "wsol.components": ("BoxRule", "Component", "Metric", "Normalizer"),
-    "wsol.data.splits": ("Annotations", "Archive", "Benchmark", "BenchmarkOptions", "ImageList", "Schedule", "Split"),
+    "wsol.data.files": ("ImageFiles", "MaskFiles", "image_list"),
+    "wsol.data.holdout": ("hold_out",),
+    "wsol.data.images": ("decode_image", "decode_values"),
+    "wsol.data.listed": ("ListedBenchmark", "Lister", "Listing"),
+    "wsol.data.matfile": ("read_mat",),
+    "wsol.data.splits": (
+        "Annotations",
+        "Archive",
+        "Benchmark",
+        "BenchmarkOptions",
+        "ImageList",
+        "Report",
+        "Schedule",
+        "Split",
+    ),
     "wsol.data.wsoleval": ("WsolevalBenchmark",),
     "wsol.errors": (
         "DataError",

@@ -140,9 +140,10 @@ def _annotation_problems(image: Array, annotations: Annotations, index: int, whe
     if not size.all():
         return []  # told when the sizes were read
     problems = []
-    if annotations.masks is not None:  # the sizes are the masks', which the public ones do not share with their images
+    if annotations.masks is not None:
         problems += _mask_problems(annotations, index, where)
-    elif tuple(size) != image.shape[1::-1]:
+    # Without boxes the sizes are the masks', which the public ones do not share with their images.
+    if (annotations.boxes is not None or annotations.masks is None) and tuple(size) != image.shape[1::-1]:
         width, height = size.tolist()
         actual = f"{image.shape[1]} x {image.shape[0]}"
         problems.append(Problem("wrong size", f"{where}: {width} x {height} by the metadata, {actual} in the file"))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from wsol.components import Array, IntArray
 from wsol.data.images import decode_image, decode_mask, image_size
-from wsol.data.splits import Report
+from wsol.data.splits import ImageList, Report
 from wsol.errors import DataError
 
 T = TypeVar("T")
@@ -74,6 +74,18 @@ class ImageFiles:
         """uint8 [H, W, 3], RGB; raises DataError naming the file."""
         return decode_image(Path(self.paths[index]))
 
+    def sizes(self, report: Report) -> IntArray:
+        """Widths and heights from the headers, int64 [N, 2]; 0 for a file that cannot be read, told to ``report``."""
+
+        def size(index: int) -> tuple[int, int]:
+            try:
+                return image_size(Path(self.paths[index]))
+            except DataError as error:
+                report("unreadable image", str(error))
+                return 0, 0
+
+        return np.array(list(in_threads(size, len(self.paths))), dtype=np.int64).reshape(-1, 2)
+
     def identity(self) -> tuple[bytes, str]:
         """What identifies the files anywhere, and what identifies them here; raises DataError when any is missing."""
         states = file_states(self.paths)
@@ -84,26 +96,58 @@ class ImageFiles:
         return states[:, 0].tobytes(), digest("\n".join(self.paths), states[:, 1].tobytes())
 
 
-class MaskFiles:
-    """Reads the masks of image i: of its instances, joined, and of what is to be ignored."""
+def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[str]) -> ImageList:
+    """The images of a split at ``paths``, in the order of ``ids`` and ``labels`` (int64 [N]).
 
-    def __init__(self, instances: Sequence[Sequence[str]], ignore: Sequence[str | None]) -> None:
+    The fingerprint is ``name`` and a hash of ids, classes and sizes of the files. Raises DataError for a missing file.
+    """
+    load = ImageFiles(paths)
+    content, stamp = load.identity()
+    identity = digest("\n".join(ids), labels.tobytes(), content)
+    return ImageList(ids, labels, load, f"{name}-{identity}", stamp)
+
+
+class MaskFiles:
+    """Reads the masks of image i: of its instances, joined, and of what is to be ignored.
+
+    A pixel belongs to a mask where it is brighter than ``above``. ``sizes``, int64 [N, 2] (width, height), are the
+    images'; without them the size of an image's first mask is taken for its own.
+    """
+
+    def __init__(
+        self,
+        instances: Sequence[Sequence[str]],
+        ignore: Sequence[str | None] | None = None,
+        *,
+        above: int = 0,
+        sizes: IntArray | None = None,
+    ) -> None:
         self.instances = instances
-        self.ignore = ignore
+        self.ignore = [None] * len(instances) if ignore is None else ignore
+        self.above = above
+        self.given = sizes
 
     def __call__(self, index: int) -> tuple[Array, Array | None]:
-        """(bool [H, W], bool [H, W] or None), at the size of the first instance's mask; raises DataError."""
-        first, *others = (decode_mask(Path(path)) for path in self.instances[index])
-        for other in others:
-            first = first | _fitted(other, first)
+        """(bool [H, W], bool [H, W] or None), all at one size; raises DataError naming the file."""
+        masks = [decode_mask(Path(path), self.above) for path in self.instances[index]]
+        size = masks[0].shape[::-1] if self.given is None else tuple(self.given[index].tolist())
+        foreground = np.logical_or.reduce([_fitted(mask, size) for mask in masks])
         ignore = self.ignore[index]
-        return first, None if ignore is None else _fitted(decode_mask(Path(ignore)), first)
+        return foreground, None if ignore is None else _fitted(decode_mask(Path(ignore), self.above), size)
 
     def sizes(self, report: Report) -> IntArray:
-        """(width, height) of the first instance's mask of every image, int64 [N, 2]; 0 for one that cannot be read."""
+        """(width, height) of the first instance's mask of every image, int64 [N, 2].
+
+        0 for an image whose first mask cannot be read or that lacks another one, which is told to ``report``.
+        """
         return np.array(list(in_threads(lambda i: self._size(i, report), len(self.instances))), dtype=np.int64)
 
     def _size(self, index: int, report: Report) -> tuple[int, int]:
+        ignore = self.ignore[index]
+        for path in [*self.instances[index][1:], *([ignore] if ignore else [])]:
+            if not os.path.exists(path):
+                report("unreadable mask", f"{path}: no such image")
+                return 0, 0
         try:
             return image_size(Path(self.instances[index][0])) if self.instances[index] else (0, 0)
         except DataError as error:
@@ -111,8 +155,8 @@ class MaskFiles:
             return 0, 0
 
 
-def _fitted(mask: npt.NDArray[np.bool_], like: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """``mask`` at the size of ``like``: public masks of one image differ in size now and then."""
-    if mask.shape == like.shape:
+def _fitted(mask: npt.NDArray[np.bool_], size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """``mask`` at ``size`` (width, height): public masks of one image differ in size now and then."""
+    if mask.shape == size[::-1]:
         return mask
-    return np.asarray(cv2.resize(mask.view(np.uint8), like.shape[::-1], interpolation=cv2.INTER_NEAREST)) > 0
+    return np.asarray(cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)) > 0

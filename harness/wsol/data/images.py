@@ -28,10 +28,21 @@ def decode_image(path: Path) -> Array:
         return np.asarray(image.convert("RGB"))
 
 
-def decode_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """bool [H, W]: where the image is not black. Raises DataError as :func:`decode_image`."""
+def decode_mask(path: Path, above: int = 0) -> npt.NDArray[np.bool_]:
+    """bool [H, W]: where the image is brighter than ``above`` of 255. Raises DataError as :func:`decode_image`."""
     with _opened(path) as image:
-        return np.asarray(image.convert("L")) > 0
+        return np.asarray(image.convert("L")) > above
+
+
+def decode_values(path: Path) -> Array:
+    """[H, W]: pixels as stored, for label masks: indices of a palette, not its colours; grey of any depth; bool.
+
+    Of an image with colours it is the brightest channel. Raises DataError as :func:`decode_image`.
+    """
+    with _opened(path) as image:
+        grey = len(image.getbands()) == 1
+        values: Array = np.asarray(image) if grey else np.asarray(image.convert("RGB")).max(axis=2)
+        return values
 
 
 def image_size(path: Path) -> tuple[int, int]:
