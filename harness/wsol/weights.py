@@ -10,7 +10,9 @@ import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -23,7 +25,19 @@ FOLDER_VARIABLE = "WSOL_WEIGHTS"
 SHOWN_KEYS = 3
 _LOG = logging.getLogger(__name__)
 
+_WANTED = ContextVar("pretrained weights are wanted", default=True)
+
 State = Mapping[str, Tensor]
+
+
+@contextmanager
+def no_pretrained() -> Iterator[None]:
+    """Inside, no network looks for pretrained weights: a trained state is loaded into it, or none is needed."""
+    token = _WANTED.set(False)
+    try:
+        yield
+    finally:
+        _WANTED.reset(token)
 
 
 def load_pretrained(
@@ -39,8 +53,11 @@ def load_pretrained(
     file: the option ``weights``. url: where they can be downloaded, as torchvision's weights enumerations give it;
     its last part is the file's usual name. skip: prefixes of parameters that no feature needs (the classifier):
     ignored in the network and in the file. rename: brings the file's keys to the network's.
+    Does nothing inside :func:`no_pretrained`.
     Raises WeightsError: nothing found (the line says which file to put where), unreadable, or for another network.
     """
+    if not _WANTED.get():
+        return
     state, source = _find(name, file, url)
     fit(network, {rename(key) if rename else key: value for key, value in state.items()}, source, skip)
     _LOG.info("%s: pretrained weights from %s", name, source)

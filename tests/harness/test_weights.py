@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from wsol import WeightsError
-from wsol.weights import FOLDER_VARIABLE, file_names, fit, load_pretrained, read_state
+from wsol.weights import FOLDER_VARIABLE, file_names, fit, load_pretrained, no_pretrained, read_state
 
 URL = "https://example.org/models/net-0123abcd.pth"
 OFFLINE = urllib.error.URLError("offline")
@@ -137,6 +137,16 @@ def test_nothing_found_says_what_to_put_where(tmp_path, monkeypatch):
     assert "put net-0123abcd.pth into a folder and set WSOL_WEIGHTS to it" in str(unset.value)
     assert f"put net-0123abcd.pth into {tmp_path}" in str(absent.value)
     assert "\n" not in str(unset.value)
+
+
+def test_nothing_is_looked_for_where_no_weights_are_wanted():
+    net = network()
+    before = net["conv"].weight.clone()
+    with no_pretrained():
+        load_pretrained(net, "net", file="/no/such/file.pth")
+    assert torch.equal(net["conv"].weight, before)
+    with pytest.raises(WeightsError, match="no such file"):
+        load_pretrained(net, "net", file="/no/such/file.pth")
 
 
 def test_no_download_for_a_network_of_ones_own():

@@ -15,6 +15,7 @@ from wsol.records import RunIdentity
 from wsol.study.cost import network_cost
 from wsol.study.job import build_method
 from wsol.study.plan import Cell
+from wsol.weights import no_pretrained
 
 BACKWARD = 2.0
 """A backward pass costs about twice the forward pass."""
@@ -72,8 +73,8 @@ def _flops(cell: Cell, backbone: dict[str, Any], plugins: Plugins) -> float | No
         benchmark.class_names = lambda: [""] * CLASSES
     meta = torch.device("meta")
     try:
-        with meta:
-            method = build_method(run, plugins, benchmark, pretrained=False)
+        with meta, no_pretrained():
+            method = build_method(run, plugins, benchmark)
     except NotImplementedError:  # an initialisation that needs numbers
         return None
     if next(method.parameters(), None) is None:

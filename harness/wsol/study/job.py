@@ -118,26 +118,23 @@ def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> 
     )
 
 
-def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, pretrained: bool = True) -> Method:
-    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed.
-
-    ``pretrained=False`` builds it without looking for pretrained weights: a trained state is loaded into it anyway.
-    """
+def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Method:
+    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed."""
     from wsol.data.splits import Schedule
     from wsol.training.method import Parts
     from wsol.training.seeds import seed_everything
 
     train = run.train
 
-    def create(part: str, kind: str, ref: ComponentRef | None, **changes: Any) -> Any:
-        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams) | changes)
+    def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
+        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams))
 
     seed_everything(run.seed, "init")
     parts = Parts(
         num_classes=len(benchmark.class_names()),
         schedule=Schedule(**train.schedule.model_dump()),
         crop=benchmark.crop,
-        backbone=create("backbone", "backbones", train.backbone, **({} if pretrained else {"pretrained": False})),
+        backbone=create("backbone", "backbones", train.backbone),
         pooling=create("pooling", "poolings", train.pooling),
         augmentations=tuple(create(ref.name, "augmentations", ref) for ref in train.augmentations),
     )

@@ -20,6 +20,7 @@ from wsol.plugins import Plugins, load_plugins
 from wsol.records import Result, RunRecord, find_records, read_record
 from wsol.study.job import WEIGHTS, build_method
 from wsol.study.plan import with_hparams
+from wsol.weights import no_pretrained
 
 FRAME = 224
 """Side in pixels of the frame in which a map is normalised and thresholded for a picture."""
@@ -97,7 +98,8 @@ def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: 
     plugins = load_plugins(plugin_files)
     ref = record.train.benchmark
     benchmark = plugins.create("benchmarks", ref.name, ref.options)
-    method = build_method(record, plugins, benchmark, pretrained=False)
+    with no_pretrained():
+        method = build_method(record, plugins, benchmark)
     try:
         method.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except RuntimeError as error:
