@@ -157,7 +157,9 @@ def _annotation_problems(image: Array, annotations: Annotations, index: int, whe
 def _mask_problems(annotations: Annotations, index: int, where: str) -> list[Problem]:
     assert annotations.masks is not None
     try:
-        foreground, _ = annotations.masks(index)
+        foreground, ignore = annotations.masks(index)
     except DataError as error:
         return [Problem("unreadable mask", str(error))]
-    return [] if foreground.any() else [Problem("empty mask", f"{where}: its mask has no positive pixel")]
+    if foreground.any() or (ignore is not None and ignore.all()):  # all ignored: the benchmark knows about it
+        return []
+    return [Problem("empty mask", f"{where}: its mask has no positive pixel")]
