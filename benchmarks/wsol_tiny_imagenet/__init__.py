@@ -1,0 +1,12 @@
+"""Benchmark ``tiny-imagenet``: 64x64 images of 200 classes of ImageNet, with a part of train held out as val."""
+
+from __future__ import annotations
+
+import wsol
+from wsol_tiny_imagenet.benchmark import TinyImageNet
+
+
+@wsol.hookimpl
+def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
+    """One benchmark."""
+    return [TinyImageNet]

@@ -1,0 +1,182 @@
+"""Reading Tiny-ImageNet: the folders of train, and text files with tabs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import wsol
+
+ANNOTATIONS = "val/val_annotations.txt"
+Box = tuple[int, ...]
+
+
+class TinyImageNetOptions(wsol.BenchmarkOptions):
+    """Options of ``tiny-imagenet``."""
+
+    holdout: int = wsol.option(10, "images of each class held out of the official train split, as val", ge=1)
+
+
+class TinyImageNet(wsol.ListedBenchmark):
+    """Images of 64x64 pixels of 200 ImageNet classes, one box an image, with ten of a class held out as val."""
+
+    name = "tiny-imagenet"
+    paper = "Le, Yang, Tiny ImageNet visual recognition challenge, CS 231N, Stanford 2015"
+    Options = TinyImageNetOptions
+    metrics = ("gt_known", "top1_loc", "top1_cls")
+    protocol = "legacy"
+    schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)
+    resize = 72
+    crop = 64
+    train_images = 200 * (500 - 10)
+    landmark = "wnids.txt"
+    folders = ("tiny-imagenet-200",)
+    licence = "images of ImageNet: for non-commercial research and education only, their authors' rights apply"
+    citation = (
+        "Y. Le, X. Yang. Tiny ImageNet visual recognition challenge. CS 231N, Stanford University, 2015.\n"
+        "O. Russakovsky et al. ImageNet large scale visual recognition challenge. IJCV 115, 2015."
+    )
+    source = (
+        "One zip file, 248 MB. Layout, in ROOT or ROOT/tiny-imagenet-200:\n"
+        "  wnids.txt, words.txt\n"
+        "  train/WNID/images/WNID_0.JPEG ...   500 images of each of 200 classes\n"
+        "  train/WNID/WNID_boxes.txt           read for images held out as val, and for no other\n"
+        "  val/images/val_0.JPEG ...           10,000 images: the test split here\n"
+        "  val/val_annotations.txt\n"
+        "The official test images have no labels and are not read. Any subset of the classes will do.\n"
+        "Then: wsol data prepare tiny-imagenet --root ROOT"
+    )
+    archives = (
+        wsol.Archive(
+            "tiny-imagenet-200.zip",
+            "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+            "tiny-imagenet-200/wnids.txt",
+            size=248100043,
+            md5="90528d7ca1a48142e341f4ef8d21d0de",
+        ),
+    )
+
+    def class_names(self) -> Sequence[str]:
+        """The words of each class, or its WordNet id where there are none, in the order of ``wnids.txt``."""
+        words = self.root / "words.txt"
+        known = dict(values for _, values in _rows(words, 2, _refuse)) if words.exists() else {}
+        wnids = self.wnids()
+        names = [known.get(wnid, wnid) for wnid in wnids]
+        return [name if names.count(name) == 1 else f"{name} ({wnid})" for name, wnid in zip(names, wnids, strict=True)]
+
+    def wnids(self) -> list[str]:
+        """WordNet ids of the classes, in order of their indices; raises DataError for a repeated one."""
+        path = self.root / self.landmark
+        found: dict[str, str] = {}
+        for where, (wnid,) in _rows(path, 1, _refuse):
+            if wnid in found:
+                raise wsol.DataError(f"{where}: class '{wnid}' was there already, at {found[wnid]}")
+            found[wnid] = where
+        if not found:
+            raise wsol.DataError(f"{path}: names no class")
+        return list(found)
+
+    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.Listing:
+        """Images of train and val from the folders of train, those of test from ``val_annotations.txt``.
+
+        No file of boxes is opened for train and val; of test's lines the boxes are dropped.
+        """
+        lister = wsol.Lister(len(self.wnids()), report)
+        if split == "test":
+            self._list_test(lister, report)
+            return lister.listing()
+        for label, wnid in enumerate(self.wnids()):
+            folder = f"train/{wnid}/images"
+            for number in _numbers(self.root / folder, wnid, report):
+                name = f"{folder}/{wnid}_{number}.JPEG"
+                lister.add(str(self.root / name), name, label)
+        return lister.listing().held_out(self.options.holdout, val=split == "val")
+
+    def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
+        """Boxes of test, or of the images held out of train: what other images' lines say is never looked at."""
+        wanted = set(ids)
+        boxes: dict[str, tuple[str, Box]] = {}
+        if split == "test":
+            path = self.root / ANNOTATIONS
+            for where, (name, _, *corners) in _rows(path, 6, lambda kind, message: None):
+                _add_box(boxes, wanted, f"val/images/{name}", where, corners, report)
+            return self.boxed(ids, boxes, path, report)
+        for wnid in self.wnids():
+            names = {image_id.rpartition("/")[2] for image_id in ids if image_id.startswith(f"train/{wnid}/")}
+            path = self.root / "train" / wnid / f"{wnid}_boxes.txt"
+            for where, (name, *corners) in _rows(path, 5, report, keep=names) if names else ():
+                _add_box(boxes, wanted, f"train/{wnid}/images/{name}", where, corners, report)
+        return self.boxed(ids, boxes, self.root / "train", report)
+
+    def _list_test(self, lister: wsol.Lister, report: wsol.Report) -> None:
+        path = self.root / ANNOTATIONS
+        labels = {wnid: label for label, wnid in enumerate(self.wnids())}
+        listed = set()
+        for where, (name, wnid, *_) in _rows(path, 6, report):
+            listed.add(name)
+            if wnid in labels:
+                lister.add(where, f"val/images/{name}", labels[wnid])
+            else:
+                report("bad label", f"{where}: class '{wnid}' of '{name}' is not in {self.landmark}")
+        there = {found.name for found in (self.root / "val" / "images").glob("val_*.JPEG")}
+        for name in sorted(there - listed):
+            report("missing line", f"{path}: no valid line for '{name}'")
+
+
+def _numbers(folder: Path, wnid: str, report: wsol.Report) -> list[int]:
+    """Numbers of the images WNID_0.JPEG, WNID_1.JPEG ... in a folder: a gap would change what is held out."""
+    names = (
+        re.fullmatch(rf"{re.escape(wnid)}_(0|[1-9]\d*)\.JPEG", path.name) for path in folder.glob(f"{wnid}_*.JPEG")
+    )
+    found = sorted(int(name[1]) for name in names if name)
+    if not found:
+        report("missing file", f"{folder}: no image of class '{wnid}'")
+    for number in sorted(set(range(max(found, default=-1))) - set(found)):
+        report("missing image", f"{folder}/{wnid}_{number}.JPEG: no such image")
+    return found
+
+
+def _refuse(kind: str, message: str) -> None:
+    raise wsol.DataError(message)
+
+
+def _rows(
+    path: Path, fields: int, report: wsol.Report, keep: set[str] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Places (file:line) and fields of the lines of a file with tabs; only of lines that begin with one of ``keep``."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                values = line.rstrip("\r\n").split("\t")
+                if keep is not None and values[0] not in keep:
+                    continue
+                if len(values) == fields and values[0]:
+                    yield f"{path}:{number}", values
+                else:
+                    text = line.strip()
+                    report("bad line", f"{path}:{number}: needs {fields} fields separated by tabs, not '{text}'")
+    except FileNotFoundError:
+        report("missing file", f"{path}: no such file")
+    except (OSError, UnicodeDecodeError) as error:
+        report("missing file", f"{path}: cannot be read: {error}")
+
+
+def _add_box(
+    boxes: dict[str, tuple[str, Box]],
+    wanted: set[str],
+    image_id: str,
+    where: str,
+    corners: Sequence[str],
+    report: wsol.Report,
+) -> None:
+    if image_id not in wanted:
+        return
+    try:
+        box = tuple(int(corner) for corner in corners)
+    except ValueError:
+        report("bad line", f"{where}: '{' '.join(corners)}' should be whole numbers")
+        return
+    if image_id in boxes:
+        report("duplicate id", f"{where}: a second box for '{image_id}', after {boxes[image_id][0]}")
+    boxes.setdefault(image_id, (where, box))

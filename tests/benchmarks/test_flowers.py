@@ -1,0 +1,218 @@
+"""Oxford Flowers-102, on a miniature of its official layout, and what JPEG does to a blue background."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import SIZE, cut, write
+from PIL import Image
+from scipy.io import savemat
+from torchvision.datasets import Flowers102
+
+import wsol
+from wsol.data.check import check
+from wsol.data.stages import open_search
+from wsol.evaluation.protocols import get_protocol
+from wsol_flowers import wsol_benchmarks
+from wsol_flowers.benchmark import Flowers, FlowersOptions, not_blue
+
+COUNT = 3 * 102
+SPLITS = {"train": "trnid", "val": "valid", "test": "tstid"}
+
+
+def petals(height: int, width: int, lobes: int = 5) -> np.ndarray:
+    """A flower's outline, bool [height, width]."""
+    y, x = np.mgrid[0:height, 0:width]
+    y, x = y - height / 2, x - width / 2
+    angle = np.arctan2(y, x)
+    return np.hypot(y, x) < min(height, width) * (0.3 + 0.1 * np.cos(lobes * angle))
+
+
+def on_blue(shape: np.ndarray, seed: int, colour: tuple[int, int, int] | None = None) -> np.ndarray:
+    """A textured flower on pure blue, uint8 [H, W, 3]."""
+    rng = np.random.default_rng(seed)
+    small = rng.normal(0, 30, (shape.shape[0] // 4 + 1, shape.shape[1] // 4 + 1, 3))
+    texture = small.repeat(4, 0).repeat(4, 1)[: shape.shape[0], : shape.shape[1]]
+    image = np.clip(np.array(colour or rng.integers(30, 226, 3)) + texture, 0, 255).astype(np.uint8)
+    image[~shape] = (0, 0, 255)
+    return image
+
+
+def jpeg(image: np.ndarray, quality: int, subsampling: int) -> np.ndarray:
+    stored = io.BytesIO()
+    Image.fromarray(image).save(stored, "JPEG", quality=quality, subsampling=subsampling)
+    return np.asarray(Image.open(stored))
+
+
+def segment(root: Path, number: int, image: np.ndarray) -> None:
+    (root / "segmim").mkdir(exist_ok=True)
+    Image.fromarray(image).save(root / "segmim" / f"segmim_{number:05d}.jpg", quality=95, subsampling=0)
+
+
+def save_lists(root: Path, labels: list[int] | None = None, **splits: list[int]) -> None:
+    """As MATLAB stores them: 1 x N, small unsigned integers."""
+    numbers = list(range(1, COUNT + 1))
+    whole = {"trnid": numbers[:102], "valid": numbers[102:204], "tstid": numbers[204:]} | splits
+    savemat(root / "setid.mat", {name: np.array([found], dtype=np.uint16) for name, found in whole.items()})
+    labels = [1 + i % 102 for i in range(COUNT)] if labels is None else labels
+    savemat(root / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("flowers")
+    save_lists(root)
+    for number in range(1, COUNT + 1):
+        write(root / "jpg" / f"image_{number:05d}.jpg", seed=number, mode={205: "L", 206: "CMYK"}.get(number, "RGB"))
+        if number > 102:  # nobody opens those of train
+            segment(root, number, on_blue(petals(SIZE[1], SIZE[0]), number, (200, 60, 60)))
+    return root
+
+
+@pytest.fixture
+def root(whole: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(whole, tmp_path / "flowers")
+
+
+def flowers(root: Path, **options: object) -> Flowers:
+    return Flowers(FlowersOptions(root=str(root), **options))
+
+
+def test_is_a_plugin_with_texts() -> None:
+    assert wsol_benchmarks() == [Flowers]
+    assert (Flowers.schedule.epochs, Flowers.schedule.decay_every, Flowers.schedule.batch_size) == (200, 80, 16)
+    assert (Flowers.protocol, Flowers.metrics[0], Flowers.train_images) == ("legacy", "pxap", 1020)
+    assert all((Flowers.licence, Flowers.citation, Flowers.source, Flowers.paper))
+
+
+def test_names_are_those_that_torchvision_has() -> None:
+    assert list(Flowers().class_names()) == Flowers102.classes
+
+
+def test_archives_are_those_that_torchvision_gets() -> None:
+    known = {archive.name: archive.md5 for archive in Flowers.archives}
+    for name, md5 in Flowers102._file_dict.values():
+        assert known[name] == md5
+    assert {archive.url.rpartition("/")[0] + "/" for archive in Flowers.archives} == {Flowers102._download_url_prefix}
+
+
+def test_the_official_splits(whole: Path) -> None:
+    for split, first in (("train", 1), ("val", 103), ("test", 205)):
+        images = flowers(whole).images(split)
+        assert images.ids[0] == f"jpg/image_{first:05d}.jpg"
+        assert images.labels.tolist() == list(range(102))
+
+
+def test_torchvision_reads_the_same(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flowers102, "_check_integrity", lambda self: True)  # the lists are not the real ones
+    shutil.copytree(whole, tmp_path / "flowers-102")
+    for split in SPLITS:
+        theirs = Flowers102(str(tmp_path), split=split)
+        ours = flowers(tmp_path).images(split)
+        assert [Path(path).name for path in theirs._image_files] == [Path(name).name for name in ours.ids]
+        first = 1 if min(theirs._labels) == 1 else 0  # newer versions count from 0
+        assert [label - first for label in theirs._labels] == ours.labels.tolist()
+
+
+def test_masks_are_what_is_not_blue(whole: Path) -> None:
+    annotations = flowers(whole).annotations("test")
+    truth = petals(SIZE[1], SIZE[0])
+    assert annotations.sizes.tolist() == [list(SIZE)] * 102
+    assert annotations.boxes is None
+    for index in (0, 50, 101):
+        foreground, ignore = annotations.masks(index)
+        assert (foreground.dtype, foreground.shape, ignore) == (np.bool_, (SIZE[1], SIZE[0]), None)
+        assert (foreground & truth).sum() / (foreground | truth).sum() > 0.9
+
+
+def test_blue_comes_back_from_jpeg_as_254() -> None:
+    for quality in (75, 90, 95):
+        plain = jpeg(np.full((32, 32, 3), (0, 0, 255), dtype=np.uint8), quality, 2)
+        assert np.unique(plain.reshape(-1, 3), axis=0).tolist() == [[0, 0, 254]]
+        assert not not_blue(plain, 0).any()
+
+
+def test_the_rule_at_its_edges() -> None:
+    pixels = np.array([[[24, 24, 230], [25, 0, 254], [0, 25, 254], [0, 0, 229], [0, 0, 255]]], dtype=np.uint8)
+    assert not_blue(pixels, 24).tolist() == [[False, True, True, True, False]]
+    assert not_blue(pixels, 0).tolist() == [[True, True, True, True, False]]
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(75, 0), (75, 2), (90, 2), (95, 0), (95, 2)])
+def test_the_tolerance_gives_the_outline_back(quality: int, subsampling: int) -> None:
+    """Better than taking the background literally, and than a tolerance that eats blue flowers."""
+
+    def overlap(tolerance: int) -> float:
+        found = []
+        for seed in range(9):
+            truth = petals(200, 240, 3 + seed % 5)
+            colour = ((70, 50, 200), (25, 30, 25), None)[seed % 3]  # blue, dark, any
+            mask = not_blue(jpeg(on_blue(truth, seed, colour), quality, subsampling), tolerance)
+            found.append((mask & truth).sum() / (mask | truth).sum())
+        return float(np.mean(found))
+
+    chosen = overlap(FlowersOptions().tolerance)
+    assert chosen > 0.93
+    assert chosen > overlap(0) + 0.05
+    assert chosen > overlap(80) + 0.05
+
+
+def test_an_empty_segmentation_counts_for_nothing(root: Path) -> None:
+    segment(root, 205, on_blue(np.zeros(SIZE[::-1], dtype=bool), 0))
+    foreground, ignore = flowers(root).annotations("test").masks(0)
+    assert (foreground.any(), ignore.all()) == (False, True)
+    assert check(flowers(root), ["test"]).problems == []
+    literal = flowers(root, empty="background")
+    assert literal.annotations("test").masks(0)[1] is None
+    assert check(literal, ["test"]).counts() == {"empty mask": 1}
+
+
+def test_training_opens_no_segmentation(root: Path, tmp_path: Path) -> None:
+    for number in range(1, 103):
+        (root / "segmim" / f"segmim_{number:05d}.jpg").write_text("never opened")
+    data = flowers(root)
+    open_search(data, get_protocol("wsoleval-v2"), tmp_path / "cache")
+    assert check(data).problems == []
+    with pytest.raises(wsol.UsageError, match="train has image labels only"):
+        data.annotations("train")
+    shutil.rmtree(root / "segmim")
+    assert len(data.images("test")) == 102
+    with pytest.raises(wsol.DataError, match=r"segmim_00205.jpg: no such image"):
+        data.annotations("test")
+
+
+def test_everything_wrong_is_told_at_once_with_its_place(root: Path) -> None:
+    labels = [1 + i % 102 for i in range(COUNT)]
+    labels[206] = 103
+    save_lists(root, labels, tstid=[205, 206, 207, 206, 9999, 0, 1, *range(208, COUNT + 1)])
+    cut(root / "jpg" / "image_00208.jpg")
+    (root / "jpg" / "image_00209.jpg").unlink()
+    (root / "segmim" / "segmim_00210.jpg").unlink()
+    cut(root / "segmim" / "segmim_00211.jpg")
+    write(root / "segmim" / "segmim_00212.jpg", size=(30, 30))
+    report = check(flowers(root))
+    expected = {"unreadable image": 2, "unreadable mask": 3, "unknown id": 2, "bad label": 1, "duplicate id": 1}
+    assert report.counts() == {**expected, "wrong size": 1, "image in two splits": 1}
+    messages = [problem.message for problem in report.problems]
+    assert f"{root}/setid.mat:tstid(3): class 103 is out of range; classes are 1 to 102" in messages
+    assert (
+        f"{root}/setid.mat:tstid(4): 'jpg/image_00206.jpg' was there already, at {root}/setid.mat:tstid(2)" in messages
+    )
+    assert f"{root}/setid.mat:tstid(5): no image 9999; imagelabels.mat has {COUNT}" in messages
+    assert "'jpg/image_00001.jpg' is in train and in test" in messages
+    assert f"{root}/segmim/segmim_00212.jpg: 30 x 30 pixels, the image 24 x 16" in messages
+    with pytest.raises(wsol.DataError, match=r"setid.mat:tstid\(3\): class 103"):
+        flowers(root).images("test")
+
+
+def test_a_missing_or_broken_list_is_named(root: Path) -> None:
+    cut(root / "imagelabels.mat", 0.3)
+    with pytest.raises(wsol.DataError, match=r"imagelabels.mat: not a readable MATLAB file"):
+        flowers(root).images("train")
+    (root / "setid.mat").unlink()
+    with pytest.raises(wsol.DataError, match=r"no 'setid.mat' there; 'wsol data info flowers' says"):
+        flowers(root).images("train")
