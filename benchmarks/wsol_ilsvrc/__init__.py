@@ -1,0 +1,12 @@
+"""Benchmark ``ilsvrc``: ImageNet, with ImageNetV2 to choose on."""
+
+from __future__ import annotations
+
+import wsol
+from wsol_ilsvrc.benchmark import Ilsvrc
+
+
+@wsol.hookimpl
+def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
+    """One benchmark."""
+    return [Ilsvrc]

@@ -1,0 +1,89 @@
+"""The benchmark: splits, the proxy list, and where three archives put their images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import wsol
+from wsol_ilsvrc import sources
+from wsol_ilsvrc.renamed import MAPPING, find_renamed
+
+
+class IlsvrcOptions(wsol.BenchmarkOptions):
+    """Options of ``ilsvrc``."""
+
+    train_list: Literal["full", "proxy", "proxy_search"] = wsol.option(
+        "full",
+        "what is trained on: all 1.28 million images; the public proxy list; or the proxy list in trials and all in "
+        "final runs, as published",
+    )
+
+
+class Ilsvrc(wsol.WsolevalBenchmark):
+    """ImageNet's 1000 classes, one or more boxes an image: ILSVRC2012, with ImageNetV2 to choose on.
+
+    Train is ILSVRC2012 train, val is ImageNetV2 (threshold 0.7) with boxes by Choe et al., test is ILSVRC2012 val. The
+    proxy list names a small part of train, every class in it, on which hyper-parameters are searched in bearable time.
+    """
+
+    name = "ilsvrc"
+    paper = "Russakovsky et al., IJCV 2015; Recht et al., ICML 2019; boxes of val: Choe et al., CVPR 2020"
+    Options = IlsvrcOptions
+    upstream = "ILSVRC"
+    image_folders = ("images", "ILSVRC/Data/CLS-LOC", "ILSVRC", "")
+    metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top5_loc", "top1_cls", "top5_cls")
+    schedule = wsol.Schedule(epochs=10, decay_every=3, batch_size=32)
+    train_images = 1_281_167
+    licence = sources.LICENCE
+    citation = sources.CITATION
+    source = sources.SOURCE
+    archives = sources.ARCHIVES
+
+    def labelled(self, split: wsol.Split, report: wsol.Report | None = None) -> tuple[list[str], Any]:
+        """Ids and classes; of train those of the proxy list where all training goes by it."""
+        if split == "train" and self.options.train_list == "proxy":
+            return self._proxy(report)
+        return super().labelled(split, report)
+
+    def training_images(self, *, search: bool) -> wsol.ImageList:
+        """Train, or in a search the proxy list where the option says so."""
+        if search and self.options.train_list == "proxy_search":
+            return self.image_list("train", *self._proxy())
+        return super().training_images(search=search)
+
+    def image_paths(self, split: wsol.Split, ids: Sequence[str]) -> list[str]:
+        """Where images lie, in any of the layouts that there are of them."""
+        paths = super().image_paths(split, ids)
+        if split == "val":
+            return self._val_paths(ids)
+        return paths if split == "train" else self._sorted_paths(paths)
+
+    def _proxy(self, report: wsol.Report | None = None) -> tuple[list[str], Any]:
+        """The ids of the proxy list, and their classes from train's file. Raises DataError for an id train lacks."""
+        ids, labels = super().labelled("train")
+        proxy = self.split_files("train", report).ids("image_ids_proxy.txt")
+        rows = {image_id: row for row, image_id in enumerate(ids)}
+        unknown = [image_id for image_id in proxy if image_id not in rows]
+        if unknown:
+            raise wsol.DataError(
+                f"{self.split_files('train').folder / 'image_ids_proxy.txt'}: '{unknown[0]}' is not in image_ids.txt"
+            )
+        return proxy, labels[np.array([rows[image_id] for image_id in proxy], dtype=np.int64)]
+
+    def _val_paths(self, ids: Sequence[str]) -> list[str]:
+        """Ids begin with ``val2``, which the archive calls otherwise, and files may have been renamed."""
+        places = [self.root / base / name for base in self.image_folders for name in sources.V2_FOLDERS]
+        folder = next((place for place in places if place.is_dir()), self.root / "val2")
+        names = [self.inside(image_id).removeprefix("val2/") for image_id in ids]
+        return find_renamed(folder, names, self.split_files("val").folder / MAPPING)
+
+    def _sorted_paths(self, paths: list[str]) -> list[str]:
+        """ILSVRC2012 val is often sorted into class folders: then a file is found by its name, which is unique."""
+        if not paths or Path(paths[0]).is_file():
+            return paths
+        below = {path.name: str(path) for path in Path(paths[0]).parent.glob("*/*.JPEG")}
+        return [below.get(Path(path).name, path) for path in paths]

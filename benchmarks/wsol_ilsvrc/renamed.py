@@ -1,0 +1,71 @@
+"""ImageNetV2's files under their old and new names.
+
+The ids of the benchmark's first years are ``val2/0/0.jpeg`` … ``val2/999/9.jpeg``; since the end of 2020 the archive
+holds ``0/a31041fd31109279f69ba5827fe508eee00abd75.jpeg``. Which is which cannot be told from names or order, so nothing
+is guessed: it is read from ``mapping.txt`` beside the ids (``0/0.jpeg, 0/a310….jpeg``), in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import wsol
+
+MAPPING = "mapping.txt"
+
+
+def read_mapping(path: Path) -> dict[str, str]:
+    """Old name → new name and new name → old name, below ``val2``; empty without the file.
+
+    Raises DataError with file and line for a line that is no pair, or a name that comes twice.
+    """
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise wsol.DataError(f"{path}: cannot be read: {error}") from None
+    for number, line in enumerate(lines, start=1):
+        pair = [name.strip().removeprefix("val2/") for name in line.split(",")]
+        if len(pair) != 2 or not all(pair):
+            raise wsol.DataError(f"{path}:{number}: needs an old and a new name separated by a comma, not '{line}'")
+        for name in pair:
+            if name in found:
+                raise wsol.DataError(f"{path}:{number}: '{name}' was on another line already")
+        found |= {pair[0]: pair[1], pair[1]: pair[0]}
+    return found
+
+
+def find_renamed(folder: Path, names: Sequence[str], mapping: Path) -> list[str]:
+    """Where the images are, there or not: under their own name in ``folder``, or the one that the mapping gives.
+
+    Raises DataError where an image is missing and its folder holds another that nothing connects to an id.
+    """
+    other = read_mapping(mapping)
+    known = {*names, *(other[name] for name in names if name in other)}
+    paths = []
+    for name in names:
+        places = [folder / name, folder / other.get(name, name)]
+        path = next((place for place in places if place.is_file()), None)
+        stranger = None if path else _stranger(folder / name, known)
+        if stranger:
+            raise wsol.DataError(_explain(folder / name, stranger, mapping))
+        paths.append(str(path or places[0]))
+    return paths
+
+
+def _stranger(missing: Path, known: set[str]) -> str | None:
+    """A file beside the missing one that no id means."""
+    place = missing.parent
+    files = sorted(place.glob("*.jpeg")) if place.is_dir() else []
+    return next((file.name for file in files if f"{place.name}/{file.name}" not in known), None)
+
+
+def _explain(path: Path, stranger: str, mapping: Path) -> str:
+    return (
+        f"{path}: no such image, but its folder holds '{stranger}': ImageNetV2's files were renamed in 2020, and the "
+        f"text files are of the other time. Get the present metadata/ILSVRC/val of the public metadata, or only its "
+        f"{MAPPING}, as {mapping}; which file is which is not guessed"
+    )
