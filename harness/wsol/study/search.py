@@ -7,6 +7,9 @@ and a second call of the same command are one and the same case.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import logging
 import os
 import socket
@@ -19,6 +22,7 @@ from wsol.records import EpochLog
 from wsol.study.job import Job, execute, worker_died
 from wsol.study.study import Resources
 
+_LOG = logging.getLogger(__name__)
 Progress = Callable[[str, int, bool], None]
 """(run id, epochs done, finished) — called in the driver."""
 
@@ -39,8 +43,32 @@ def run_jobs(
     ``folder`` must be on storage that all nodes share, as Tune itself demands. Raises UsageError when the cluster
     cannot be reached or could never satisfy ``resources``.
     """
-    if not jobs:
-        return
+    for _ in range(max_failures + 1):
+        left = [job for job in jobs if not job.record_path.exists()]
+        if not left:
+            return
+        lost = _fit(left, resources, folder, address, max_failures, concurrency, progress)
+        if not lost:
+            break
+        _LOG.warning("the runs are started again: %s", lost)
+    for job in jobs:
+        if not job.record_path.exists():
+            worker_died(job, lost or f"its worker died {max_failures + 1} times; see {folder / '.ray'}")
+
+
+def _fit(
+    jobs: Sequence[Job],
+    resources: Resources,
+    folder: Path,
+    address: str | None,
+    max_failures: int,
+    concurrency: int | None,
+    progress: Progress | None,
+) -> str:
+    """One pass of Tune over ``jobs``; returns why Tune itself gave up, "" if it did not.
+
+    Tune restarts dead workers, but takes one that Ray kills for its memory for an error of its own.
+    """
     os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -69,11 +97,19 @@ def run_jobs(
             ),
         )
         tuner.fit()
+    except ray.exceptions.RayError as error:
+        return _first_line(error)
+    except RuntimeError as error:
+        if not isinstance(error.__cause__ or error.__context__, ray.exceptions.RayError):
+            raise
+        return _first_line(error.__cause__ or error.__context__ or error)
     finally:
         ray.shutdown()
-    for job in jobs:
-        if not job.record_path.exists():
-            worker_died(job, f"its worker died {max_failures + 1} times; see {folder / '.ray'}")
+    return ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _trainable(config: Mapping[str, Any]) -> None:
@@ -86,6 +122,14 @@ def _trainable(config: Mapping[str, Any]) -> None:
     job = Job.model_validate(config["job"])
     record = execute(job, on_epoch=report)
     tune.report({"epochs_done": len(record.history), "status": record.status})
+    _release_memory()
+
+
+def _release_memory() -> None:
+    """Give back what a run used: Tune runs each in a thread of the same worker, and glibc keeps the memory of each."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _connect(ray: Any, address: str | None) -> None:
