@@ -1,0 +1,132 @@
+"""The benchmark around a folder that its user made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import wsol
+from wsol_folder.boxes import read_boxes
+from wsol_folder.images import Found, class_names, find_images
+from wsol_folder.masks import LabelMasks, compare_sizes, mask_paths
+
+
+class FolderOptions(wsol.BenchmarkOptions):
+    """Options of ``folder``."""
+
+    resize: int = wsol.option(256, "side in pixels that training images are squashed to", ge=1)
+    crop: int = wsol.option(224, "side in pixels of a network input, at most resize", ge=1)
+    exclusive: bool = wsol.option(False, "x1, y1 of boxes are the first pixel behind the box, not its last one")
+    ignore: int | None = wsol.option(None, "value of mask pixels that are left out of the score", ge=1, le=65535)
+
+
+class Folder(wsol.Benchmark):
+    """Your own images: ROOT/train, val, test with a folder a class; boxes in val.csv and test.csv, or masks.
+
+    Which metrics there are follows from what lies beside val: boxes, masks, or both (then boxes choose). Classes are
+    the names of train's folders, sorted.
+    """
+
+    name = "folder"
+    Options = FolderOptions
+    metrics = ("maxboxaccv2", "maxboxacc", "pxap", "top1_loc", "top1_cls")
+    schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
+    licence = "your own"
+    source = (
+        "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
+        "tiff, webp), each directly in the folder of its class. Other files and hidden ones are passed over.\n"
+        "Boxes: ROOT/val.csv and ROOT/test.csv with lines image,x0,y0,x1,y1 (a first line with these names is passed "
+        "over). An image is a path below ROOT/val or ROOT/test, such as cat/1.jpg; a box is in whole pixels of the "
+        "stored image, its last column and row included; several lines are several boxes.\n"
+        "Masks, instead or as well: ROOT/val_masks/cat/1.png for ROOT/val/cat/1.jpg, of the same size; what is not 0 "
+        "is the object.\n"
+        "Train has no annotations. Then: wsol data check folder --root ROOT"
+    )
+
+    def __init__(self, options: wsol.Options | None = None) -> None:
+        super().__init__(options)
+        self.resize, self.crop = self.options.resize, self.options.crop
+        if self.crop > self.resize:
+            raise wsol.UsageError(f"benchmark 'folder': crop {self.crop} is larger than resize {self.resize}")
+        found = self._kinds("val")
+        if "boxes" not in found and "masks" in found:
+            self.metrics = ("pxap", "top1_cls")
+        elif "masks" not in found and "boxes" in found:
+            self.metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
+
+    def class_names(self) -> list[str]:
+        """Names of train's folders, sorted."""
+        return class_names(self.data_folder() / "train")
+
+    def images(self, split: wsol.Split) -> wsol.ImageList:
+        """Images of the class folders; an id is ``<split>/<class>/<file>``."""
+        found = self._found(split, _refuse)
+        return wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
+
+    def annotations(self, split: wsol.Split) -> wsol.Annotations:
+        """Boxes, masks or both. Raises UsageError for train, DataError with file and line."""
+        if split == "train":
+            raise wsol.UsageError("folder: train has image labels only; boxes and masks are of val and test")
+        return self._annotations(split, self._found(split, _refuse), _refuse)
+
+    def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
+        """Everything that can be read, with every problem told to ``report``."""
+        found = self._found(split, report)
+        images = wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
+
+        def without_images(kind: str, message: str) -> None:  # those are told when they are decoded
+            if kind != "unreadable image":
+                report(kind, message)
+
+        return images, None if split == "train" else self._annotations(split, found, without_images)
+
+    def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
+        folder = self.data_folder() / split
+        return find_images(folder, self.class_names(), report, all_classes=split == "train")
+
+    def _paths(self, split: wsol.Split, found: Found) -> list[str]:
+        return [str(self.data_folder() / split / name) for name in found.names]
+
+    def _ids(self, split: wsol.Split, found: Found) -> list[str]:
+        return [f"{split}/{name}" for name in found.names]
+
+    def _kinds(self, split: str) -> set[str]:
+        """What a split has: "boxes", "masks", both or neither."""
+        try:
+            root = self.data_folder()
+        except wsol.DataError:
+            return set()
+        found = {"boxes": (root / f"{split}.csv").is_file(), "masks": (root / f"{split}_masks").is_dir()}
+        return {kind for kind, there in found.items() if there}
+
+    def _annotations(self, split: wsol.Split, found: Found, report: wsol.Report) -> wsol.Annotations:
+        kinds, root = self._kinds(split), self.data_folder()
+        self._check_kinds(root)
+        sizes = wsol.ImageFiles(self._paths(split, found)).sizes(report)
+        boxes = None
+        if "boxes" in kinds:
+            boxes = read_boxes(root / f"{split}.csv", found.names, sizes, int(self.options.exclusive), report)
+        if "masks" not in kinds:
+            return wsol.Annotations(sizes, boxes)
+        paths = mask_paths(root / f"{split}_masks", found.names, report)
+        compare_sizes(paths, found.names, sizes, report)
+        return wsol.Annotations(sizes, boxes, LabelMasks(paths, self.options.ignore))
+
+    def _check_kinds(self, root: Path) -> None:
+        """Val and test need the same: what was chosen on one kind of annotation is not scored on another."""
+        there: list[wsol.Split] = [split for split in ("val", "test") if (root / split).is_dir()]
+        for split in there:
+            if not self._kinds(split):
+                raise wsol.DataError(f"{root}: neither {split}.csv (boxes) nor {split}_masks (masks) is there")
+            if self._kinds(split) != self._kinds(there[0]):
+                kinds = " and ".join(sorted(self._kinds(there[0]) ^ self._kinds(split)))
+                raise wsol.DataError(f"{root}: one of val and test has {kinds}, the other has none; both need the same")
+
+
+def _labels(found: Found) -> np.ndarray:
+    return np.array(found.labels, dtype=np.int64)
+
+
+def _refuse(kind: str, message: str) -> None:
+    raise wsol.DataError(message)

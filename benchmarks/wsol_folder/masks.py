@@ -1,0 +1,63 @@
+"""Masks in folders that mirror those of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+import wsol
+
+Mask = npt.NDArray[np.bool_]
+
+
+class LabelMasks:
+    """Mask i: the object is where pixels are neither 0 nor ``ignore``; where they are ``ignore``, nothing counts."""
+
+    def __init__(self, paths: Sequence[str], ignore: int | None) -> None:
+        self.paths = paths
+        self.ignore = ignore
+
+    def __call__(self, index: int) -> tuple[Mask, Mask | None]:
+        """(foreground bool [H, W], ignored bool [H, W] or None); raises DataError naming the file."""
+        values = wsol.decode_values(Path(self.paths[index]))
+        if self.ignore is None:
+            return values != 0, None
+        ignored = values == self.ignore
+        return (values != 0) & ~ignored, ignored
+
+
+def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[str]:
+    """Where the mask of every image lies: ``cat/1.jpg`` → ``cat/1.png`` in ``folder``.
+
+    Told to ``report``: two images that would share a mask, an image without one, and a mask without an image.
+    """
+    owner: dict[str, str] = {}
+    for name in names:
+        mask = str(PurePosixPath(name).with_suffix(".png"))
+        if mask in owner:
+            report("shared mask", f"{folder / mask}: is the mask of '{owner[mask]}' and of '{name}'; rename one")
+        owner.setdefault(mask, name)
+        if not (folder / mask).is_file():
+            report("missing mask", f"{folder / mask}: no such mask, for the image '{name}'")
+    for file in sorted(folder.rglob("*.png")):
+        mask = file.relative_to(folder).as_posix()
+        if mask not in owner and not any(part.startswith(".") for part in PurePosixPath(mask).parts):
+            report("unknown id", f"{file}: a mask without an image")
+    return [str(folder / PurePosixPath(name).with_suffix(".png")) for name in names]
+
+
+def compare_sizes(
+    paths: Sequence[str], names: Sequence[str], sizes: npt.NDArray[np.int64], report: wsol.Report
+) -> None:
+    """Tell of masks whose size, int64 [N, 2] (width, height), is not their image's; unreadable files are told too."""
+    masks = wsol.ImageFiles(paths).sizes(report)
+    for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():
+        mask, image = masks[row].tolist(), sizes[row].tolist()
+        report(
+            "wrong size",
+            f"{paths[row]}: a mask of {mask[0]} x {mask[1]} pixels for the image '{names[row]}' of "
+            f"{image[0]} x {image[1]}; EXIF rotation is not applied",
+        )

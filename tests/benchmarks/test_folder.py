@@ -1,0 +1,382 @@
+"""A user's own folder: classes, boxes, masks, and an error with its place for all that is not as it should be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from official_layouts import write_image, write_lines, write_mask
+from PIL import Image
+from typer.testing import CliRunner
+
+import wsol
+from wsol.cli.main import app
+from wsol.data.check import check
+from wsol.data.stages import evaluation_transform, open_search
+from wsol.evaluation.protocols import get_protocol
+from wsol.plugins import load_plugins
+from wsol.study.plan import make_plan
+from wsol.study.study import Study
+from wsol_folder import Folder, wsol_benchmarks
+
+SIZE = (30, 20)
+"""Width and height of all images."""
+CLASSES = ("Zebra", "ant", "cat")
+"""As Python sorts them: capitals first."""
+PROTOCOL = get_protocol("wsoleval-v2")
+
+
+def names(split: str) -> list[str]:
+    """Paths below the split's folder, in the order that they are read in."""
+    count = {"train": 3, "val": 2, "test": 2}[split]
+    suffix = {"train": "jpg", "val": "png", "test": "JPEG"}[split]
+    return [f"{label}/{split}{i}.{suffix}" for label in CLASSES for i in range(count)]
+
+
+def write_images(root: Path) -> Path:
+    for place, split in enumerate(("train", "val", "test")):
+        for index, name in enumerate(names(split)):
+            write_image(root / split / name, SIZE, 100 * place + index)
+    return root
+
+
+def write_boxes(root: Path) -> Path:
+    for split in ("val", "test"):
+        lines = [f"{name},{index},2,{index + 9},11" for index, name in enumerate(names(split))]
+        write_lines(root / f"{split}.csv", lines)
+    return root
+
+
+def write_masks(root: Path) -> Path:
+    for split in ("val", "test"):
+        for index, name in enumerate(names(split)):
+            write_mask((root / f"{split}_masks" / name).with_suffix(".png"), SIZE, (index, 2, index + 10, 12), 7)
+    return root
+
+
+@pytest.fixture
+def boxes(tmp_path: Path) -> Path:
+    return write_boxes(write_images(tmp_path / "data"))
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    return write_masks(write_images(tmp_path / "data"))
+
+
+def folder(root: Path, **options: Any) -> Folder:
+    return Folder(Folder.Options(root=str(root), **options))
+
+
+def test_is_a_plugin_with_texts() -> None:
+    assert wsol_benchmarks() == [Folder]
+    assert all((Folder.licence, Folder.source))
+    assert (Folder.metrics[0], Folder().metrics) == ("maxboxaccv2", Folder.metrics)
+
+
+def test_classes_are_the_sorted_folders_of_train(boxes: Path) -> None:
+    benchmark = folder(boxes)
+    assert benchmark.class_names() == list(CLASSES)
+    for split, count in (("train", 3), ("val", 2), ("test", 2)):
+        images = benchmark.images(split)
+        assert images.ids == [f"{split}/{name}" for name in names(split)]
+        assert images.labels.tolist() == [label for label in range(3) for _ in range(count)]
+        assert (images.labels.dtype, images.load(0).shape) == (np.int64, (20, 30, 3))
+    assert check(benchmark).problems == []
+
+
+def test_a_class_may_be_missing_from_val_but_not_from_train(boxes: Path) -> None:
+    for name in names("val")[2:4]:
+        (boxes / "val" / name).unlink()
+    (boxes / "val" / "ant").rmdir()
+    assert folder(boxes).images("val").labels.tolist() == [0, 0, 2, 2]
+    for name in names("train")[3:6]:
+        (boxes / "train" / name).unlink()
+    with pytest.raises(wsol.DataError, match=r"train/ant: no image in it"):
+        folder(boxes).images("train")
+    (boxes / "train" / "ant").rmdir()
+    with pytest.raises(wsol.DataError, match=r"test/ant: train has no folder 'ant'; classes are the folders of train"):
+        folder(boxes).images("test")
+
+
+def test_other_files_and_hidden_ones_are_passed_over(boxes: Path) -> None:
+    before = {split: folder(boxes).images(split).fingerprint for split in ("train", "val", "test")}
+    for name in (".hidden/1.jpg", "ant/.1.jpg", "ant/Thumbs.db", "ant/1.txt", "notes.md"):
+        for split in before:
+            path = boxes / split / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("no image")
+    assert {split: folder(boxes).images(split).fingerprint for split in before} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("1.jpg", "train/1.jpg: an image outside the class folders"),
+        ("ant/more/1.jpg", "train/ant/more: a folder inside a class; images lie directly in the class folder"),
+    ],
+)
+def test_images_that_would_be_lost_are_named(boxes: Path, name: str, message: str) -> None:
+    write_image(boxes / "train" / name, SIZE)
+    with pytest.raises(wsol.DataError, match=message):
+        folder(boxes).images("train")
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".jpeg", ".jpg", ".png", ".tif", ".TIFF", ".webp", ".JPG"])
+def test_all_these_are_images(boxes: Path, suffix: str) -> None:
+    write_image(boxes / "train" / "ant" / f"zz{suffix}", SIZE, 5)
+    images = folder(boxes).images("train")
+    assert images.ids[6] == f"train/ant/zz{suffix}"
+    assert images.load(6).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_missing_and_empty_folders_are_named(tmp_path: Path, split: wsol.Split) -> None:
+    with pytest.raises(wsol.DataError, match=r"train: no such folder"):
+        folder(tmp_path).images(split)
+    (tmp_path / "train").mkdir()
+    with pytest.raises(wsol.DataError, match=r"train: no folder in it; every class needs one"):
+        folder(tmp_path).images(split)
+    (tmp_path / "train" / "ant").mkdir()
+    (tmp_path / "val" / "ant").mkdir(parents=True)
+    with pytest.raises(wsol.DataError, match="no image in"):
+        folder(tmp_path).images(split)
+
+
+def test_the_folder_may_come_from_the_environment(boxes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSOL_DATA", raising=False)
+    with pytest.raises(wsol.DataError, match="folder: no data folder; set the benchmark's option 'root', or WSOL_DATA"):
+        Folder().images("train")
+    boxes.rename(boxes.parent / "folder")
+    monkeypatch.setenv("WSOL_DATA", str(boxes.parent))
+    assert len(Folder().images("train")) == 9
+    assert "pxap" not in Folder().metrics
+
+
+def test_boxes_are_read_with_or_without_a_header(boxes: Path) -> None:
+    annotations = folder(boxes).annotations("val")
+    assert [b.tolist() for b in annotations.boxes] == [[[i, 2, i + 9, 11]] for i in range(6)]
+    assert annotations.sizes.tolist() == [list(SIZE)] * 6
+    assert annotations.masks is None
+    path = boxes / "val.csv"
+    path.write_text("\ufeffImage, x0,y0,x1,y1\r\n" + path.read_text().replace("\n", "\r\n") + "\r\n\r\n")
+    assert [b.tolist() for b in folder(boxes).annotations("val").boxes] == [[[i, 2, i + 9, 11]] for i in range(6)]
+
+
+def test_several_lines_are_several_boxes_in_any_order_of_images(boxes: Path) -> None:
+    lines = (boxes / "test.csv").read_text().splitlines()[::-1]
+    write_lines(boxes / "test.csv", [*lines, f'"{names("test")[1]}",0,0,30,20', f"{names('test')[1]},3.0,4,3,4"])
+    found = folder(boxes).annotations("test").boxes
+    assert [len(b) for b in found] == [1, 3, 1, 1, 1, 1]
+    assert found[1].tolist() == [[1, 2, 10, 11], [0, 0, 30, 20], [3, 4, 3, 4]]
+
+
+def test_boxes_that_end_behind_their_last_pixel(boxes: Path) -> None:
+    last = f"{names('val')[-1]},0,0,30,20"
+    write_lines(boxes / "val.csv", [*(boxes / "val.csv").read_text().splitlines()[:-1], last])
+    found = folder(boxes, exclusive=True).annotations("val").boxes
+    assert (found[0].tolist(), found[-1].tolist()) == ([[0, 2, 8, 10]], [[0, 0, 29, 19]])
+
+
+FAULTS = [
+    ("{},1,2,3", "bad line", "val.csv:6: needs image, x0, y0, x1, y1, not"),
+    ("{},1,2,x,9", "bad box", "val.csv:6: box 1,2,x,9 of 'cat/val1.png' should be whole numbers"),
+    ("{},1,2,8.5,9", "bad box", "val.csv:6: box 1,2,8.5,9 of 'cat/val1.png' should be whole numbers: pixels"),
+    ("{},1,2,nan,9", "bad box", "should be whole numbers"),
+    ("{},1,2,inf,9", "bad box", "should be whole numbers"),
+    ("{},5,2,4,9", "bad box", "val.csv:6: box 5,2,4,9 of 'cat/val1.png' ends before it starts"),
+    ("{},-1,2,4,9", "bad box", "is not inside the image of 30 x 20 pixels"),
+    ("{},1,2,31,9", "bad box", "is not inside the image of 30 x 20 pixels"),
+    ("{},1,2,3,21", "bad box", "is not inside the image of 30 x 20 pixels"),
+    ("val/{},1,2,3,9", "unknown id", "val.csv:6: there is no image 'val/cat/val1.png'"),
+    ("", "missing line", "val.csv: no line for 'cat/val1.png'"),
+    ('"{},1,2,3,9', "missing file", "val.csv: cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("line", "kind", "message"), FAULTS)
+def test_a_fault_in_the_boxes_is_named_with_its_line(boxes: Path, line: str, kind: str, message: str) -> None:
+    path = boxes / "val.csv"
+    write_lines(path, [*path.read_text().splitlines()[:-1], line.format(names("val")[-1])])
+    with pytest.raises(wsol.DataError) as error:
+        folder(boxes).annotations("val")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    found = check(folder(boxes), ["val"]).problems
+    assert (kind, str(error.value)) in [(problem.kind, problem.message) for problem in found]
+
+
+def test_masks_are_what_is_not_zero(masks: Path) -> None:
+    annotations = folder(masks).annotations("test")
+    assert annotations.boxes is None
+    for index in range(6):
+        foreground, ignore = annotations.masks(index)
+        expected = np.zeros((20, 30), dtype=bool)
+        expected[2:12, index : index + 10] = True
+        assert np.array_equal(foreground, expected)
+        assert ignore is None
+    assert check(folder(masks)).problems == []
+
+
+def palette(values: np.ndarray) -> Image.Image:
+    """An image whose second colour is black, as the first."""
+    image = Image.fromarray(values, "P")
+    image.putpalette([0, 0, 0, 0, 0, 0, *([200, 10, 10] * 254)])
+    return image
+
+
+KINDS: list[Callable[[np.ndarray], Image.Image]] = [
+    Image.fromarray,
+    palette,
+    lambda values: Image.fromarray(values * np.uint16(256)),
+    lambda values: Image.fromarray(np.stack([0 * values, values, 0 * values], axis=2)),
+    lambda values: Image.fromarray(np.stack([values, values, values, 0 * values + 255], axis=2)),
+    lambda values: Image.fromarray(values > 0),
+]
+
+
+@pytest.mark.parametrize("make", KINDS)
+def test_masks_may_be_of_any_kind(masks: Path, make: Callable[[np.ndarray], Image.Image]) -> None:
+    values = np.zeros((20, 30), dtype=np.uint8)
+    values[3:7, 4:9] = 1
+    make(values).save((masks / "val_masks" / names("val")[0]).with_suffix(".png"))
+    foreground, _ = folder(masks).annotations("val").masks(0)
+    assert np.array_equal(foreground, values > 0)
+
+
+def test_a_value_may_say_what_is_ignored(masks: Path) -> None:
+    values = np.zeros((20, 30), dtype=np.uint8)
+    values[3:7, 4:9] = 1
+    values[3:7, 9:12] = 255
+    palette(values).save((masks / "val_masks" / names("val")[0]).with_suffix(".png"))
+    foreground, ignore = folder(masks, ignore=255).annotations("val").masks(0)
+    assert np.array_equal(foreground, values == 1)
+    assert np.array_equal(ignore, values == 255)
+    assert np.array_equal(folder(masks).annotations("val").masks(0)[0], values > 0)
+
+
+def test_faults_of_masks_are_named_all_at_once(masks: Path) -> None:
+    place = masks / "val_masks"
+    (place / "Zebra" / "val0.png").unlink()
+    write_mask(place / "Zebra" / "val1.png", (20, 30), (1, 1, 5, 5))
+    write_mask(place / "ant" / "val0.png", SIZE, (0, 0, 0, 0))
+    write_mask(place / "ant" / "stray.png", SIZE, (0, 0, 1, 1))
+    (place / "ant" / "val1.png").write_bytes(b"no image")
+    write_image(masks / "val" / "cat" / "val0.jpg", SIZE)
+    with pytest.raises(wsol.DataError, match=r"Zebra/val0.png: no such mask, for the image 'Zebra/val0.png'"):
+        folder(masks).annotations("val")
+    report = check(folder(masks), ["val"])
+    assert report.counts() == {
+        "unreadable mask": 2,
+        "missing mask": 1,
+        "shared mask": 1,
+        "unknown id": 1,
+        "wrong size": 1,
+        "empty mask": 1,
+    }
+    told = "\n".join(problem.message for problem in report.problems)
+    assert "a mask of 20 x 30 pixels for the image 'Zebra/val1.png' of 30 x 20; EXIF rotation is not applied" in told
+    assert "cat/val0.png: is the mask of 'cat/val0.jpg' and of 'cat/val0.png'; rename one" in told
+    assert "ant/stray.png: a mask without an image" in told
+
+
+def test_metrics_follow_from_what_there_is(boxes: Path) -> None:
+    assert folder(boxes).metrics == ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
+    write_masks(boxes)
+    assert folder(boxes).metrics == Folder.metrics
+    both = folder(boxes).annotations("val")
+    assert both.masks is not None
+    assert both.boxes is not None
+    for split in ("val", "test"):
+        (boxes / f"{split}.csv").unlink()
+    assert folder(boxes).metrics == ("pxap", "top1_cls")
+
+
+def test_val_and_test_need_the_same_annotations(boxes: Path) -> None:
+    (boxes / "test.csv").unlink()
+    with pytest.raises(wsol.DataError, match=r"neither test.csv \(boxes\) nor test_masks \(masks\) is there"):
+        folder(boxes).annotations("val")
+    write_masks(boxes)
+    with pytest.raises(wsol.DataError, match=r"one of val and test has boxes, the other has none"):
+        folder(boxes).annotations("val")
+
+
+def test_a_study_without_test_can_begin(boxes: Path) -> None:
+    (boxes / "test").rename(boxes / "later")
+    (boxes / "test.csv").unlink()
+    assert len(folder(boxes).annotations("val").sizes) == 6
+    with pytest.raises(wsol.DataError, match=r"data/test: no such folder"):
+        folder(boxes).images("test")
+
+
+def test_train_has_no_annotations(boxes: Path, tmp_path: Path) -> None:
+    (boxes / "train.csv").mkdir()  # whoever opens it fails
+    (boxes / "train_masks").write_text("")
+    with pytest.raises(wsol.UsageError, match="train has image labels only"):
+        folder(boxes).annotations("train")
+    data = open_search(folder(boxes, resize=12, crop=8), PROTOCOL, tmp_path / "cache")
+    assert (len(data.train.ids), data.train.num_classes, data.train.crop) == (9, 3, 8)
+    assert data.train.images.shape == (9, 3, 12, 12)
+    assert data.val.images.shape == (6, 3, 8, 8)
+
+
+def test_sides_are_options(boxes: Path) -> None:
+    small = folder(boxes, resize=72, crop=64)
+    assert (small.resize, small.crop, Folder.resize, Folder.crop) == (72, 64, 256, 224)
+    assert evaluation_transform(small, PROTOCOL).side == 64
+    with pytest.raises(wsol.UsageError, match="crop 64 is larger than resize 32"):
+        folder(boxes, resize=32, crop=64)
+
+
+def test_odd_photographs_are_read_as_they_are_stored(boxes: Path) -> None:
+    ids = names("test")
+    for index, changes in enumerate(({"mode": "L"}, {"mode": "CMYK"}, {"orientation": 6})):
+        write_image(boxes / "test" / ids[index], SIZE, 1, **changes)
+    images = folder(boxes).images("test")
+    assert [images.load(index).shape for index in range(3)] == [(20, 30, 3)] * 3
+    assert folder(boxes).annotations("test").sizes[2].tolist() == list(SIZE)
+    path = boxes / "test" / ids[4]
+    path.write_bytes(path.read_bytes()[:-100])
+    (problem,) = check(folder(boxes)).problems
+    assert (problem.kind, path.name in problem.message) == ("unreadable image", True)
+
+
+def run(*arguments: Any) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_study_plans_with_the_metrics_of_the_folder(masks: Path) -> None:
+    recipe = {"method": "cam", "backbone": "resnet18"}
+    given = {"name": "mine", "benchmark": {"name": "folder", "root": str(masks)}, "recipes": [recipe]}
+    (cell,) = make_plan(Study.model_validate(given), load_plugins()).cells
+    assert cell.metrics == ("pxap", "top1_cls")
+    (cell,) = make_plan(Study.model_validate({**given, "metrics": ["top1_cls"]}), load_plugins()).cells
+    assert cell.metrics == ("top1_cls",)
+
+
+def test_the_command_line_checks_and_scores_it(masks: Path, tmp_path: Path) -> None:
+    checked = run("data", "check", "folder", "--root", masks, "--json")
+    assert checked.exit_code == 0, checked.output
+    assert [part["masked"] for part in json.loads(checked.stdout)["splits"]] == [0, 6, 6]
+    annotations = folder(masks).annotations("test")
+    for index, name in enumerate(names("test")):
+        path = tmp_path / "maps" / f"test/{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask = annotations.masks(index)[0]
+        rows, columns = (np.arange(224) * side // 224 for side in mask.shape)
+        np.save(path, mask[np.ix_(rows, columns)].astype(float))
+    fixed = ["--normalizer", "none", "--bootstrap", 0, "--json", "--out", tmp_path / "out"]
+    scored = run("score", tmp_path / "maps", "--benchmark", "folder", "--split", "test", "--root", masks, *fixed)
+    assert scored.exit_code == 0, scored.output
+    result = json.loads(scored.stdout)
+    assert (result["primary"], result["metrics"]["pxap"]["value"]) == ("pxap", 100)
+
+
+def test_the_command_line_says_what_belongs_where() -> None:
+    told = run("data", "info", "folder")
+    assert told.exit_code == 0
+    assert all(text in told.output for text in ("ROOT/val.csv", "ROOT/val_masks/cat/1.png", "wsol data check folder"))
