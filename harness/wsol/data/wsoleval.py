@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from wsol.components import IntArray
 from wsol.data.files import ImageFiles, MaskFiles, image_list
+from wsol.data.folder import refuse_unfinished
 from wsol.data.metadata import SplitFiles, refuse
 from wsol.data.splits import Annotations, Benchmark, ImageList, Report, Split
 from wsol.errors import DataError, UsageError
@@ -39,8 +40,9 @@ class WsolevalBenchmark(Benchmark):
 
     @cached_property
     def root(self) -> Path:
-        """The data set's folder; raises DataError when it is not there."""
+        """The data set's folder; raises DataError when it is not there or not wholly unpacked."""
         root = self.data_folder()
+        refuse_unfinished(root)
         if not any((root / folder).is_dir() for folder in self.metadata_folders):
             raise DataError(f"{root}: no folder 'metadata' there; 'wsol data info {self.name}' says what belongs in it")
         return root
