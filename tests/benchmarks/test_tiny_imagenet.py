@@ -6,7 +6,6 @@ import builtins
 import io
 import random
 import shutil
-import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from pictures import cut, write
 
 import wsol
+from wsol.data.archives import unpack
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol
@@ -230,8 +230,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not path.is_file():
         pytest.skip("no sample of Tiny-ImageNet beside the checkout (shared/data/tiny-imagenet-20.zip)")
     folder = tmp_path_factory.mktemp("real")
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
+    unpack(path, folder, folder / "part", lambda done: None)
     return folder
 
 

@@ -13,7 +13,7 @@ from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, out, print_j
 
 if TYPE_CHECKING:
     from wsol.data.check import CheckReport
-    from wsol.data.splits import Benchmark
+    from wsol.data.splits import Benchmark, Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at data sets: what to get, and whether it is whole.")
 
@@ -44,6 +44,42 @@ def info(name: Name, plugin: PluginFiles = None) -> None:
         if text:
             out.print(f"[bold]{title}[/]", highlight=False)
             out.print(text, highlight=False, markup=False)
+    _print_archives(component)
+
+
+@data_app.command()
+def prepare(
+    name: Name,
+    root: Root = None,
+    archives: Annotated[
+        Path | None, typer.Option("--archives", help="Folder of the files as downloaded. Default: the data set's.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Get the files that torchvision can download.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not decode the images at the end.")] = False,
+    folder: CacheFolder = None,
+    limit: Limit = 20,
+    plugin: PluginFiles = None,
+) -> None:
+    """Verify and unpack a data set's archives, check everything in it, and decode it ahead of a study.
+
+    Nothing is done twice: after an interruption the same command goes on where it stopped.
+    """
+    from wsol.data.check import check as run_check
+    from wsol.data.prepare import prepare as run_prepare
+
+    benchmark = _benchmark(name, root, plugin)
+    if benchmark.archives:
+        with _progress() as advance:
+            run_prepare(type(benchmark), benchmark.data_folder(), archives, download, advance, _say)
+    else:
+        _say(f"{name} names no archives; 'wsol data info {name}' says what belongs where")
+    with _progress() as advance:
+        report = run_check(_benchmark(name, root, plugin), progress=advance)
+    _print_report(report, limit)
+    if report.problems:
+        raise typer.Exit(3)
+    if not no_cache:
+        _fill_cache(benchmark, None, folder)
 
 
 @data_app.command()
@@ -79,17 +115,36 @@ def cache(
     plugin: PluginFiles = None,
 ) -> None:
     """Decode a data set ahead of its first study, for example once on every node of a cluster."""
+    _fill_cache(_benchmark(name, root, plugin), split, folder)
+
+
+def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) -> None:
     from wsol.data.check import SPLITS
     from wsol.data.stages import fill_cache
     from wsol.evaluation.protocols import get_protocol
 
-    benchmark = _benchmark(name, root, plugin)
     protocol = get_protocol(benchmark.protocol)
     for part in [split] if split else SPLITS:
         with _progress() as advance:
             total, done = len(benchmark.images(part)), iter(range(1, 2**62))
             path = fill_cache(benchmark, protocol, part, folder, lambda: advance(part, next(done), total))  # noqa: B023
-        out.print(str(path), highlight=False, soft_wrap=True)
+        _say(str(path))
+
+
+def _say(line: str) -> None:
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_archives(component: type[Benchmark]) -> None:
+    if component.archives:
+        out.print("[bold]files[/] (wsol data prepare verifies and unpacks them)", highlight=False)
+    for archive in component.archives:
+        size = f"{archive.size:,} bytes" if archive.size else "size not known"
+        checksum = f"md5 {archive.md5}" if archive.md5 else "checksum not known"
+        optional = ", not needed by default" if archive.optional else ""
+        _say(f"{archive.name}: {size}, {checksum}{optional}")
+        _say(f"  {archive.url}")
+        _say(f"  gives ROOT/{archive.gives}" + (f"; {archive.note}" if archive.note else ""))
 
 
 def _benchmark(name: str, root: Path | None, plugin: list[Path] | None) -> Benchmark:

@@ -26,13 +26,18 @@ def refuse_unfinished(root: Path) -> None:
         )
 
 
+def is_begun(root: Path, archive: Archive) -> bool:
+    """Whether the unpacking of ``archive`` below ``root`` was begun and not finished."""
+    return (root / MARKS / f"{archive.name}.begun").exists()
+
+
 def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
     """Whether ``archive`` was unpacked below ``root`` to the end, from a file as large as ``found`` (None: gone)."""
     try:
         mark = json.loads((root / MARKS / f"{archive.name}.done").read_text())
     except (OSError, ValueError):
         return False
-    whole = (root / archive.gives).exists() and not (root / MARKS / f"{archive.name}.begun").exists()
+    whole = (root / archive.gives).exists() and not is_begun(root, archive)
     return whole and (found is None or mark["size"] == found.stat().st_size)
 
 

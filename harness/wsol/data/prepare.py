@@ -1,0 +1,175 @@
+"""From the files that a publisher offers to a data set in place: find, verify, unpack, so that it can be checked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from wsol.data.archives import Contents, is_archive, md5, survey, unpack
+from wsol.data.cache import MARGIN
+from wsol.data.folder import is_begun, is_unpacked, unpacking
+from wsol.data.splits import Archive, Benchmark
+from wsol.errors import DataError
+
+Progress = Callable[[str, int, int], None]
+"""(what is being done, bytes done, bytes in all)."""
+Say = Callable[[str], object]
+"""Takes one line about what was done."""
+
+
+def prepare(
+    benchmark: type[Benchmark],
+    root: Path,
+    archives: Path | None = None,
+    download: bool = False,
+    progress: Progress = lambda what, done, total: None,
+    say: Say = lambda line: None,
+) -> None:
+    """Bring the files that ``benchmark`` names in place below ``root``; archives in ``archives`` (None: ``root``).
+
+    Nothing is done for what is there already, no archive is ever deleted, and no file is overwritten. Raises DataError
+    that names every missing file with its address, every file of a wrong size or checksum, and a disk that is too
+    small, before anything is written.
+    """
+    folder = root if archives is None else archives
+    found = {archive.name: _find(archive, root, folder) for archive in benchmark.archives}
+    todo = [archive for archive in benchmark.archives if not _is_in_place(archive, root, found[archive.name])]
+    if download:
+        for archive in todo:
+            if archive.download and not found[archive.name]:
+                found[archive.name] = fetch(archive, folder)
+    _check_missing(benchmark, [archive for archive in todo if not found[archive.name]], folder, say)
+    files = {archive: path for archive in todo if (path := found[archive.name])}
+    _verify(files, progress)
+    contents = _check_space(files, root)
+    for archive in benchmark.archives:
+        if archive in files:
+            _place(archive, files[archive], root, contents[archive], progress)
+            say(f"{archive.name}: {contents[archive].files} files below {root / archive.into}")
+        elif archive not in todo:
+            say(f"{archive.name}: in place already")
+
+
+def fetch(archive: Archive, folder: Path) -> Path:
+    """Download a file into ``folder`` with torchvision, which shows its progress; returns its path.
+
+    It is complete, and its checksum right where that is known, when it gets its name. Raises DataError otherwise.
+    """
+    from torchvision.datasets.utils import download_url
+
+    part = folder / f"{archive.name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        download_url(archive.url, str(folder), part.name, archive.md5)
+        os.replace(part, folder / archive.name)
+    except (OSError, RuntimeError) as error:  # URLError is an OSError
+        raise DataError(f"{archive.name}: cannot be downloaded from {archive.url} into {folder}: {error}") from None
+    return folder / archive.name
+
+
+def _find(archive: Archive, root: Path, folder: Path) -> Path | None:
+    places = [folder / archive.name, root / archive.name, root / archive.into / archive.name]
+    if not is_archive(archive.name):
+        places.insert(0, root / archive.gives)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _is_in_place(archive: Archive, root: Path, found: Path | None) -> bool:
+    """Unpacked by us to the end; or, without the archive at hand, by its user, whom we then believe."""
+    if not is_archive(archive.name):
+        return found is not None and found == root / archive.gives and not _wrong(archive, found)
+    if is_unpacked(root, archive, found):
+        return True
+    return found is None and not is_begun(root, archive) and (root / archive.gives).exists()
+
+
+def _check_missing(benchmark: type[Benchmark], missing: list[Archive], folder: Path, say: Say) -> None:
+    needed = [archive for archive in missing if not archive.optional]
+    for archive in missing:
+        if archive.optional:
+            say(f"{archive.name}: not there, and not needed by default")
+    if needed:
+        lines = [f"  {describe(archive)}" for archive in needed]
+        raise DataError(f"{benchmark.name}: missing in {folder}:\n" + "\n".join(lines))
+
+
+def describe(archive: Archive) -> str:
+    """One line: name, size, address, and what its user must know."""
+    size = f" ({archive.size:,} bytes)" if archive.size else ""
+    return f"{archive.name}{size}  {archive.url}" + (f"  [{archive.note}]" if archive.note else "")
+
+
+def _verify(files: dict[Archive, Path], progress: Progress) -> None:
+    problems = [problem for archive, path in files.items() if (problem := _wrong(archive, path, progress))]
+    if problems:
+        raise DataError("\n".join(problems))
+
+
+def _wrong(archive: Archive, path: Path, progress: Progress | None = None) -> str:
+    """What is wrong with a file by its publisher's word; "" if nothing."""
+    size = path.stat().st_size
+    if archive.size is not None and size != archive.size:
+        return f"{path}: {size} bytes instead of {archive.size}; a download that was cut short? Get it again"
+    if archive.md5 is None:
+        return ""
+    actual = md5(path, _counter(progress, f"checksum of {archive.name}", size))
+    if actual != archive.md5:
+        return f"{path}: its MD5 checksum is {actual} instead of {archive.md5}; get it again"
+    return ""
+
+
+def _check_space(files: dict[Archive, Path], root: Path) -> dict[Archive, Contents]:
+    contents = {}
+    for archive, path in files.items():
+        if is_archive(archive.name):
+            contents[archive] = survey(path, root / archive.into)
+        else:
+            size = path.stat().st_size
+            contents[archive] = Contents(1, size, size)
+    needed = sum(found.needed for found in contents.values())
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{root}: cannot be made: {error.strerror}") from None
+    free = shutil.disk_usage(root).free
+    if needed and needed + MARGIN > free:
+        raise DataError(
+            f"{root}: unpacking needs {needed / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
+            f"{free / 2**20:.0f} MiB are free; free some space or give another --root"
+        )
+    return contents
+
+
+def _place(archive: Archive, path: Path, root: Path, contents: Contents, progress: Progress) -> None:
+    advance = _counter(progress, f"unpacking {archive.name}", contents.bytes)
+    with unpacking(root, archive, path) as part:
+        if is_archive(archive.name):
+            unpack(path, root / archive.into, part, advance)
+        elif path != root / archive.gives:
+            _copy(path, root / archive.gives, part)
+        if not (root / archive.gives).exists():
+            raise DataError(f"{path}: unpacked, and still no '{archive.gives}' below {root}; is it another archive?")
+
+
+def _copy(path: Path, target: Path, part: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, part)
+        os.replace(part, target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written: {error.strerror}") from None
+
+
+def _counter(progress: Progress | None, what: str, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(what, done, total)
+
+    return advance
