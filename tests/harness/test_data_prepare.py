@@ -261,7 +261,7 @@ def test_no_file_of_the_user_is_overwritten(tmp_path: Path) -> None:
     own = tmp_path / "root" / "a" / "one.txt"
     own.parent.mkdir(parents=True)
     own.write_text("mine")
-    with pytest.raises(wsol.DataError, match=r"one.txt: differs in size from the one in .*x.zip; move it away"):
+    with pytest.raises(wsol.DataError, match=r"one.txt: differs in size from that in .*x.zip; move it away"):
         prepare(benchmark(archive("x.zip")), tmp_path / "root", tmp_path)
     assert own.read_text() == "mine"
 

@@ -60,7 +60,7 @@ def survey(path: Path, folder: Path) -> Contents:
         for member in _members(path):
             files += 1
             total += member.size
-            if not _is_there(folder / member.name, member.size):
+            if not _is_there(f"{folder}/{member.name}", member.size):
                 needed += -(-member.size // BLOCK) * BLOCK
     return Contents(files, total, needed)
 
@@ -71,15 +71,17 @@ def unpack(path: Path, folder: Path, part: Path, advance: Advance) -> None:
     Each file is written as ``part``, on the same disk, and renamed when complete. Raises DataError for a file that is
     there with another size, and when the archive is broken or the disk full; what was unpacked until then stays.
     """
+    made = set()
     with _readable(path):
         for member in _members(path):
-            target = folder / member.name
+            target = f"{folder}/{member.name}"
             if not _is_there(target, member.size):
                 if os.path.lexists(target):
-                    raise DataError(
-                        f"{target}: differs in size from the one in {path}; move it away and run this again"
-                    )
-                target.parent.mkdir(parents=True, exist_ok=True)
+                    raise DataError(f"{target}: differs in size from that in {path}; move it away and run this again")
+                parent = os.path.dirname(target)
+                if parent not in made:
+                    os.makedirs(parent, exist_ok=True)
+                    made.add(parent)
                 _write(member, part)
                 os.replace(part, target)
             advance(member.size)
@@ -95,7 +97,7 @@ def md5(path: Path, advance: Advance) -> str:
     return found.hexdigest()
 
 
-def _is_there(target: Path, size: int) -> bool:
+def _is_there(target: str, size: int) -> bool:
     try:
         found = os.stat(target)
     except OSError:
