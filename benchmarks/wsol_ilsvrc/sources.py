@@ -24,16 +24,18 @@ ARCHIVES = (
         url="https://www.image-net.org/challenges/LSVRC/2012/",
         gives="train/n01440764/n01440764_10026.JPEG",
         into="train",
+        size=147897477120,
         md5="1d675b47d978889d74fa0da5fadfb00e",
-        note="138 GB, for registered users; an archive of 1000 archives, each to be unpacked in a folder of its name",
+        note="images of train, for registered users; an archive of 1000 archives, each with a folder of its name",
     ),
     wsol.Archive(
         name="ILSVRC2012_img_val.tar",
         url="https://www.image-net.org/challenges/LSVRC/2012/",
         gives="val/ILSVRC2012_val_00000001.JPEG",
         into="val",
+        size=6744924160,
         md5="29b22e2961454d5413ddabcf34fc5622",
-        note="images of test, 6.3 GB; for registered users",
+        note="images of test; for registered users",
     ),
     wsol.Archive(
         name="imagenetv2-threshold0.7.tar.gz",
@@ -49,7 +51,7 @@ ARCHIVES = (
     ),
 )
 SOURCE = (
-    "1. Images of train and test: ILSVRC2012_img_train.tar (138 GB) and ILSVRC2012_img_val.tar (6.3 GB) from "
+    "1. Images of train and test: ILSVRC2012_img_train.tar (148 GB) and ILSVRC2012_img_val.tar (6.7 GB) from "
     "https://www.image-net.org after registration. ROOT/train/n01440764/….JPEG …, each of the 1000 inner archives in a "
     "folder of its name; ROOT/val/ILSVRC2012_val_00000001.JPEG …, flat or sorted into class folders. Kaggle's "
     "ILSVRC/Data/CLS-LOC in ROOT will do.\n"
