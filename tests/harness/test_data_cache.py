@@ -14,11 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_sets import Boxes, edit, ids, write_data, write_image
 
+import wsol
 from wsol.data import cache
 from wsol.data.cache import Transform, cached_images, default_cache
 from wsol.data.splits import ImageList
+from wsol.data.stages import fill_cache, open_search
 from wsol.errors import DataError
+from wsol.evaluation.protocols import get_protocol
 
 COUNT = 30
 
@@ -200,3 +204,140 @@ def test_a_long_build_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> 
     advance()
     advance()
     assert "image cache toy: 2 of 2 images decoded" in capsys.readouterr().err
+
+
+# What is wrong with the data, met on the way to the cache
+
+
+def fill(root: Path, cache_folder: Path, split: wsol.Split = "val") -> Path:
+    return fill_cache(Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), split, cache_folder)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "data")
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.suffix != ".lock")
+
+
+def test_an_image_file_cut_short_is_named_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
+    path = root / "images" / ids("val")[1]
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(DataError, match=f"{path}: not a readable image"):
+        fill(root, tmp_path / "cache")
+    assert leftovers(tmp_path / "cache") == []
+    write_image(path, seed=7)
+    assert fill(root, tmp_path / "cache").stat().st_size == 2 * 3 * 8 * 8
+
+
+def test_a_missing_image_is_named_before_anything_is_decoded(root: Path, tmp_path: Path) -> None:
+    (root / "images" / ids("val")[1]).unlink()
+    with pytest.raises(DataError, match=rf"{ids('val')[1]}: no such image; 'wsol data check' lists all"):
+        fill(root, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "message"),
+    [
+        ("image_ids.txt", ids("val")[0], "image_ids.txt:2: id '.*' was on line 1 already"),
+        ("class_labels.txt", f"{ids('val')[1]},2", "class_labels.txt:2: class 2 is out of range; classes are 0 to 1"),
+        ("class_labels.txt", ids("val")[1], "class_labels.txt:2: needs 2 fields separated by commas"),
+        ("image_ids.txt", None, "class_labels.txt:2: id '.*' is not in image_ids.txt"),
+    ],
+    ids=["duplicate id", "label out of range", "wrong line", "missing line"],
+)
+def test_a_wrong_line_is_named_before_anything_is_decoded(
+    root: Path, tmp_path: Path, file: str, line: str | None, message: str
+) -> None:
+    edit(root / "metadata" / "val" / file, 2, line)
+    with pytest.raises(DataError, match=message):
+        fill(root, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_box_outside_stops_a_search_and_not_the_decoding(root: Path, tmp_path: Path) -> None:
+    edit(root / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},1,2,21,5")
+    assert fill(root, tmp_path / "cache").exists()
+    with pytest.raises(
+        DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"
+    ):
+        open_search(Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), tmp_path / "cache")
+
+
+def test_an_empty_split_is_refused(root: Path, tmp_path: Path, source: Source) -> None:
+    (root / "metadata" / "val" / "image_ids.txt").write_text("")
+    with pytest.raises(DataError, match=r"image_ids.txt: no image; the split is empty"):
+        fill(root, tmp_path / "cache")
+    with pytest.raises(DataError, match="toy-1: the split is empty; there is nothing to decode"):
+        cached_images(image_list(source, ids=[]), Transform(4), tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+# Disks that are really too small, and processes that really run at once
+
+
+def test_a_small_disk_is_refused_before_anything_is_decoded(source: Source, small_disk: Path) -> None:
+    with pytest.raises(DataError, match="decoded images need 6 MiB, 2 MiB are free"):
+        cached_images(image_list(source), Transform(256), small_disk / "cache")
+    assert source.calls == []
+    assert leftovers(small_disk / "cache") == []
+
+
+def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_nothing(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MARGIN", 0)
+    folder = small_disk / "cache"
+    filler = small_disk / "filler"
+
+    def load(index: int) -> np.ndarray:
+        if index == 9:
+            with pytest.raises(OSError, match="No space left"), filler.open("wb") as file:
+                file.write(bytes(4 * 2**20))
+        return np.full((6, 8, 3), index, dtype=np.uint8)
+
+    images = image_list(load)
+    with pytest.raises(DataError, match="the image cache cannot be written: No space left on device"):
+        cached_images(images, Transform(128), folder)  # 1.5 MB
+    assert leftovers(folder) == []
+    filler.unlink()
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "MARGIN", 0)
+    assert cached_images(image_list(Source()), Transform(128), folder)[[9]].max() == 9
+
+
+def test_two_processes_that_want_the_same_build_it_once(tmp_path: Path) -> None:
+    script = """
+        import sys, time
+        import numpy as np
+        from pathlib import Path
+        from wsol.data.cache import Transform, cached_images
+        from wsol.data.splits import ImageList
+
+        def load(index):
+            with open(sys.argv[2], "a") as log:
+                log.write(f"{index}\\n")
+            time.sleep(0.02)
+            return np.full((6, 8, 3), index, dtype=np.uint8)
+
+        print("ready", flush=True)
+        sys.stdin.readline()
+        images = ImageList([str(i) for i in range(30)], np.zeros(30, dtype=np.int64), load, "toy-1", "stamp")
+        print(cached_images(images, Transform(4), Path(sys.argv[1]))[[5, 29]].max(axis=(1, 2, 3)).tolist())
+    """
+    folder, log = tmp_path / "cache", tmp_path / "log"
+    command = [sys.executable, "-c", textwrap.dedent(script), str(folder), str(log)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    assert [process.communicate()[0] for process in processes] == ["[5, 29]\n"] * 2
+    assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(map(int, log.read_text().split())) == list(range(COUNT))
+    assert len(leftovers(folder)) == 1

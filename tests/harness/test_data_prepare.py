@@ -398,24 +398,6 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     assert files_below(root) == FILES
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB of its own; skips where this user may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no mount command, so no small disk to fill")
-    if mounted.returncode:
-        pytest.skip(f"this user may not mount a small disk to fill: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_too_small_a_disk_is_refused_before_anything_is_written(tmp_path: Path, small_disk: Path) -> None:
     write_zip(tmp_path / "x.zip", {f"a/{i}": os.urandom(300_000) for i in range(9)})
     with pytest.raises(wsol.DataError, match=r"unpacking needs 3 MiB and 64 to spare, 2 MiB are free; free some space"):

@@ -93,8 +93,10 @@ def cached_images(
     The file's name holds a hash of source and transform, so a changed source makes a new file. It is written under
     another name and renamed when complete: a crash leaves nothing that is taken for whole. Processes that want the
     same file at once build it one after the other, so that all but the first find it. Raises DataError for a broken
-    image, or when the disk is too small, before anything is decoded.
+    image, for a split without any, or when the disk is too small, before anything is decoded.
     """
+    if len(images) == 0:
+        raise DataError(f"{images.fingerprint}: the split is empty; there is nothing to decode")
     folder = default_cache() if folder is None else folder
     shape = (len(images), 3, transform.side, transform.side)
     key = digest(images.fingerprint, images.stamp, repr(transform), str(FORMAT))

@@ -99,6 +99,8 @@ class ListedBenchmark(Benchmark):
     def images(self, split: Split) -> ImageList:
         """Images and labels; raises DataError with file and line, or naming the image that is missing."""
         listing = self.listing(split, refuse)
+        if not listing.ids:
+            raise DataError(f"{self.root}: the split '{split}' has no image")
         return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids))
 
     def annotations(self, split: Split) -> Annotations:
