@@ -261,9 +261,7 @@ def test_a_wrong_line_is_named_before_anything_is_decoded(
 def test_a_box_outside_stops_a_search_and_not_the_decoding(root: Path, tmp_path: Path) -> None:
     edit(root / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},1,2,21,5")
     assert fill(root, tmp_path / "cache").exists()
-    with pytest.raises(
-        DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"
-    ):
+    with pytest.raises(DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"):
         open_search(Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), tmp_path / "cache")
 
 
