@@ -84,8 +84,9 @@ class Metric(Component, ABC):
         """What this metric carries from the validation split to test, as a JSON value (None: nothing)."""
         return None
 
-    def parts(self, total: Array, weight: Array) -> dict[str, float]:
-        """Named parts of the score, in percent (for example one accuracy an IoU threshold)."""
+    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+        """Named parts of the score, in percent (for example one accuracy an IoU threshold). Arguments as :meth:`value`,
+        without leading dimensions."""
         return {}
 
     def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:

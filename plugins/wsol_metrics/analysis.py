@@ -46,7 +46,7 @@ class BackgroundShare(wsol.Metric):
         """[..., thresholds, 22] → [...]: the mean share at the best threshold, in percent."""
         return share(self._best(total)[..., 1], weight) / _UNIT
 
-    def parts(self, total: Array, weight: Array) -> dict[str, float]:
+    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
         """``above_0.1``: images whose share exceeds a tenth, in percent (the paper's figure)."""
         return {"above_0.1": float(share(self._best(total)[2 + _STEPS // 10], weight))}
 
@@ -100,7 +100,8 @@ class MapExtrema(wsol.Metric):
             return np.concatenate([np.zeros(6, dtype=np.float32), bins.ravel()])
         low, high = float(image.raw_map.min()), float(image.raw_map.max())
         bins[[0, 1], np.searchsorted(_EDGES, [low, high], side="right")] = 1
-        head = np.array([1, low < 0, low, high, low**2, high**2], dtype=np.float32)
+        with np.errstate(over="ignore"):
+            head = np.array([1, low < 0, low, high, low * low, high * high]).astype(np.float32)
         return np.concatenate([head, bins.ravel()])
 
     def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
@@ -108,10 +109,13 @@ class MapExtrema(wsol.Metric):
         sums = np.asarray(total, dtype=np.float64)
         return 100 * sums[..., 1] / np.maximum(sums[..., 0], 1)
 
-    def parts(self, total: Array, weight: Array) -> dict[str, float]:
-        """Means and standard deviations of minima and maxima, in the maps' own unit, and ``std_ratio``."""
+    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+        """Means and standard deviations of minima and maxima, in the maps' own unit, and ``std_ratio``.
+
+        {} without maps, and where values beyond 1e19, whose squares are infinite here, leave no number to tell.
+        """
         count, _, *sums = np.asarray(total[:6], dtype=np.float64)
-        if not count:
+        if not count or not np.isfinite(sums).all():
             return {}
         means, squares = np.array(sums[:2]) / count, np.array(sums[2:]) / count
         stds = np.sqrt(np.maximum(squares - means**2, 0))

@@ -33,11 +33,16 @@ class MaxBoxAcc(wsol.Metric):
 
     def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
         """[..., D, T] → [...]: mean over the IoUs of the best rate over the thresholds, in percent."""
-        return share(total, weight).max(axis=-1).mean(axis=-1)
+        return self._rates(total, weight, calibration).mean(axis=-1)
 
-    def parts(self, total: Array, weight: Array) -> dict[str, float]:
-        """The best rate at each IoU, ``iou_…``."""
-        return {f"iou_{d}": float(r.max()) for d, r in zip(self.deltas, share(total, weight), strict=True)}
+    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+        """The rate at each IoU whose mean is the score, ``iou_…``."""
+        rates = self._rates(total, weight, calibration)
+        return {f"iou_{delta}": float(rate) for delta, rate in zip(self.deltas, rates, strict=True)}
+
+    def _rates(self, total: Array, weight: Array, calibration: Any) -> Array:
+        """[..., D, T] → [..., D]: the rate at each IoU, at the threshold that counts for it."""
+        return share(total, weight).max(axis=-1)
 
     def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
         """The rate over the thresholds, ``accuracy_at_iou_…``: value k belongs to tau = k / T."""
@@ -61,14 +66,13 @@ class MaxBoxAccV2(MaxBoxAcc):
 class _CarriedThreshold(MaxBoxAcc):
     """Box accuracy at the thresholds that were best on the validation split."""
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
-        """[..., D, T] → [...] at the thresholds of ``calibration`` [D]; without one, at the split's own best ones."""
+    def _rates(self, total: Array, weight: Array, calibration: Any) -> Array:
+        """At the thresholds of ``calibration`` [D]; without one, at the split's own best ones."""
         if calibration is None:
-            return super().value(total, weight)
-        thresholds = total.shape[-1]
-        columns = [round(tau * thresholds) for tau in calibration]
+            return super()._rates(total, weight, None)
+        columns = [round(tau * total.shape[-1]) for tau in calibration]
         rates = share(total, weight)
-        return np.stack([rates[..., d, column] for d, column in enumerate(columns)], axis=-1).mean(axis=-1)
+        return np.stack([rates[..., d, column] for d, column in enumerate(columns)], axis=-1)
 
     def calibrate(self, total: Array, weight: Array) -> list[float]:
         """The lowest best threshold at each IoU, as a share of the map's maximum."""

@@ -141,6 +141,9 @@ def test_the_threshold_of_val_is_carried_to_test(name: str, maximum: str) -> Non
     expected = [100 * total[d, column] / 3 for d, column in enumerate(columns)]
     assert scored(name, test, taus) == pytest.approx(np.mean(expected))
     assert scored(name, test, taus) < scored(maximum, test)
+    parts = metric(name).parts(*sums(name, test), taus)
+    assert list(parts.values()) == pytest.approx(expected)
+    assert metric(name).parts(*sums(name, test)) == metric(maximum).parts(*sums(maximum, test)) != parts
 
 
 def test_every_threshold_survives_the_way_through_a_record() -> None:
@@ -255,6 +258,12 @@ def test_map_extrema_by_hand() -> None:
 def test_map_extrema_of_broken_maps_alone_is_no_number_of_theirs() -> None:
     total, weight = sums("map_extrema", [wsol.ScoredImage("nan", 0, V2, score_map=np.zeros((1, 2)))])
     assert (metric("map_extrema").value(total, weight), metric("map_extrema").parts(total, weight)) == (0, {})
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e200])
+def test_map_extrema_of_huge_values_are_left_out_instead_of_infinite(scale: float) -> None:
+    total, weight = sums("map_extrema", [mapped(np.array([[-s, s]])) for s in (1.0, scale)])
+    assert (metric("map_extrema").value(total, weight), metric("map_extrema").parts(total, weight)) == (100, {})
 
 
 @pytest.mark.parametrize("name", METRICS)

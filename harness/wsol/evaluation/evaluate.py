@@ -118,7 +118,7 @@ def _values(observations: Observations, tasks: Sequence[_Task], replicates: int,
             low=low,
             high=high,
             images=len(observations),
-            parts=task.metric.parts(sums, mass),
+            parts=task.metric.parts(sums, mass, task.calibration),
             curves=task.metric.curves(sums, mass),
             calibration=task.metric.calibrate(sums, mass) if task.calibration is None else task.calibration,
         )
