@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from wsol.options import uniform as uniform
     from wsol.training.augment import HorizontalFlip as HorizontalFlip
     from wsol.training.augment import RandomCrop as RandomCrop
+    from wsol.training.augment import mirrored as mirrored
     from wsol.training.batch import Batch as Batch
     from wsol.training.batch import TrainView as TrainView
     from wsol.training.method import ClassifierMethod as ClassifierMethod
@@ -112,7 +113,7 @@ _HOMES = {
         "Pooling",
     ),
     "wsol.options": ("Distribution", "Options", "choice", "hparam", "integer", "loguniform", "option", "uniform"),
-    "wsol.training.augment": ("HorizontalFlip", "RandomCrop"),
+    "wsol.training.augment": ("HorizontalFlip", "RandomCrop", "mirrored"),
     "wsol.training.batch": ("Batch", "TrainView"),
     "wsol.training.method": ("ClassifierMethod", "Method", "Parts", "split_groups"),
     "wsol.training.phases": ("Loss", "ParameterGroup", "Phase", "TrainingOptions", "shuffled"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import model_validator
@@ -215,6 +215,9 @@ class Extractor(Component, ABC):
 
 class Augmentation(Component, ABC):
     """Changes a training batch, on the device, with randomness from the generator it is handed only."""
+
+    on_bytes: ClassVar[bool] = False
+    """Whether it only moves pixels, and so takes them as bytes too, before they are normalised."""
 
     @abstractmethod
     def __call__(self, batch: Any, generator: torch.Generator) -> Any:

@@ -9,13 +9,14 @@ class VerticalFlip(wsol.Augmentation):
     """Mirror an image from top to bottom with probability one half."""
 
     name = "vertical_flip"
+    on_bytes = True
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
         """Boxes are mirrored too."""
-        flip = (torch.rand(len(batch.images), generator=generator) < 0.5).to(batch.images.device)
-        images = torch.where(flip[:, None, None, None], batch.images.flip(2), batch.images)
+        flip = torch.rand(len(batch.images), generator=generator) < 0.5
+        images = wsol.mirrored(batch.images, flip, 2)
         boxes = batch.boxes
         if boxes is not None:
             x0, y0, x1, y1 = boxes.unbind(1)
-            boxes = torch.where(flip[:, None], torch.stack([x0, 1 - y1, x1, 1 - y0], dim=1), boxes)
+            boxes = torch.where(flip.to(boxes.device)[:, None], torch.stack([x0, 1 - y1, x1, 1 - y0], dim=1), boxes)
         return batch.replace(images=images, boxes=boxes)

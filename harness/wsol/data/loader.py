@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +17,41 @@ from wsol.data.stages import TrainData
 from wsol.networks import Augmentation
 from wsol.training.batch import Batch
 
+T = TypeVar("T")
+AHEAD = 2
+"""Batches that are read while the device works on the one before."""
+
 
 def to_float(
     images: npt.NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: torch.device
 ) -> Tensor:
     """uint8 [B, 3, H, W] → float32 on ``device``, (x / 255 - mean) / std for each channel."""
-    pixels = torch.from_numpy(images)
-    if device.type == "cuda":
-        pixels = pixels.pin_memory().to(device, non_blocking=True)
-    scale = torch.tensor([255.0 * s for s in std], device=device)[:, None, None]
-    shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], device=device)[:, None, None]
-    return pixels.float().div_(scale).sub_(shift)
+    return normalised(to_device(torch.from_numpy(images), device), mean, std)
+
+
+def to_device(pixels: Tensor, device: torch.device) -> Tensor:
+    """``pixels`` on ``device``; to a GPU without waiting for the copy."""
+    return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels
+
+
+def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 [B, 3, H, W] → float32, (x / 255 - mean) / std for each channel."""
+    scale = torch.tensor([1 / (255.0 * s) for s in std], device=pixels.device)[:, None, None]
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device)[:, None, None]
+    return pixels.float().mul_(scale).add_(shift)
+
+
+def read_ahead(read: Callable[[Tensor], T], index_batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, T]]:
+    """(rows, what ``read`` gives for them), in order; a thread reads :data:`AHEAD` batches ahead of the consumer."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[Tensor, Future[T]]] = deque()
+        for rows in index_batches:
+            waiting.append((rows, reader.submit(read, rows)))
+            if len(waiting) > AHEAD:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for last, future in waiting:
+            yield last, future.result()
 
 
 class TrainLoader:
@@ -39,6 +66,9 @@ class TrainLoader:
         self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
         self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
+        self._resident: Tensor | None = None
+        if data.on_device:
+            self._resident = torch.from_numpy(data.images[range(len(data.images))]).to(device)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,9 +76,9 @@ class TrainLoader:
     def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
         """The images of the rows ``index`` (default: all) in order, squashed to the network's input, not augmented."""
         rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
-        for chunk in rows.split(batch_size):  # type: ignore[no-untyped-call]
-            batch = self._gather(chunk, None)
-            side = self._data.crop
+        side = self._data.crop
+        for chunk, pixels in read_ahead(self._read, rows.split(batch_size)):  # type: ignore[no-untyped-call]
+            batch = self._normalised(self._batch(chunk, pixels, None))
             images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)
             yield batch.replace(images=images)
 
@@ -59,18 +89,32 @@ class TrainLoader:
         generator: torch.Generator,
         boxes: Tensor | None = None,
     ) -> Iterator[Batch]:
-        """Augmented batches. ``boxes``: float [N, 4] pseudo boxes as shares of the image sides."""
-        for rows in index_batches:
-            batch = self._gather(rows, boxes)
-            for augmentation in augmentations:
-                batch = augmentation(batch, generator)
-            yield batch
+        """Augmented batches. ``boxes``: float [N, 4] pseudo boxes as shares of the image sides.
 
-    def _gather(self, rows: Tensor, boxes: Tensor | None) -> Batch:
-        images = to_float(self._data.images[rows.numpy()], self._mean, self._std, self._device)
+        Augmentations that only move pixels come before the conversion to float32, as long as nothing else did: a
+        quarter of the memory to move.
+        """
+        for rows, pixels in read_ahead(self._read, index_batches):
+            batch = self._batch(rows, pixels, boxes)
+            for augmentation in augmentations:
+                batch = augmentation(batch if augmentation.on_bytes else self._normalised(batch), generator)
+            yield self._normalised(batch)
+
+    def _read(self, rows: Tensor) -> Tensor:
+        """uint8 [B, 3, S, S], on the device if the images are kept there."""
+        if self._resident is not None:
+            return self._resident[rows.to(self._resident.device)]
+        return torch.from_numpy(self._data.images[rows.numpy()])
+
+    def _normalised(self, batch: Batch) -> Batch:
+        if batch.images.dtype != torch.uint8:
+            return batch
+        return batch.replace(images=normalised(batch.images, self._mean, self._std))
+
+    def _batch(self, rows: Tensor, pixels: Tensor, boxes: Tensor | None) -> Batch:
         labels = self.labels[rows].to(self._device)
         return Batch(
-            images=images,
+            images=pixels if self._resident is not None else to_device(pixels, self._device),
             labels=labels,
             targets=F.one_hot(labels, self.num_classes).float(),
             index=rows,

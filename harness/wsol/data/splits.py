@@ -14,6 +14,9 @@ from wsol.errors import DataError
 from wsol.options import Options, option
 
 Split = Literal["train", "val", "test"]
+CacheMode = Literal["memmap", "ram", "device", "none"]
+"""How decoded images are kept. ``memmap``: in a file that all runs of a node share; ``ram``: in each run's own memory;
+``device``: the same, and the training images on the GPU; ``none``: decoded again whenever they are needed."""
 Report = Callable[[str, str], None]
 """Takes the kind of a problem and a message that says where it is."""
 
@@ -111,6 +114,8 @@ class Benchmark(Component, ABC):
     """Side in pixels that training images are squashed to."""
     crop: int = 224
     """Side in pixels of a network input."""
+    cache: ClassVar[CacheMode] = "memmap"
+    """How decoded images are kept, unless the study says otherwise."""
     train_images: ClassVar[int | None] = None
     """How many images train has as published; for estimates where the data are not at hand."""
     licence: ClassVar[str] = ""

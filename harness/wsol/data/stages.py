@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.components import IntArray
-from wsol.data.cache import CachedImages, Progress, Transform, cached_images
-from wsol.data.splits import Annotations, Benchmark, Split
+from wsol.data.cache import Progress, Transform, cached_images
+from wsol.data.pixels import Pixels, open_pixels
+from wsol.data.splits import Annotations, Benchmark, CacheMode, Split
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ class TrainData:
 
     ids: Sequence[str]
     labels: IntArray
-    images: CachedImages
+    images: Pixels
     num_classes: int
     crop: int
     """Side of a network input in pixels."""
     fingerprint: str
+    on_device: bool = False
+    """Whether all images are to be kept on the device that trains."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class EvalData:
 
     ids: Sequence[str]
     labels: IntArray
-    images: CachedImages
+    images: Pixels
     annotations: Annotations
     fingerprint: str
 
@@ -54,28 +57,43 @@ def open_search(
     cache: Path | None = None,
     *,
     search: bool = False,
+    mode: CacheMode | None = None,
+    threads: int = 1,
 ) -> SearchData:
     """Train without annotations, val with them. ``cache``: folder of decoded images (None: the default one).
 
-    ``search``: for a trial, which some benchmarks train on fewer images than a final run. Raises DataError when the
-    data are missing or broken.
+    ``search``: for a trial, which some benchmarks train on fewer images than a final run. ``mode``: how decoded images
+    are kept (None: as the benchmark says); ``threads`` decode where they are not. Raises DataError when the data are
+    missing or broken.
     """
+    mode = mode or benchmark.cache
     images = benchmark.training_images(search=search)
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split 'train' is empty")
     train = TrainData(
         ids=images.ids,
         labels=images.labels,
-        images=cached_images(images, Transform(benchmark.resize), cache),
+        images=open_pixels(images, Transform(benchmark.resize), mode, cache, threads),
         num_classes=len(benchmark.class_names()),
         crop=benchmark.crop,
         fingerprint=images.fingerprint,
+        on_device=mode == "device",
     )
-    return SearchData(train, load_eval(benchmark, "val", protocol, cache))
+    return SearchData(train, load_eval(benchmark, "val", protocol, cache, mode, threads))
 
 
-def load_eval(benchmark: Benchmark, split: Split, protocol: Protocol, cache: Path | None = None) -> EvalData:
-    """A split with its annotations. For test only :func:`wsol.study.seal.open_test` calls this."""
+def load_eval(
+    benchmark: Benchmark,
+    split: Split,
+    protocol: Protocol,
+    cache: Path | None = None,
+    mode: CacheMode | None = None,
+    threads: int = 1,
+) -> EvalData:
+    """A split with its annotations; for the rest see :func:`open_search`.
+
+    For test only :func:`wsol.study.seal.open_test` calls this.
+    """
     images = benchmark.images(split)
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split '{split}' is empty")
@@ -83,7 +101,7 @@ def load_eval(benchmark: Benchmark, split: Split, protocol: Protocol, cache: Pat
     return EvalData(
         ids=images.ids,
         labels=images.labels,
-        images=cached_images(images, evaluation_transform(benchmark, protocol), cache),
+        images=open_pixels(images, evaluation_transform(benchmark, protocol), mode or benchmark.cache, cache, threads),
         annotations=annotations,
         fingerprint=images.fingerprint,
     )

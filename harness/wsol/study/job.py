@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from wsol.data.splits import CacheMode
 from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.protocols import Protocol, get_protocol
 from wsol.evaluation.sidecar import sidecar_path, write_observations
@@ -58,6 +59,7 @@ class Job(Model):
     selection: str | None = None
     ledger: str | None = None
     cache: str | None = None
+    cache_mode: CacheMode | None = None
 
     @property
     def record_path(self) -> Path:
@@ -180,7 +182,14 @@ class _Run:
         from wsol.data.stages import open_search
 
         self.job.work.mkdir(parents=True, exist_ok=True)
-        data = open_search(self.benchmark, self.protocol, self.cache, search=self.job.run.stage == "search")
+        data = open_search(
+            self.benchmark,
+            self.protocol,
+            self.cache,
+            search=self.job.run.stage == "search",
+            mode=self.job.cache_mode,
+            threads=self.job.threads,
+        )
         self.scorer.check(data.val.annotations, f"val of {self.benchmark.name}")
         method, history = self._train(data.train)
         scored = self._score(method, data.val, "val")
@@ -194,6 +203,8 @@ class _Run:
                 self.job.run,
                 self.protocol,
                 self.cache,
+                self.job.cache_mode,
+                self.job.threads,
             )
             fingerprints["test"] = test.fingerprint
             scored += self._score(method, test, "test", [s.result for s in scored])

@@ -84,7 +84,12 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
 
 
 def _merged(a: Cell, b: Cell) -> Cell:
-    """Two grids that name the same training share it."""
+    """Two grids that name the same training share it; raises UsageError where the data are of two folders."""
+    if a.train.benchmark != b.train.benchmark:
+        raise UsageError(
+            f"benchmark '{a.train.benchmark.name}' is named with two roots and no other difference, so that its results "
+            "could not be told apart; give another option to one, or each a study of its own"
+        )
     new = [e for e in b.evaluations if e not in a.evaluations]
     return replace(a, evaluations=(*a.evaluations, *new), trials=max(a.trials, b.trials, key=len))
 

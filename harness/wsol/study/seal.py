@@ -26,7 +26,7 @@ from wsol.study.ledger import cell_name, record_opening
 from wsol.study.plan import Cell, Plan, final_seeds
 
 if TYPE_CHECKING:
-    from wsol.data.splits import Benchmark
+    from wsol.data.splits import Benchmark, CacheMode
     from wsol.data.stages import EvalData
     from wsol.evaluation.protocols import Protocol
 
@@ -155,7 +155,14 @@ def read_selection(path: Path) -> Selection:
 
 
 def open_test(
-    benchmark: Benchmark, selection: Path, ledger: Path, run: RunIdentity, protocol: Protocol, cache: Path | None = None
+    benchmark: Benchmark,
+    selection: Path,
+    ledger: Path,
+    run: RunIdentity,
+    protocol: Protocol,
+    cache: Path | None = None,
+    mode: CacheMode | None = None,
+    threads: int = 1,
 ) -> tuple[EvalData, TestOpening]:
     """The test split with its annotations, for one run of a sealed selection.
 
@@ -170,5 +177,5 @@ def open_test(
         if choice is None or choice.hparams != run.hparams or run.seed not in sealed.seeds or run.plan != sealed.plan:
             raise SealError(f"run {run.run_id} is not part of the selection sealed in {selection}; test stays closed")
     touched = [record_opening(ledger, cell_name(run.train, e), sealed.seal, run.run_id) for e in run.evaluations]
-    data = load_eval(benchmark, "test", protocol=protocol, cache=cache)
+    data = load_eval(benchmark, "test", protocol, cache, mode, threads)
     return data, TestOpening(selection=sealed.seal, touched=max(touched))

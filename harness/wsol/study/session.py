@@ -143,6 +143,7 @@ class Session:
             bootstrap=study.bootstrap,
             threads=max(1, math.floor(study.resources.cpus)),
             plugin_files=tuple(str(p.resolve()) for p in self.plugin_files),
+            cache_mode=study.cache,
             cache=None if self.cache is None else str(self.cache.resolve()),
         )
 

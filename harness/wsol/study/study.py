@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from wsol.data.splits import CacheMode
 from wsol.errors import UsageError
 from wsol.options import Distribution, describe_validation, suggest
 from wsol.records import ComponentRef
@@ -113,6 +114,9 @@ class Study(_Model):
     metrics: list[str] | None = Field(None, description="metrics, the first selects; default: the benchmark's")
     resources: Resources = Field(Resources(), description="what one run gets")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 on CUDA, fp32 on CPU")
+    cache: CacheMode | None = Field(
+        None, description="how decoded images are kept: on disk, in memory, on the GPU, not; default: the benchmark's"
+    )
     bootstrap: int = Field(1000, ge=0, description="resamples for confidence intervals; 0: none")
     max_failures: int = Field(2, ge=0, description="how often a run whose worker died is started again")
 

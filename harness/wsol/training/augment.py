@@ -17,6 +17,7 @@ class RandomCrop(Augmentation):
     """A square crop at a random place, one for each image."""
 
     name = "random_crop"
+    on_bytes = True
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -45,17 +46,26 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
     return out
 
 
+def mirrored(images: Tensor, which: Tensor, dim: int) -> Tensor:
+    """[B, C, H, W], the images ``which`` (bool [B], on the CPU) reversed along ``dim``: 2 for rows, 3 for columns."""
+    out = images.clone()
+    for b in which.nonzero()[:, 0].tolist():
+        out[b] = images[b].flip(dim - 1)
+    return out
+
+
 class HorizontalFlip(Augmentation):
     """Mirror an image with probability one half."""
 
     name = "horizontal_flip"
+    on_bytes = True
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Boxes are mirrored too."""
-        flip = (torch.rand(len(batch.images), generator=generator) < 0.5).to(batch.images.device)
-        images = torch.where(flip[:, None, None, None], batch.images.flip(3), batch.images)
+        flip = torch.rand(len(batch.images), generator=generator) < 0.5
+        images = mirrored(batch.images, flip, 3)
         boxes = batch.boxes
         if boxes is not None:
             x0, y0, x1, y1 = boxes.unbind(1)
-            boxes = torch.where(flip[:, None], torch.stack([1 - x1, y0, 1 - x0, y1], dim=1), boxes)
+            boxes = torch.where(flip.to(boxes.device)[:, None], torch.stack([1 - x1, y0, 1 - x0, y1], dim=1), boxes)
         return batch.replace(images=images, boxes=boxes)

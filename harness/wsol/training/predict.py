@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from wsol.data.loader import to_float
+from wsol.data.loader import read_ahead, to_float
 from wsol.data.stages import EvalData
 from wsol.errors import RunError
 from wsol.evaluation.store import StoreWriter
@@ -30,16 +30,17 @@ def predict(
     """
     method.eval()
     with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer, torch.no_grad():
-        for start in range(0, len(data.ids), batch_size):
-            rows = range(start, min(start + batch_size, len(data.ids)))
-            images = to_float(data.images[list(rows)], method.image_mean, method.image_std, device)
-            labels = torch.as_tensor(data.labels[start : rows.stop], device=device)
+        chunks = torch.arange(len(data.ids)).split(batch_size)  # type: ignore[no-untyped-call]
+        for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks):
+            rows = chunk.tolist()
+            images = to_float(pixels, method.image_mean, method.image_std, device)
+            labels = torch.as_tensor(data.labels[rows], device=device)
             located = method.localize(images, labels, extractor)
             _check(method, located, len(rows))
             logits = method.classify(images)
             writer.append(
                 [data.ids[i] for i in rows],
-                data.labels[start : rows.stop],
+                data.labels[rows],
                 located.detach().float().cpu().numpy(),
                 None if logits is None else logits.detach().float().cpu().numpy(),
             )
