@@ -25,6 +25,7 @@ def no_pixels(i: int) -> Array:
     raise AssertionError("scoring maps decodes no image")
 
 
+HUGE = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 100000000), }\n"
 IMAGES = wsol.ImageList(IDS, np.arange(6) % 3, no_pixels, "six")
 
 
@@ -89,9 +90,38 @@ def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -
         f"1 images of the split are missing: {IDS[0]}",
         f"1 maps cannot be read: {IDS[1]}",
         f"2 maps are not [h, w] of real numbers: {IDS[2]} float64 [2, 8, 8], {IDS[4]} <U1 [8, 8]",
-        f"2 maps are not in [0, 1]; name a normalizer: {IDS[3]} ({low:g} to {high:g}), {IDS[5]} (nan to nan)",
+        f"2 maps are not in [0, 1]; name a normalizer: {IDS[3]} ({low:.9g} to {high:.9g}), {IDS[5]} (nan to nan)",
         "1 names are no images of the split, and ignored: other/900.jpg",
     ]
+
+
+def test_files_that_are_no_arrays_are_named_whatever_they_are(folder: Path) -> None:
+    paths = [folder / f"{image_id}.npy" for image_id in IDS]
+    with paths[0].open("wb") as file:
+        np.savez(file, map=MAPS[0])
+    paths[1].write_bytes(b"PK\x03\x04 no archive")
+    np.save(paths[2], np.array([{}]), allow_pickle=True)
+    for path, header in ((paths[3], "{'descr': '<f8', 'fortran_order': (((("), (paths[4], HUGE)):
+        path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    paths[5].write_bytes(paths[5].read_bytes()[:200])
+    with pytest.raises(DataError, match=f"6 maps cannot be read: {', '.join(IDS)}$"):
+        open_maps(folder, IMAGES, normalised=False)
+
+
+def test_boxes_of_a_store_are_looked_at(tmp_path: Path) -> None:
+    boxes = np.tile([0.2, 0.2, 0.8, 0.8], (6, 1))
+    boxes[1], boxes[2] = np.nan, (0.2, 0.2, 0.8, np.inf)
+    assert open_maps(box_store(tmp_path / "a", boxes), IMAGES, normalised=False)[1].warning_lines() == [
+        f"2 boxes are not finite and count as no box: {IDS[1]}, {IDS[2]}"
+    ]
+    boxes[4] = 0.8, 0.8, 0.2, 0.2
+    with pytest.raises(DataError, match=f"1 boxes end before they start: {IDS[4]}\n2 boxes are not finite"):
+        open_maps(box_store(tmp_path / "b", boxes), IMAGES, normalised=False)
+
+
+def box_store(path: Path, boxes: Array) -> Path:
+    make_store(path, boxes, kind="boxes")
+    return path
 
 
 def test_maps_that_count_as_zeros_are_warnings(folder: Path) -> None:
@@ -146,6 +176,17 @@ def test_boxes_come_in_original_pixels(tmp_path: Path, header: list[str]) -> Non
     squashed = np.array([20, 20, 60, 80.5]) * 256 / [100, 200, 100, 200] - 16
     cropped = source.framed(sizes, get_protocol("psol")).boxes[5]
     np.testing.assert_allclose(cropped, squashed.clip(0, 224) / 224)
+
+
+def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("\n".join(f"{i},20,20,60,80" for i in IDS), encoding="utf-8-sig")
+    assert isinstance(open_maps(tmp_path / "b.csv", IMAGES, normalised=False)[0], PixelBoxes)
+
+
+def test_boxes_as_shares_of_the_sides_are_refused(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "b.csv", *(f"{i},0.1,0,1,0.8" for i in IDS))
+    with pytest.raises(DataError, match="boxes are shares of the sides, not pixels"):
+        open_maps(path, IMAGES, normalised=False)
 
 
 def test_the_true_boxes_score_full_marks(tmp_path: Path) -> None:

@@ -159,6 +159,15 @@ def test_broken_maps_are_scored_as_zeros_and_counted(tmp_path: Path) -> None:
     assert (means[[0, 4]] > 0).all()
 
 
+def test_a_map_that_is_constant_once_it_is_reduced_is_scored_as_zeros(tmp_path: Path) -> None:
+    maps = np.zeros((2, 300, 300))
+    maps[0, 0, 0], maps[1, 100:200, 100:200] = 1, 1  # cubic interpolation reads no pixel so near to the corner
+    store = make_store(tmp_path / "x", maps)
+    assert frame_map(V2, maps[0], (100, 100)).max() == 0
+    scores = evaluate(store, boxes_in(2), V2, READINGS, [Hits(), MeanPeak()], bootstrap=0)[0]
+    assert (scores.problems, scores.metrics["hits"].images) == ({"constant": 1}, 2)
+
+
 def test_boxes_are_shares_of_the_frame_and_the_same_at_every_threshold(tmp_path: Path) -> None:
     store = make_store(tmp_path / "x", np.array([[0.2, 0.2, 0.8, 0.8], [np.nan] * 4]), kind="boxes")
     seen = observe(store, boxes_in(2), V2, [(None, None)], [Hits()])

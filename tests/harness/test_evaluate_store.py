@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +98,28 @@ def test_a_store_with_a_hole_in_it_says_so(tmp_path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:70] + data[90:])
     with pytest.raises(DataError, match="broken"):
+        ScoreStore.open(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"kind": "masks"}, "it holds masks"),
+        ({"kind": "boxes"}, r"it holds boxes of shape \["),
+        ({"ids": ["a", "b", "a", "c", "d"]}, "ids are not names that come once"),
+        ({"ids": [0, 1, 2, 3, 4]}, "ids are not names that come once"),
+        ({"metadata": None}, "NoneType"),
+        ({"fields": [["located", "<f4", [4]]]}, "records and its end disagree"),
+    ],
+)
+def test_a_store_whose_description_makes_no_sense_says_so(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    path = tmp_path / "x.maps"
+    write(path)
+    data = path.read_bytes()
+    start, length, done = struct.unpack("<QQ8s", data[-24:])
+    header = json.dumps({**json.loads(data[start : start + length]), **change}).encode()
+    path.write_bytes(data[:start] + header + struct.pack("<QQ8s", start, len(header), done))
+    with pytest.raises(DataError, match=rf"x\.maps: a score-map store that is broken \(.*{says}"):
         ScoreStore.open(path)
 
 

@@ -80,11 +80,12 @@ def test_unknown_interpolation_is_refused():
         ([[np.inf, np.nan]], "nan"),
         ([[0, -np.inf]], "infinite"),
         ([[np.inf, np.inf]], "infinite"),
+        ([[-1e308, 1e308]], "infinite"),
         ([[3.0, 3.0]], "constant"),
     ],
 )
 def test_maps_that_say_nothing_become_zeros_and_say_why(rows, problem):
-    score_map, found = sanitize_map(np.array(rows, dtype=np.float32))
+    score_map, found = sanitize_map(np.array(rows))
     assert found == problem
     assert score_map.tolist() == [[0, 0]]
 

@@ -30,6 +30,11 @@ class PixelBoxes:
     ids: Sequence[str]
     labels: IntArray
 
+    def outside(self, sizes: IntArray) -> list[str]:
+        """Ids of the images, of ``sizes`` int64 [N, 2] (width, height), that their box leaves."""
+        reach = (self.pixels[:, :2] < 0).any(axis=1) | (self.pixels[:, 2:] > sizes).any(axis=1)
+        return [self.ids[int(i)] for i in np.flatnonzero(reach)]
+
     def framed(self, sizes: IntArray, protocol: Protocol) -> BoxTable:
         """The boxes as shares of the protocol's test images; ``sizes`` int64 [N, 2]: (width, height)."""
         if protocol.centre_crop:
@@ -70,6 +75,8 @@ def read_boxes(path: Path, images: ImageList, findings: Findings) -> PixelBoxes:
             findings.error("images come twice", f"{row[0]} (line {line})")
         else:
             boxes[row[0]] = box
+    if boxes and all(0 <= value <= 1 for box in boxes.values() for value in box):
+        findings.error("boxes are shares of the sides, not pixels of the original images", "all of them")
     findings.compare(boxes, images.ids)
     findings.check(path)
     return PixelBoxes(np.array([boxes[name] for name in images.ids]), images.ids, images.labels)
@@ -78,7 +85,7 @@ def read_boxes(path: Path, images: ImageList, findings: Findings) -> PixelBoxes:
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of a CSV file, without blank lines and a header."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.reader(file), 1):
                 cells = [cell.strip() for cell in row]
                 if cells and not (number == 1 and cells[1:] == ["x0", "y0", "x1", "y1"]):

@@ -71,9 +71,9 @@ class MapFolder:
         return len(self.ids)
 
     def map(self, i: int) -> Array:
-        """The map of image i, real [h, w]; raises OSError, ValueError or EOFError when the file cannot be read."""
-        array: Array = np.load(self.folder / f"{self.ids[i]}.npy", allow_pickle=False)
-        return array
+        """The map of image i, real [h, w]; raises OSError, ValueError and more when the file cannot be read."""
+        with (self.folder / f"{self.ids[i]}.npy").open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[ScoreSource | PixelBoxes, Findings]:
@@ -98,6 +98,8 @@ def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Score
     if source.kind == "maps":
         for i, name in enumerate(source.ids):
             _check_map(source, i, name, findings, normalised)
+    else:
+        _check_boxes(source, findings)
     findings.check(path)
     return source, findings
 
@@ -145,12 +147,20 @@ def _open_folder(path: Path, images: ImageList, findings: Findings) -> MapFolder
     return MapFolder(path, images.ids, images.labels)
 
 
+def _check_boxes(source: ScoreSource, findings: Findings) -> None:
+    boxes = np.asarray(source.boxes)
+    finite = np.isfinite(boxes).all(axis=1)
+    backward = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+    findings.warn("boxes are not finite and count as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite)))
+    findings.error("boxes end before they start", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward)))
+
+
 def _check_map(source: ScoreSource, i: int, name: str, findings: Findings, normalised: bool) -> None:
     try:
         score_map = source.map(i)
     except FileNotFoundError:
         return  # reported as missing
-    except (OSError, ValueError, EOFError):
+    except Exception:  # a broken header raises many types: of the tokenizer, of the memory that it asks for
         findings.error("maps cannot be read", name)
         return
     if score_map.dtype.kind not in "fiu" or score_map.ndim != 2 or not score_map.size:
@@ -158,7 +168,7 @@ def _check_map(source: ScoreSource, i: int, name: str, findings: Findings, norma
         return
     low, high = score_map.min(), score_map.max()
     if normalised and not (low >= 0 and high <= 1):
-        findings.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:g} to {high:g})")
+        findings.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:.9g} to {high:.9g})")
         return
     problem = sanitize_map(score_map)[1]
     if problem:

@@ -21,14 +21,17 @@ _INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
 def sanitize_map(score_map: Array) -> tuple[FloatArray, Problem]:
     """A raw map [H, W] as float64 and what is wrong with it: it is all zeros when it does not say where anything is.
 
-    The problem is ``nan`` or ``infinite`` when any value is, ``constant`` when all are equal, else ``""``. The
-    benchmark scores such maps as zeros without a word; here the caller counts them. Raises DataError for another shape.
+    The problem is ``nan`` when any value is, ``infinite`` when any value or the span of all is, ``constant`` when all
+    are equal, else ``""``. The benchmark scores such maps as zeros without a word; here the caller counts them. Raises
+    DataError for another shape.
     """
     array = _as_map(score_map)
     low, high = array.min(), array.max()
     if np.isnan(low):
         return np.zeros_like(array), "nan"
-    if np.isinf([low, high]).any():
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = high - low
+    if not np.isfinite(span):
         return np.zeros_like(array), "infinite"
     if low == high:
         return np.zeros_like(array), "constant"

@@ -124,7 +124,9 @@ class _Look:
         width, height = frame_size(self.protocol, size)
         if self.store.boxes is None:
             raw, problem = sanitize_map(self.store.map(i))
-            return np.zeros((height, width)) if problem else frame_map(self.protocol, raw, size), None, problem
+            if not problem:  # reducing a large map may miss all that stands out
+                raw, problem = sanitize_map(frame_map(self.protocol, raw, size))
+            return np.zeros((height, width)) if problem else raw, None, problem
         box = np.asarray(self.store.boxes[i], dtype=np.float64)
         if not np.isfinite(box).all():
             return None, np.zeros((1, 4)), "nan" if np.isnan(box).any() else "infinite"

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,7 @@ class ScoreStore:
             count = len(header["ids"])
             if _OFFSET + count * dtype.itemsize != size:
                 raise ValueError("its records and its end disagree")
+            _check_header(header, dtype)
             records = np.memmap(path, dtype=dtype, mode="r", offset=_OFFSET, shape=(count,))
             return cls(header["kind"], header["ids"], header["metadata"], records)
         except OSError as error:
@@ -182,6 +183,15 @@ def is_store(path: Path) -> bool:
 
 def _record_dtype(fields: Sequence[Sequence[Any]]) -> np.dtype[Any]:
     return np.dtype([(name, kind, tuple(shape)) for name, kind, shape in fields])
+
+
+def _check_header(header: dict[str, Any], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless the fields are those of the kind, and the ids names that come once."""
+    kind, ids, shape = header["kind"], header["ids"], dtype["located"].shape
+    if kind not in get_args(Kind) or (shape != (4,) if kind == "boxes" else len(shape) != 2):
+        raise ValueError(f"it holds {kind} of shape {list(shape)}")
+    if not all(isinstance(image_id, str) for image_id in ids) or len(set(ids)) < len(ids):
+        raise ValueError("its image ids are not names that come once")
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:
