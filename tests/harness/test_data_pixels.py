@@ -160,11 +160,10 @@ def test_an_error_while_reading_ahead_reaches_the_reader_and_leaves_no_thread() 
         return int(rows)
 
     before = threading.active_count()
-    found = []
+    ahead = read_ahead(read, torch.arange(9))
+    assert [next(ahead)[1] for _ in range(4)] == [0, 1, 2, 3]
     with pytest.raises(DataError, match=r"four\.jpg"):
-        for _, value in read_ahead(read, torch.arange(9)):
-            found.append(value)
-    assert found == [0, 1, 2, 3]
+        next(ahead)
     assert threading.active_count() == before
 
 
