@@ -87,8 +87,8 @@ def _merged(a: Cell, b: Cell) -> Cell:
     """Two grids that name the same training share it; raises UsageError where the data are of two folders."""
     if a.train.benchmark != b.train.benchmark:
         raise UsageError(
-            f"benchmark '{a.train.benchmark.name}' is named with two roots and no other difference, so that its results "
-            "could not be told apart; give another option to one, or each a study of its own"
+            f"benchmark '{a.train.benchmark.name}' is named with two roots and no other difference, so that results "
+            "could not be told apart; let another option differ, or give each a study of its own"
         )
     new = [e for e in b.evaluations if e not in a.evaluations]
     return replace(a, evaluations=(*a.evaluations, *new), trials=max(a.trials, b.trials, key=len))
