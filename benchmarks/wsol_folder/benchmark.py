@@ -15,6 +15,7 @@ from wsol_folder.masks import LabelMasks, compare_sizes, mask_paths
 class FolderOptions(wsol.BenchmarkOptions):
     """Options of ``folder``."""
 
+    label: str | None = wsol.option(None, "what to call these data in results: those of two folders are not compared")
     resize: int = wsol.option(256, "side in pixels that training images are squashed to", ge=1)
     crop: int = wsol.option(224, "side in pixels of a network input, at most resize", ge=1)
     exclusive: bool = wsol.option(False, "x1, y1 of boxes are the first pixel behind the box, not its last one")

@@ -358,6 +358,19 @@ def test_a_study_plans_with_the_metrics_of_the_folder(masks: Path) -> None:
     assert cell.metrics == ("top1_cls",)
 
 
+def test_two_folders_in_a_study_need_labels(masks: Path, tmp_path: Path) -> None:
+    write_boxes(write_images(tmp_path / "other"))
+    both = [{"name": "folder", "root": str(masks)}, {"name": "folder", "root": str(tmp_path / "other")}]
+    recipe = {"method": "cam", "backbone": "resnet18"}
+    given: dict[str, Any] = {"name": "mine", "benchmark": both, "recipes": [recipe]}
+    with pytest.raises(wsol.UsageError, match="benchmark 'folder' is named with two roots and no other difference"):
+        make_plan(Study.model_validate(given), load_plugins())
+    both[1]["label"] = "other"
+    first, second = make_plan(Study.model_validate(given), load_plugins()).cells
+    assert first.key != second.key
+    assert (first.metrics[0], second.metrics[0]) == ("pxap", "maxboxaccv2")
+
+
 def test_the_command_line_checks_and_scores_it(masks: Path, tmp_path: Path) -> None:
     checked = run("data", "check", "folder", "--root", masks, "--json")
     assert checked.exit_code == 0, checked.output
