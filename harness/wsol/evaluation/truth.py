@@ -64,7 +64,7 @@ class TruthReader:
         for name, mask in (("mask", foreground), ("ignore mask", ignore)):
             if mask is not None and mask.shape != size[::-1]:
                 raise DataError(f"image '{self.ids[i]}': {name} of {mask.shape[::-1]}, but the image is {size} pixels")
-        if not foreground.any():
+        if not foreground.any() and (ignore is None or not ignore.all()):
             raise DataError(f"image '{self.ids[i]}': its mask has no positive pixel")
         framed = frame_mask(self.protocol, foreground)
         return framed, None if ignore is None else cast(Array, frame_mask(self.protocol, ignore) & ~framed)
