@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,27 +23,25 @@ class FlowersOptions(wsol.BenchmarkOptions):
     tolerance: int = wsol.option(
         24, "how far each channel of a background pixel may be from (0, 0, 254): JPEG blurs the edge", ge=0, le=127
     )
-    empty: Literal["ignore", "background"] = wsol.option(
-        "ignore", "an image whose segmentation is all blue: all of it is ignored, or all of it is background"
-    )
 
 
 class Segmentations:
-    """Masks from images of the flower on blue: foreground is what is not the blue of the background."""
+    """Masks from images of the flower on blue: foreground is what is not the blue of the background.
 
-    def __init__(self, paths: Sequence[str], tolerance: int, empty: str) -> None:
+    An image that is all blue says that the segmentation failed, not that there is no flower: all of it is ignored.
+    """
+
+    def __init__(self, paths: Sequence[str], tolerance: int) -> None:
         self.paths = paths
         self.tolerance = tolerance
-        self.empty = empty
 
     def __call__(self, index: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
-        """(bool [H, W], None), or for an empty one, when those are ignored, (all False, all True).
+        """(bool [H, W], None), or where nothing was segmented (all False, all True).
 
         Raises DataError naming a file that is missing or broken.
         """
         foreground = not_blue(wsol.decode_image(Path(self.paths[index])), self.tolerance)
-        nothing = self.empty == "ignore" and not foreground.any()
-        return foreground, np.ones_like(foreground) if nothing else None
+        return foreground, None if foreground.any() else np.ones_like(foreground)
 
 
 def not_blue(image: npt.NDArray[np.uint8], tolerance: int) -> npt.NDArray[np.bool_]:
@@ -134,7 +131,7 @@ class Flowers(wsol.ListedBenchmark):
                 report("wrong size", f"{self.root}/segmim/{segmentation(image_id)}: {text}")
         # Size 0 says that the mask cannot be read: it is told here, and once is enough.
         sizes[(found == 0).any(axis=1)] = 0
-        return wsol.Annotations(sizes, masks=Segmentations(paths, self.options.tolerance, self.options.empty))
+        return wsol.Annotations(sizes, masks=Segmentations(paths, self.options.tolerance))
 
 
 def segmentation(image_id: str) -> str:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from pictures import SIZE, cut, write
 from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets import Flowers102
+from typer.testing import CliRunner
 
 import wsol
+from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol
@@ -166,16 +170,37 @@ def test_an_empty_segmentation_counts_for_nothing(root: Path) -> None:
     foreground, ignore = flowers(root).annotations("test").masks(0)
     assert (foreground.any(), ignore.all()) == (False, True)
     assert check(flowers(root), ["test"]).problems == []
-    literal = flowers(root, empty="background")
-    assert literal.annotations("test").masks(0)[1] is None
-    assert check(literal, ["test"]).counts() == {"empty mask": 1}
+
+
+def test_maps_that_are_the_masks_score_full_marks(root: Path, tmp_path: Path) -> None:
+    """Through the command that a stranger uses, in the frame of the protocol: the middle 224 of 256 pixels."""
+    segment(root, 103, on_blue(np.zeros(SIZE[::-1], dtype=bool), 0))
+    data = flowers(root)
+    images, annotations = data.images("val"), data.annotations("val")
+    rng = np.random.default_rng(0)
+
+    def pxap(noise: float) -> float:
+        for index, image_id in enumerate(images.ids):
+            mask = annotations.masks(index)[0].astype(np.float32)
+            square = cv2.resize(mask, (256, 256), interpolation=cv2.INTER_NEAREST)[16:240, 16:240]
+            path = tmp_path / "maps" / f"{image_id}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, square + noise * rng.random(square.shape, dtype=np.float32) + (index == 0) * np.eye(224))
+        command = ["score", tmp_path / "maps", "--benchmark", "flowers", "--root", root, "--out", tmp_path / "results"]
+        command += ["--split", "val", "--metric", "pxap", "--bootstrap", "0", "--json"]
+        result = CliRunner().invoke(app, [str(part) for part in command])
+        assert result.exit_code == 0, result.output
+        return float(json.loads(result.stdout)["metrics"]["pxap"]["value"])
+
+    assert pxap(0) == 100  # the map of the image whose segmentation is empty counts for nothing
+    assert 40 < pxap(2) < 95
 
 
 def test_training_opens_no_segmentation(root: Path, tmp_path: Path) -> None:
     for number in range(1, 103):
         (root / "segmim" / f"segmim_{number:05d}.jpg").write_text("never opened")
     data = flowers(root)
-    open_search(data, get_protocol("wsoleval-v2"), tmp_path / "cache")
+    open_search(data, get_protocol(data.protocol), tmp_path / "cache")
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

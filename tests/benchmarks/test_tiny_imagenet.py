@@ -145,7 +145,7 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(
         data.images(split)
     assert any("val_annotations" in path for path in opened)
     assert not any(path.endswith("_boxes.txt") for path in opened)
-    open_search(data, get_protocol("wsoleval-v2"), tmp_path / "cache")
+    open_search(data, get_protocol(data.protocol), tmp_path / "cache")
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")
