@@ -45,11 +45,36 @@ def test_a_box_may_end_at_the_outer_edge(folder: Path) -> None:
     read(folder)
 
 
+def test_the_order_of_lines_changes_nothing_but_the_time(folder: Path) -> None:
+    names = [f"c{i % 7}/with, comma {i}.jpg" for i in range(50)]
+    labels = {name: i % 7 for i, name in enumerate(names)}
+    sizes = {name: (i + 1, 60 - i) for i, name in enumerate(names)}
+    (folder / "image_ids.txt").write_text("\n".join(names))
+    for order in (names, names[::-1]):
+        (folder / "class_labels.txt").write_text("\n".join(f"{name},{labels[name]}" for name in order))
+        (folder / "image_sizes.txt").write_text("\n".join(f"{n},{sizes[n][0]},{sizes[n][1]}" for n in order))
+        files = SplitFiles(folder)
+        assert files.ids() == names
+        assert files.labels(names).tolist() == [labels[name] for name in names]
+        assert files.labels(names, 7).dtype == "int64"
+        assert files.sizes(names).tolist() == [list(sizes[name]) for name in names]
+        with pytest.raises(DataError, match="class 6 is out of range; classes are 0 to 5"):
+            files.labels(names, 6)
+
+
+def test_another_list_of_the_split_is_checked_in_the_same_way(folder: Path) -> None:
+    (folder / "image_ids_proxy.txt").write_text(f"{FIRST}\n{FIRST}")
+    with pytest.raises(DataError, match=r"image_ids_proxy.txt:2: id '.*' was on line 1 already"):
+        SplitFiles(folder).ids("image_ids_proxy.txt")
+
+
 FIRST, SECOND = ids("test")
 FAULTS = [
     ("image_ids.txt", 3, FIRST, "duplicate id", f"image_ids.txt:3: id '{FIRST}' was on line 1 already"),
     ("class_labels.txt", 2, SECOND, "bad line", "class_labels.txt:2: needs 2 fields"),
     ("class_labels.txt", 1, "", "bad line", "class_labels.txt:1: needs 2 fields"),
+    ("class_labels.txt", 2, f"{SECOND},{10**30}", "bad line", "class_labels.txt:2: '1000000000000000000000000000000'"),
+    ("image_sizes.txt", 2, f"{SECOND},{2**40},3", "bad line", "image_sizes.txt:2: '1099511627776,3' should be whole"),
     ("class_labels.txt", 2, f"{SECOND},one", "bad line", "class_labels.txt:2: 'one' should be whole numbers"),
     (
         "class_labels.txt",

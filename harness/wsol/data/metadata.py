@@ -18,6 +18,9 @@ from wsol.components import IntArray
 from wsol.data.splits import Report
 from wsol.errors import DataError
 
+LARGEST = 2**31 - 1
+"""No class, side or coordinate is larger."""
+
 
 def refuse(kind: str, message: str) -> None:
     """The report that stops at the first problem: raises DataError."""
@@ -132,9 +135,11 @@ class SplitFiles:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
             names, *columns = zip(*(line.rsplit(",", values) for line in lines), strict=True)
             numbers = [np.fromiter(map(int, column), dtype=np.int64, count=len(lines)) for column in columns]
-        except (OSError, ValueError):
+        except (OSError, ValueError, OverflowError):
             return None
-        return np.stack(numbers, axis=1) if len(numbers) == values and names == tuple(ids) else None
+        if len(numbers) != values or names != tuple(ids) or max(column.max() for column in numbers) > LARGEST:
+            return None
+        return np.stack(numbers, axis=1)
 
     def _rows(self, path: Path, fields: int, lines: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
         """Line numbers from 1, and the fields of each line: ``fields`` of them."""
@@ -168,6 +173,8 @@ class SplitFiles:
             try:
                 numbers = tuple(int(text) for text in texts)
             except ValueError:
+                numbers = ()
+            if not numbers or max(map(abs, numbers)) > LARGEST:
                 self.report("bad line", f"{path}:{number}: '{','.join(texts)}' should be whole numbers")
             else:
                 yield number, index, numbers
