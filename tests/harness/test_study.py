@@ -91,6 +91,15 @@ def test_an_override_reaches_into_names_in_a_list() -> None:
     assert content == {"benchmark": [{"name": "cub", "root": "/data"}, "sprites"]}
 
 
+@pytest.mark.parametrize("given", ["sprites", {"name": "sprites"}, ["sprites"], [{"name": "sprites"}]])
+def test_an_override_reaches_a_single_entry_as_it_would_the_first_of_a_list(given: Any) -> None:
+    content: dict[str, Any] = {"name": "s", "benchmark": given, "recipes": [{"method": "cam"}]}
+    apply_override(content, "benchmark.0.name=folder")
+    apply_override(content, "benchmark.0.root=/data")
+    (benchmark,) = validate_study(content, "s").benchmark
+    assert (benchmark.name, benchmark.ref().options) == ("folder", {"root": "/data"})
+
+
 @pytest.mark.parametrize(
     "bad", ["trials", "=3", "recipes.7.method=cam", "trials.x=1", "a=[", "recipes.x=1", "trial_list.0.x=1"]
 )

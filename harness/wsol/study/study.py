@@ -187,6 +187,8 @@ def apply_override(content: dict[str, Any], override: str) -> None:
 
 
 def _child(node: Any, part: str, override: str) -> Any:
+    if part == "0" and isinstance(node, dict) and "name" in node:  # one component stands for a list of it
+        return node
     key: Any = _index(node, part, override) if isinstance(node, list) else part
     child = node[key] if isinstance(node, list) else node.setdefault(key, {})
     if isinstance(child, str):  # a component given by its name alone
