@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,6 +128,9 @@ def _check_record(record: Path | None) -> None:
         raise UsageError(f"--record {record}: the name of a record ends in .record.json")
     if record.exists():
         raise UsageError(f"--record {record}: exists already, and nothing is overwritten; choose another name")
+    folder = next(parent for parent in record.absolute().parents if parent.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UsageError(f"--record {record}: nothing can be written in {folder}")
 
 
 def _with_progress(submission: Submission, plugins: Any, score_maps: Any) -> Scored:

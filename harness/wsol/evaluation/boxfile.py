@@ -29,6 +29,8 @@ class PixelBoxes:
     pixels: FloatArray
     ids: Sequence[str]
     labels: IntArray
+    kind: Kind = "boxes"
+    logits: Array | None = None
 
     def outside(self, sizes: IntArray) -> list[str]:
         """Ids of the images, of ``sizes`` int64 [N, 2] (width, height), that their box leaves."""

@@ -122,9 +122,7 @@ def frame_map(protocol: Protocol, raw_map: Array, image_size: tuple[int, int]) -
     Raises UsageError for a protocol that only knows boxes.
     """
     if protocol.interpolation is None:
-        raise UsageError(
-            f"protocol '{protocol.name}' scores boxes, not maps; give a box rule or choose another protocol"
-        )
+        raise UsageError(f"protocol '{protocol.name}' scores boxes, not maps; give boxes, or choose another protocol")
     width, height = frame_size(protocol, image_size)
     return resize_map(raw_map, (height, width), protocol.interpolation)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from wsol.components import BoxRule, Metric, Normalizer
-from wsol.data.splits import Benchmark
 from wsol.errors import UsageError
 from wsol.evaluation.boxfile import PixelBoxes
 from wsol.evaluation.combined import Combined
@@ -28,6 +25,7 @@ from wsol.records import (
     TrainSpec,
     read_record,
 )
+from wsol.study.fitting import Parts, check_inputs
 from wsol.study.job import evaluation_protocol
 from wsol.study.ledger import cell_name, now, record_opening
 
@@ -80,13 +78,17 @@ def score_maps(given: Submission, plugins: Plugins, progress: Progress | None = 
     unchanged = given.normalizer is not None and given.normalizer.name == UNCHANGED
     source, findings = open_maps(given.maps, images, normalised=unchanged)
     logits = None if given.logits is None else open_logits(given.logits, images)
-    identity = _identity(given, parts, isinstance(source, PixelBoxes) or source.kind == "boxes")
+    identity = _identity(given, parts, source.kind == "boxes")
     calibrations = _calibrations(given, parts.protocol)
+    seen = source.logits if logits is None else logits
+    check_inputs(source.kind, None if seen is None else seen.shape[1], parts, calibrations)
     opening = _open_test(given.ledger, identity) if given.split == "test" else None
     annotations = parts.benchmark.annotations(given.split)
-    located = source.framed(annotations.sizes, parts.protocol) if isinstance(source, PixelBoxes) else source
+    if isinstance(source, PixelBoxes):
+        findings.warn("boxes leave their image, and are clipped", *source.outside(annotations.sizes))
+        source = source.framed(annotations.sizes, parts.protocol)
     scores = evaluate(
-        located if logits is None else Combined(located, logits),
+        source if logits is None else Combined(source, logits),
         annotations,
         parts.protocol,
         [(None if identity.evaluations[0].normalizer is None else parts.normalizer, parts.box_rule)],
@@ -107,21 +109,12 @@ def score_maps(given: Submission, plugins: Plugins, progress: Progress | None = 
     return Scored(scores, record, (*findings.warning_lines(), *scores.notes))
 
 
-@dataclass(frozen=True)
-class _Parts:
-    benchmark: Benchmark
-    protocol: Protocol
-    normalizer: Normalizer | None
-    box_rule: BoxRule | None
-    metrics: Sequence[Metric]
-
-
-def _create(given: Submission, plugins: Plugins) -> _Parts:
+def _create(given: Submission, plugins: Plugins) -> Parts:
     def create(kind: str, ref: ComponentRef | None) -> Any:
         return None if ref is None else plugins.create(kind, ref.name, ref.options)
 
     benchmark = create("benchmarks", given.benchmark)
-    return _Parts(
+    return Parts(
         benchmark=benchmark,
         protocol=evaluation_protocol(benchmark, given.protocol or benchmark.protocol),
         normalizer=create("normalizers", given.normalizer),
@@ -130,7 +123,7 @@ def _create(given: Submission, plugins: Plugins) -> _Parts:
     )
 
 
-def _identity(given: Submission, parts: _Parts, boxes: bool) -> RunIdentity:
+def _identity(given: Submission, parts: Parts, boxes: bool) -> RunIdentity:
     """What the record is of. ``plan`` is the hash of maps and logits: other ones are another submission."""
     train = TrainSpec(
         benchmark=given.benchmark,
@@ -159,6 +152,8 @@ def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
 def _calibrations(given: Submission, protocol: Protocol) -> list[dict[str, Any]] | None:
     """What the metrics carry to test; None on val, where they choose."""
     if given.split == "val":
+        if given.calibration is not None:
+            raise UsageError("--calibration: on val, thresholds are chosen on val itself; give it with --split test")
         return None
     if given.calibration is None:
         return [{}]
@@ -173,7 +168,7 @@ def _calibrations(given: Submission, protocol: Protocol) -> list[dict[str, Any]]
     return [{name: value.calibration for name, value in metrics.items() if value.calibration is not None}]
 
 
-def _result(given: Submission, parts: _Parts, evaluation: EvalSpec, scores: Scores) -> Result:
+def _result(given: Submission, parts: Parts, evaluation: EvalSpec, scores: Scores) -> Result:
     return Result(
         evaluation=evaluation,
         split=given.split,
@@ -182,4 +177,5 @@ def _result(given: Submission, parts: _Parts, evaluation: EvalSpec, scores: Scor
         metrics=scores.metrics,
         primary=parts.metrics[0].name,
         problems=scores.problems,
+        notes=scores.notes,
     )
