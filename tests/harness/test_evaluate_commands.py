@@ -20,7 +20,9 @@ from wsol.errors import DataError, UsageError
 from wsol.evaluation.sidecar import read_observations, sidecar_path
 from wsol.evaluation.store import StoreWriter
 from wsol.records import read_record, write_record
+from wsol.study.figures import draw_accuracy
 from wsol.study.ledger import read_ledger
+from wsol.study.plots import read_lines
 
 PLUGIN = '''
 import numpy as np
@@ -135,6 +137,61 @@ def test_wrong_maps_cost_no_touch_of_test(place: Path) -> None:
     assert not (place / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--protocol", "psol"], "protocol 'psol' scores boxes, not maps"),
+        (["--metric", "boxacc_val"], "primary metric 'boxacc_val' needs what was chosen on val"),
+        (["--record", f"{__file__}/x.record.json"], r"nothing can be written in /.*\.py"),
+    ],
+)
+def test_what_cannot_be_scored_costs_no_touch_of_test(place: Path, arguments: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        scored(write_maps(place / "x.maps", "test"), *arguments, split="test")
+    assert not (place / "results").exists()
+
+
+def test_boxes_need_no_box_rule_and_a_metric_of_maps_has_none(place: Path) -> None:
+    csv = write_boxes(place / "boxes.csv", "20,20,79,79", split="test")
+    for arguments, says in (
+        (["--box-rule", "threshold"], "box rule 'threshold' makes boxes from maps, but boxes were given"),
+        (["--metric", "map_extrema"], "primary metric 'map_extrema' cannot be had: there is no map"),
+        (["--metric", "top1_cls"], "primary metric 'top1_cls' cannot be had: there is no logits"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            scored(csv, *arguments, split="test")
+    assert not (place / "results").exists()
+
+
+def test_thresholds_are_carried_to_test_only(place: Path) -> None:
+    record = place / "val.record.json"
+    scored(write_maps(place / "x.maps"), "--record", record)
+    with pytest.raises(UsageError, match="give it with --split test"):
+        scored(place / "x.maps", "--calibration", record)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_logits_of_another_number_of_classes_are_refused(place: Path, classes: int) -> None:
+    with StoreWriter(place / "x.maps") as writer:
+        ids = [f"val/{i}.jpg" for i in range(12)]
+        writer.append(ids, np.arange(12) % 2, bumps(12), np.zeros((12, classes)))
+    with pytest.raises(DataError, match=f"logits are of {classes} classes, but benchmark 'dozen' has 2"):
+        scored(place / "x.maps")
+
+
+def write_boxes(path: Path, box: str, first: str = "", split: str = "val") -> Path:
+    path.write_text("\n".join(f"{split}/{i}.jpg,{(first if not i else '') or box}" for i in range(12)))
+    return path
+
+
+def test_boxes_that_leave_their_image_are_named_and_metrics_left_out_are_in_the_record(place: Path) -> None:
+    csv, record = write_boxes(place / "boxes.csv", "20,20,79,79", "20,20,101,79"), place / "boxes.record.json"
+    result = scored(csv, "--record", record)
+    assert "1 boxes leave their image, and are clipped: val/0.jpg" in result.stderr
+    assert read_record(record).results[0].notes == ("top1_cls: left out: there is no logits",)
+    assert "leave" not in scored(write_boxes(csv, "0,0,100,100")).stderr
+
+
 def test_maps_that_are_normalised_already_must_be_so(place: Path) -> None:
     maps = bumps(12)
     with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; name a normalizer: val/0\.jpg"):
@@ -228,6 +285,41 @@ def test_what_cannot_be_compared_is_said_so(two: tuple[Path, Path], place: Path)
         assert isinstance(error, DataError | UsageError)
         with pytest.raises(type(error), match=says):
             raise error
+
+
+def test_other_images_of_the_same_names_are_not_compared(two: tuple[Path, Path]) -> None:
+    record = read_record(two[1])
+    write_record(record.model_copy(update={"data": {"val": "another"}}), two[1])
+    with pytest.raises(DataError, match="the images of val differ: dozen-val and another"):
+        raise run("compare", *two).exception or AssertionError
+
+
+def test_observations_of_another_record_are_not_compared(two: tuple[Path, Path]) -> None:
+    sidecar_path(two[1]).write_bytes(sidecar_path(two[0]).read_bytes())
+    with pytest.raises(DataError, match=r"b\.record\.json: its observations are of another record"):
+        raise run("compare", *two).exception or AssertionError
+
+
+def drawn_points(*paths: Path) -> list[tuple[str, list[float], list[float]]]:
+    """(label, x, y) of every line of the accuracy figure, all of the first panel."""
+    panel = draw_accuracy("maxboxacc", read_lines(paths))[0].axes[0]
+    return [(str(line.get_label()), list(line.get_xdata()), list(line.get_ydata())) for line in panel.lines]
+
+
+def test_one_threshold_is_a_point_and_none_a_level(place: Path) -> None:
+    legacy, psol = place / "legacy.record.json", place / "psol.record.json"
+    scored(write_maps(place / "x.maps"), "--metric", "maxboxacc", "--protocol", "legacy", "--record", legacy)
+    scored(write_boxes(place / "b.csv", "20,20,79,79"), "--metric", "maxboxacc", "--protocol", "psol", "--record", psol)
+    assert [(x, len(y)) for _, x, y in drawn_points(legacy)] == [([0.2], 1)]
+    assert [(x, y) for _, x, y in drawn_points(psol)] == [([0, 1], [100, 100])]
+
+
+def test_results_of_several_benchmarks_are_told_apart(two: tuple[Path, Path]) -> None:
+    record = read_record(two[1])
+    other = record.train.model_copy(update={"benchmark": record.train.benchmark.model_copy(update={"name": "score"})})
+    write_record(record.model_copy(update={"train": other}), two[1])
+    assert [line.label for line in read_lines(two)] == ["dozen a minmax", "score b minmax"]
+    assert [line.label for line in read_lines(two[:1])] == ["a minmax"]
 
 
 def test_curves_are_drawn_as_png_and_svg(two: tuple[Path, Path], place: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.bootstrap import PairedTest, paired_test
 from wsol.evaluation.observations import Observations, Table
@@ -47,6 +49,9 @@ def compare(
     if split is None:
         split = "test" if all(any(r.split == "test" for r in record.results) for record in records) else "val"
     (first, seen_first), (second, seen_second) = _load(a, split), _load(b, split)
+    data = [record.data.get(split) for record in records]
+    if None not in data and data[0] != data[1]:
+        raise DataError(f"the images of {split} differ: {data[0]} and {data[1]}, whatever their names are")
     rules = [(r.protocol, r.protocol_version) for r in (first, second)]
     if rules[0] != rules[1]:
         raise DataError(f"protocols differ: {rules[0][0]} and {rules[1][0]}; such scores are never compared")
@@ -57,6 +62,9 @@ def compare(
         (seen_second, _table(seen_second, name, b), _carried(second, name)),
         **options,
     )
+    for side, result, value in ((a, first, test.a), (b, second, test.b)):
+        if name in result.metrics and not np.isclose(value, result.metrics[name].value, rtol=0, atol=1e-6):
+            raise DataError(f"{side.record}: its observations are of another record; score again to get them")
     labels = [f"{record.run_id}[{side.evaluation}]" for record, side in zip(records, (a, b), strict=True)]
     return Comparison(labels[0], labels[1], split, name, test)
 

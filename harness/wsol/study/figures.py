@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from wsol.components import Array
 from wsol.evaluation.observations import Observations
+from wsol.evaluation.protocols import get_protocol
 from wsol.records import Result
 
 ACCURACY = "accuracy_at_iou_"
@@ -43,9 +44,19 @@ def draw_accuracy(metric: str, lines: Sequence[Line]) -> list[Figure]:
     for panel, name in zip(panels, names, strict=True):
         for line in lines:
             if rates := line.curves(metric).get(name):
-                panel.plot(np.arange(len(rates)) / len(rates), rates, label=line.label)
+                _plot_rates(panel, rates, line)
         panel.set(title=f"IoU {name.removeprefix(ACCURACY)}", xlabel="threshold", ylabel="accuracy, %", ylim=(0, 100))
     return [_finished(figure, panels)]
+
+
+def _plot_rates(panel: Any, rates: Sequence[float], line: Line) -> None:
+    """A curve; a point where the protocol fixes its one threshold; a level where boxes need none."""
+    if len(rates) > 1:
+        panel.plot(np.arange(len(rates)) / len(rates), rates, label=line.label)
+    elif (theta := get_protocol(line.result.protocol).theta) is not None:
+        panel.plot([theta], rates, "o", label=line.label)
+    else:
+        panel.plot([0, 1], [rates[0], rates[0]], label=line.label)
 
 
 def draw_precision_recall(metric: str, lines: Sequence[Line]) -> list[Figure]:

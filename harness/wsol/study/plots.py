@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -47,7 +48,7 @@ def _draw(lines: Sequence[Line]) -> dict[str, Figure]:
 
 
 def read_lines(paths: Sequence[Path]) -> list[Line]:
-    """All results of the records, labelled by what tells them apart."""
+    """All results of the records, labelled by what tells them apart; by benchmark too where there are several."""
     found = []
     for path in paths:
         record = read_record(path)
@@ -57,11 +58,11 @@ def read_lines(paths: Sequence[Path]) -> list[Line]:
             raise DataError(f"{beside}: not of this record")
         for i, result in enumerate(record.results):
             found.append((record, Line(_label(record, result), result, seen[i] if seen else None)))
+    if len({record.train.benchmark.name for record, _ in found}) > 1:
+        found = [(record, replace(line, label=f"{record.train.benchmark.name} {line.label}")) for record, line in found]
     often = Counter((line.label, line.result.split) for _, line in found)
     return [
-        Line(f"{line.label} {record.run_id}", line.result, line.observations)
-        if often[line.label, line.result.split] > 1
-        else line
+        replace(line, label=f"{line.label} {record.run_id}") if often[line.label, line.result.split] > 1 else line
         for record, line in found
     ]
 
