@@ -1,6 +1,6 @@
 """Names of the 102 categories, in the order of the labels: the data set's files have numbers only.
 
-They are those of the publisher's category page.
+The publisher's category page has the names; the order is the one that torchvision has.
 """
 
 # fmt: off
