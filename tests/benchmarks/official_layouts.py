@@ -57,10 +57,10 @@ def size_of(index: int) -> Size:
 
 
 def cub_ids(split: str) -> dict[str, int]:
-    """Id → class."""
-    place = SPLITS.index(split)
+    """Id → class; val's are numbers, the first as upstream."""
+    place, first = SPLITS.index(split), 30107316117
     return {
-        f"{folder}/{split}_{label}_{i}.jpg": label
+        f"{folder}/{first + 10 * label + i if split == 'val' else f'{split}_{label}_{i}'}.jpg": label
         for label, (folder, counts) in enumerate(CUB.items())
         for i in range(counts[place])
     }
@@ -105,7 +105,7 @@ def ilsvrc_ids(split: str) -> dict[str, int]:
     """Id → class; two classes."""
     if split == "train":
         folders = ("n01440764", "n01443537")
-        return {f"train/{f}/{f}_{10 * i + 6}.JPEG": label for label, f in enumerate(folders) for i in range(5)}
+        return {f"train/{f}/{f}_{10026 + i}.JPEG": label for label, f in enumerate(folders) for i in range(5)}
     if split == "val":
         return {old_name(label, i): label for label in (0, 1) for i in range(3)}
     return {f"val/ILSVRC2012_val_{i + 1:08d}.JPEG": i % 2 for i in range(4)}
@@ -134,9 +134,9 @@ OPENIMAGES = ("01226z", "0138tl")
 
 
 def openimages_ids(split: str) -> dict[str, int]:
-    """Id → class."""
-    count = {"train": 4, "val": 2, "test": 3}[split]
-    return {f"{split}/{c}/{7 * i + 1:016x}.jpg": label for label, c in enumerate(OPENIMAGES) for i in range(count)}
+    """Id → class; the first of val as upstream."""
+    count, first = {"train": 4, "val": 2, "test": 3}[split], 0x32FDAB44F6E415F1
+    return {f"{split}/{c}/{first + 7 * i:016x}.jpg": label for label, c in enumerate(OPENIMAGES) for i in range(count)}
 
 
 def write_openimages(root: Path) -> Path:

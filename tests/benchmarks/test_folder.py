@@ -21,6 +21,7 @@ from wsol.evaluation.protocols import get_protocol
 from wsol.plugins import load_plugins
 from wsol.study.plan import make_plan
 from wsol.study.study import Study
+from wsol_cub import Cub
 from wsol_folder import Folder, wsol_benchmarks
 
 SIZE = (30, 20)
@@ -393,3 +394,30 @@ def test_the_command_line_says_what_belongs_where() -> None:
     told = run("data", "info", "folder")
     assert told.exit_code == 0
     assert all(text in told.output for text in ("ROOT/val.csv", "ROOT/val_masks/cat/1.png", "wsol data check folder"))
+
+
+def test_real_photographs_read_as_a_folder_equal_those_read_as_cub(cub20: Path, tmp_path: Path) -> None:
+    birds = Cub(Cub.Options(root=str(cub20)))
+    for split in ("train", "val"):
+        images = birds.images(split)
+        for image_id in images.ids:
+            link = tmp_path / split / image_id
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(cub20 / "images" / image_id)
+    boxes = {
+        image_id: ",".join(map(str, box.tolist()))
+        for image_id, (box,) in zip(birds.images("val").ids, birds.annotations("val").boxes, strict=True)
+    }
+    write_lines(tmp_path / "val.csv", [f"{image_id},{box}" for image_id, box in boxes.items()])
+    own = folder(tmp_path)
+    assert [name.partition(".")[2].replace("_", " ") for name in own.class_names()] == list(birds.class_names())
+    for split in ("train", "val"):
+        theirs = birds.images(split)
+        ours = own.images(split)
+        label = dict(zip(theirs.ids, theirs.labels.tolist(), strict=True))
+        assert len(ours) == len(theirs)
+        assert [label[image_id.removeprefix(f"{split}/")] for image_id in ours.ids] == ours.labels.tolist()
+    found = own.annotations("val")
+    assert (found.sizes.sum(), len(found.boxes)) == (birds.annotations("val").sizes.sum(), 160)
+    for image_id, (box,) in zip(own.images("val").ids, found.boxes, strict=True):
+        assert boxes[image_id.removeprefix("val/")] == ",".join(map(str, box.tolist()))
