@@ -215,9 +215,10 @@ def test_psol_averages_over_classes(tmp_path: Path) -> None:
         ((20, 20, 101, 60), "not inside the image of 100 x 100"),
         ((-1, 20, 40, 60), "not inside"),
         ((50, 20, 40, 60), "ends before it starts"),
+        ((50, 20, np.nan, 60), "is not of numbers"),
     ],
 )
-def test_impossible_boxes_are_refused_by_image(store: ScoreStore, box: tuple[int, int, int, int], says: str) -> None:
+def test_impossible_boxes_are_refused_by_image(store: ScoreStore, box: tuple[float, ...], says: str) -> None:
     annotations = boxes_in(10)
     assert annotations.boxes is not None
     annotations = replace(annotations, boxes=[*annotations.boxes[:4], np.array([box]), *annotations.boxes[5:]])

@@ -95,9 +95,9 @@ def score(
     )
     plugins = load_plugins(plugin)
     scored = _with_progress(submission, plugins, score_maps)
+    _print(scored, as_json)  # first: what was seen of test is not lost where the record cannot be written
     if record is not None:
         _write(scored, record, plugins)
-    _print(scored, as_json)
 
 
 def parse_options(given: list[str]) -> dict[str, dict[str, Any]]:

@@ -77,6 +77,8 @@ def check_boxes(boxes: Array, size: Size, where: str) -> None:
     """
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
         raise DataError(f"{where}: no box, or boxes of shape {list(boxes.shape)} instead of [G, 4]")
+    for box in boxes[~np.isfinite(boxes).all(axis=1)]:
+        raise DataError(f"{where}: box {tuple(box.tolist())} is not of numbers")
     x0, y0, x1, y1 = boxes.T
     for box in boxes[(x1 < x0) | (y1 < y0)]:
         raise DataError(f"{where}: box {tuple(box.tolist())} ends before it starts")
