@@ -126,6 +126,17 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(root: Path, tmp_path: 
         data.annotations("train")
 
 
+def test_boxes_of_training_images_are_kept_nowhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[set[str]] = []
+    boxed = Cars.boxed
+    monkeypatch.setattr(
+        Cars, "boxed", lambda self, ids, boxes, *rest: (kept.append({*boxes}), boxed(self, ids, boxes, *rest))[1]
+    )
+    data = cars(root)
+    data.annotations("val")
+    assert kept == [set(data.images("val").ids)]
+
+
 def test_the_usual_traps_are_no_fault(root: Path) -> None:
     data = cars(root)
     assert check(data).problems == []

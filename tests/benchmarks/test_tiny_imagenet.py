@@ -157,6 +157,18 @@ def test_the_archives_folder_is_found(root: Path) -> None:
         tiny(root / "val").images("test")
 
 
+def test_a_folder_that_is_not_wholly_unpacked_is_no_data_set(root: Path) -> None:
+    (root.parent / ".wsol").mkdir()
+    mark = root.parent / ".wsol" / "tiny-imagenet-200.zip.begun"
+    mark.touch()
+    for place in (root, root.parent):
+        with pytest.raises(wsol.DataError, match=r"tiny-imagenet-200.zip is not wholly unpacked"):
+            tiny(place).images("train")
+    assert set(check(tiny(root)).counts()) == {"cannot be read"}
+    mark.unlink()
+    assert len(tiny(root).images("test")) == 9
+
+
 def test_the_usual_traps_are_no_fault(root: Path) -> None:
     (root / "train" / WNIDS[0] / "images" / "Thumbs.db").write_text("")
     (root / "train" / WNIDS[0] / "images" / f"{WNIDS[0]}_3 (1).JPEG").write_text("")

@@ -141,6 +141,18 @@ def test_another_archive_under_the_same_name_is_unpacked(tmp_path: Path) -> None
     assert (tmp_path / "root" / "a" / "four.txt").read_bytes() == b"4"
 
 
+def test_what_was_begun_anew_is_finished(tmp_path: Path) -> None:
+    """A second unpacking of a larger archive was killed; then the first archive is there again."""
+    write_zip(tmp_path / "x.zip")
+    root = tmp_path / "root"
+    prepare(benchmark(archive("x.zip")), root, tmp_path)
+    (root / ".wsol" / "x.zip.begun").touch()
+    (root / "a" / "one.txt").unlink()
+    prepare(benchmark(archive("x.zip")), root, tmp_path)
+    assert files_below(root) == FILES
+    assert not (root / ".wsol" / "x.zip.begun").exists()
+
+
 def test_what_the_user_unpacked_is_believed(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     said: list[str] = []

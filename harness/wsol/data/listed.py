@@ -88,6 +88,8 @@ class ListedBenchmark(Benchmark):
         """The data set's folder; raises DataError when it is not there or not wholly unpacked."""
         given = self.data_folder()
         refuse_unfinished(given)
+        if given.name in self.folders:  # an archive was unpacked beside it
+            refuse_unfinished(given.parent)
         for folder in (*self.folders, ""):
             if (given / folder / self.landmark).exists():
                 return given / folder
