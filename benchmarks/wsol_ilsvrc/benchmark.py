@@ -38,6 +38,7 @@ class Ilsvrc(wsol.WsolevalBenchmark):
     metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top5_loc", "top1_cls", "top5_cls")
     schedule = wsol.Schedule(epochs=10, decay_every=3, batch_size=32)
     train_images = 1_281_167
+    cache = "none"
     licence = sources.LICENCE
     citation = sources.CITATION
     source = sources.SOURCE

@@ -79,7 +79,10 @@ def prepare(
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
-        _fill_cache(benchmark, None, folder)
+        if benchmark.cache == "memmap":
+            _fill_cache(benchmark, None, folder)
+        else:
+            _say(f"not decoded ahead: this benchmark's images are kept by 'cache: {benchmark.cache}'")
 
 
 @data_app.command()
