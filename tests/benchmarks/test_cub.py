@@ -151,15 +151,15 @@ def test_the_bird_is_what_more_than_half_of_the_annotators_marked(root: Path, va
     assert np.count_nonzero(foreground) == (30 if inside else 0)
 
 
-def test_a_mask_of_another_size_and_kind_is_fitted_to_its_image(root: Path) -> None:
+def test_a_mask_of_another_size_and_kind_keeps_its_size(root: Path) -> None:
     width, height = size_of(0)
     mask = (root / "segmentations" / next(iter(cub_ids("test")))).with_suffix(".png")
     write_mask(mask, (2 * width, 2 * height), (6, 8, 18, 18))
     with Image.open(mask) as image:
         image.convert("LA").save(mask)
-    foreground, _ = cub(root, segmentations=True).annotations("test").masks(0)
-    expected = np.zeros((height, width), dtype=bool)
-    expected[4:9, 3:9] = True
+    (foreground,), _ = cub(root, segmentations=True).annotations("test").masks(0)
+    expected = np.zeros((2 * height, 2 * width), dtype=bool)
+    expected[8:18, 6:18] = True
     assert np.array_equal(foreground, expected)
 
 

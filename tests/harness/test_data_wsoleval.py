@@ -124,15 +124,16 @@ def test_the_fingerprint_is_of_the_content_and_the_stamp_of_the_place(root: Path
     assert benchmark(copy).images("val").fingerprint != first.fingerprint
 
 
-def test_masks_are_joined_and_sized_by_themselves(tmp_path: Path) -> None:
+def test_masks_of_one_size_are_joined_and_others_keep_theirs(tmp_path: Path) -> None:
     annotations = benchmark(write_masks(tmp_path), Masks).annotations("val")
-    foreground, ignore = annotations.masks(0)
+    (a, b), ignore = annotations.masks(0)
     expected = np.zeros((SIZE[1], SIZE[0]), dtype=bool)
-    expected[2:6, 2:6] = True  # a
-    expected[3:5, 5:7] = True  # b is twice as large: x 10..13 → 5..6, y 5..8 → 3..4 (its even rows and columns)
-    assert np.array_equal(foreground, expected)
+    expected[2:6, 2:6] = True
+    assert np.array_equal(a, expected)
+    assert b.shape == (2 * SIZE[1], 2 * SIZE[0])
     assert np.argwhere(ignore).tolist() == [[y, x] for y in range(2, 6) for x in range(15, 19)]
-    assert annotations.masks(1)[1] is None
+    joined, nothing = annotations.masks(1)
+    assert (joined.shape, nothing) == ((SIZE[1], SIZE[0]), None)
     assert annotations.sizes.tolist() == [list(SIZE)] * 2
     assert annotations.boxes is None
 

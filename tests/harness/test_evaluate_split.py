@@ -256,12 +256,25 @@ def test_masks_come_into_the_frame_and_foreground_is_never_ignored(store: ScoreS
 
 def test_broken_masks_are_refused_by_image(store: ScoreStore) -> None:
     empty, small = np.zeros((100, 100), dtype=bool), np.ones((50, 100), dtype=bool)
-    with pytest.raises(DataError, match=r"'class/000\.jpg': its mask has no positive pixel"):
-        observe(store, with_masks(empty), V2, READINGS, [Masked()])
+    with pytest.raises(DataError, match=r"'class/000\.jpg': no mask"):
+        observe(store, with_masks([]), V2, READINGS, [Masked()])
     with pytest.raises(DataError, match=r"'class/000\.jpg': mask of \(100, 50\), but the image is \(100, 100\)"):
         observe(store, with_masks(small), V2, READINGS, [Masked()])
     with pytest.raises(DataError, match=r"'class/000\.jpg': ignore mask of"):
         observe(store, with_masks(~empty, small), V2, READINGS, [Masked()])
+
+
+def test_masks_of_sizes_of_their_own_are_joined_in_the_frame(store: ScoreStore) -> None:
+    top, left = np.zeros((60, 40), dtype=bool), np.zeros((100, 100), dtype=bool)
+    top[:30], left[:, :50] = True, True
+    seen = observe(store, with_masks([top, left], np.ones((7, 9), dtype=bool)), V2, READINGS, [Masked()])
+    np.testing.assert_allclose(seen.tables[0]["mean_peak"].data[0], [0.75, 0.25])
+
+
+def test_an_image_without_a_positive_pixel_is_all_background(store: ScoreStore) -> None:
+    nothing = np.zeros((100, 100), dtype=bool)
+    seen = observe(store, with_masks(nothing, nothing), V2, READINGS, [Masked()])
+    np.testing.assert_array_equal(seen.tables[0]["mean_peak"].data[0], [0, 0])
 
 
 def test_another_number_of_annotations_is_refused(store: ScoreStore) -> None:

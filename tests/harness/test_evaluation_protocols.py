@@ -82,17 +82,25 @@ def test_maps_come_into_the_frame():
 def test_masks_come_into_the_frame():
     mask = np.zeros((448, 448), dtype=bool)
     mask[:, 224:] = True
-    squashed = frame_mask(get_protocol("wsoleval-v2"), mask)
+    squashed = frame_mask(get_protocol("wsoleval-v2"), mask, (448, 448))
     assert squashed.dtype == bool
     assert squashed.shape == (224, 224)
     assert squashed[0].tolist() == [False] * 112 + [True] * 112
-    assert frame_mask(get_protocol("minmaxcam"), mask).tolist() == mask.tolist()
+    assert frame_mask(get_protocol("minmaxcam"), mask, (448, 448)).tolist() == mask.tolist()
+
+
+def test_a_mask_of_another_size_than_its_image_is_resized_once():
+    mask = np.random.default_rng(0).random((37, 53)) > 0.5
+    places = [(np.arange(224) * side / 224).astype(int) for side in mask.shape]
+    expected = mask[np.ix_(*places)].tolist()
+    assert frame_mask(get_protocol("wsoleval-v2"), mask, (500, 375)).tolist() == expected
+    assert frame_mask(get_protocol("minmaxcam"), mask, (106, 74)).tolist() == mask.repeat(2, 0).repeat(2, 1).tolist()
 
 
 def test_masks_are_cropped_like_the_image():
     mask = np.zeros((256, 256), dtype=np.uint8)
     mask[16:18, 238:] = 255
-    framed = frame_mask(get_protocol("legacy"), mask)
+    framed = frame_mask(get_protocol("legacy"), mask, (256, 256))
     assert framed.shape == (224, 224)
     assert np.argwhere(framed).tolist() == [[0, 222], [0, 223], [1, 222], [1, 223]]
 
@@ -100,6 +108,6 @@ def test_masks_are_cropped_like_the_image():
 def test_a_benchmark_can_have_other_sides():
     small = get_protocol("legacy").at(resize=72, crop=64)
     assert frame_boxes(small, np.array([[0, 0, 36, 36]]), (72, 72)).tolist() == [[0, 0, 32, 32]]
-    assert frame_mask(small, np.ones((10, 10))).shape == (64, 64)
+    assert frame_mask(small, np.ones((10, 10)), (10, 10)).shape == (64, 64)
     assert frame_map(small, np.zeros((8, 8)), (72, 72)).shape == (64, 64)
     assert small.name == "legacy"

@@ -160,6 +160,7 @@ def _mask_problems(annotations: Annotations, index: int, where: str) -> list[Pro
         foreground, ignore = annotations.masks(index)
     except DataError as error:
         return [Problem("unreadable mask", str(error))]
-    if foreground.any() or (ignore is not None and ignore.all()):  # all ignored: the benchmark knows about it
+    positive = any(mask.any() for mask in foreground)
+    if positive or (ignore is not None and ignore.all()):  # all ignored: the benchmark knows about it
         return []
     return [Problem("empty mask", f"{where}: its mask has no positive pixel")]

@@ -9,13 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from wsol.components import Array, IntArray
 from wsol.data.images import decode_image, decode_mask, image_size
-from wsol.data.splits import ImageList, Report
+from wsol.data.splits import ImageList, Masks, Report
 from wsol.errors import DataError
 
 T = TypeVar("T")
@@ -108,7 +106,7 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
 
 
 class MaskFiles:
-    """Reads the masks of image i: of its instances, joined, and of what is to be ignored.
+    """Reads the masks of image i: of its instances, and of what is to be ignored.
 
     A pixel belongs to a mask where it is brighter than ``above``. ``sizes``, int64 [N, 2] (width, height), are the
     images'; without them the size of an image's first mask is taken for its own.
@@ -127,13 +125,18 @@ class MaskFiles:
         self.above = above
         self.given = sizes
 
-    def __call__(self, index: int) -> tuple[Array, Array | None]:
-        """(bool [H, W], bool [H, W] or None), all at one size; raises DataError naming the file."""
+    def __call__(self, index: int) -> Masks:
+        """(bool [H, W], bool [H, W] or None) of the image's size, or masks each of its own where any has another.
+
+        Raises DataError naming the file.
+        """
         masks = [decode_mask(Path(path), self.above) for path in self.instances[index]]
-        size = masks[0].shape[::-1] if self.given is None else tuple(self.given[index].tolist())
-        foreground = np.logical_or.reduce([_fitted(mask, size) for mask in masks])
-        ignore = self.ignore[index]
-        return foreground, None if ignore is None else _fitted(decode_mask(Path(ignore), self.above), size)
+        name = self.ignore[index]
+        ignore = None if name is None else decode_mask(Path(name), self.above)
+        shape = masks[0].shape if self.given is None else tuple(self.given[index].tolist())[::-1]
+        if all(mask.shape == shape for mask in [*masks, *([] if ignore is None else [ignore])]):
+            return np.logical_or.reduce(masks), ignore
+        return list(masks), ignore
 
     def sizes(self, report: Report) -> IntArray:
         """(width, height) of the first instance's mask of every image, int64 [N, 2].
@@ -153,10 +156,3 @@ class MaskFiles:
         except DataError as error:
             report("unreadable mask", str(error))
             return 0, 0
-
-
-def _fitted(mask: npt.NDArray[np.bool_], size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """``mask`` at ``size`` (width, height): public masks of one image differ in size now and then."""
-    if mask.shape == size[::-1]:
-        return mask
-    return np.asarray(cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)) > 0

@@ -17,6 +17,8 @@ Split = Literal["train", "val", "test"]
 CacheMode = Literal["memmap", "ram", "device", "none"]
 """How decoded images are kept. ``memmap``: in a file that all runs of a node share; ``ram``: in each run's own memory;
 ``device``: the same, and the training images on the GPU; ``none``: decoded again whenever they are needed."""
+Masks = tuple[Array | list[Array], Array | None]
+"""Foreground, or a mask an instance, and what to ignore."""
 Report = Callable[[str, str], None]
 """Takes the kind of a problem and a message that says where it is."""
 
@@ -46,12 +48,13 @@ class Annotations:
     """Where the objects are. ``sizes`` int64 [N, 2]: (width, height) of the original images.
 
     ``boxes``: per image int64 [G, 4], (x0, y0, x1, y1) in original pixels, or None for a benchmark without boxes.
-    ``masks(i)``: (foreground bool [H, W], ignore bool [H, W] or None) at original size, or None without masks.
+    ``masks(i)``: (foreground bool [H, W], ignore bool [H, W] or None) at original size, or None without masks. Where
+    the public masks of an image have sizes of their own, foreground is a list: each is resized once, to the frame.
     """
 
     sizes: IntArray
     boxes: Sequence[IntArray] | None = None
-    masks: Callable[[int], tuple[Array, Array | None]] | None = None
+    masks: Callable[[int], Masks] | None = None
 
 
 @dataclass(frozen=True)

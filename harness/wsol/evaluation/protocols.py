@@ -127,10 +127,15 @@ def frame_map(protocol: Protocol, raw_map: Array, image_size: tuple[int, int]) -
     return resize_map(raw_map, (height, width), protocol.interpolation)
 
 
-def frame_mask(protocol: Protocol, mask: Array) -> BoolArray:
-    """A mask [h, w] of the original image in the evaluation frame, bool [H, W]: nearest neighbour, then > 0.5."""
+def frame_mask(protocol: Protocol, mask: Array, size: tuple[int, int]) -> BoolArray:
+    """A mask [h, w] of an image of ``size`` (width, height) in the evaluation frame: bool [H, W].
+
+    Nearest neighbour, then > 0.5; a mask of another size than its image is resized once, too.
+    """
     pixels = np.ascontiguousarray(mask, dtype=np.float32)
-    if not protocol.original_size:
+    if protocol.original_size:
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST))
+    else:
         side = protocol.resize if protocol.centre_crop else protocol.crop
         pixels = np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_NEAREST))
         start = round((side - protocol.crop) / 2)

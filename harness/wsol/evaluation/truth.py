@@ -60,14 +60,16 @@ class TruthReader:
 
     def _masks(self, i: int, size: Size) -> tuple[Array, Array | None]:
         assert self.annotations.masks is not None
-        foreground, ignore = self.annotations.masks(i)
-        for name, mask in (("mask", foreground), ("ignore mask", ignore)):
+        given, ignore = self.annotations.masks(i)
+        instances = given if isinstance(given, list) else [given]
+        for name, mask in () if isinstance(given, list) else (("mask", given), ("ignore mask", ignore)):
             if mask is not None and mask.shape != size[::-1]:
                 raise DataError(f"image '{self.ids[i]}': {name} of {mask.shape[::-1]}, but the image is {size} pixels")
-        if not foreground.any() and (ignore is None or not ignore.all()):
-            raise DataError(f"image '{self.ids[i]}': its mask has no positive pixel")
-        framed = frame_mask(self.protocol, foreground)
-        return framed, None if ignore is None else cast(Array, frame_mask(self.protocol, ignore) & ~framed)
+        if not instances:
+            raise DataError(f"image '{self.ids[i]}': no mask")
+        foreground = np.logical_or.reduce([frame_mask(self.protocol, mask, size) for mask in instances])
+        ignored = None if ignore is None else cast(Array, frame_mask(self.protocol, ignore, size) & ~foreground)
+        return foreground, ignored
 
 
 def check_boxes(boxes: Array, size: Size, where: str) -> None:
