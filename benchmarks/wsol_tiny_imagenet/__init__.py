@@ -1,4 +1,4 @@
-"""Benchmark ``tiny_imagenet``: 64x64 images of 200 classes of ImageNet, with a part of train held out as val."""
+"""Benchmark ``tiny-imagenet``: 64x64 images of 200 classes of ImageNet, with a part of train held out as val."""
 
 from __future__ import annotations
 

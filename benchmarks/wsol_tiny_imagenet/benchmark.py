@@ -13,7 +13,7 @@ Box = tuple[int, ...]
 
 
 class TinyImageNetOptions(wsol.BenchmarkOptions):
-    """Options of ``tiny_imagenet``."""
+    """Options of ``tiny-imagenet``."""
 
     holdout: int = wsol.option(10, "images of each class held out of the official train split, as val", ge=1)
 
@@ -21,7 +21,7 @@ class TinyImageNetOptions(wsol.BenchmarkOptions):
 class TinyImageNet(wsol.ListedBenchmark):
     """Images of 64x64 pixels of 200 ImageNet classes, one box an image, with ten of a class held out as val."""
 
-    name = "tiny_imagenet"
+    name = "tiny-imagenet"
     paper = "Le, Yang, Tiny ImageNet visual recognition challenge, CS 231N, Stanford 2015"
     Options = TinyImageNetOptions
     metrics = ("gt_known", "top1_loc", "top1_cls")
@@ -45,7 +45,7 @@ class TinyImageNet(wsol.ListedBenchmark):
         "  val/images/val_0.JPEG ...           10,000 images: the test split here\n"
         "  val/val_annotations.txt\n"
         "The official test images have no labels and are not read. Any subset of the classes will do.\n"
-        "Then: wsol data prepare tiny_imagenet --root ROOT"
+        "Then: wsol data prepare tiny-imagenet --root ROOT"
     )
     archives = (
         wsol.Archive(

@@ -26,7 +26,7 @@ from wsol.errors import PluginError, UsageError
 from wsol.options import Options, build_options, suggest
 
 GROUP = "wsol"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
 
 
 @dataclass
@@ -166,7 +166,7 @@ def _checked(kind: str, component: Any) -> type[Component]:
     if not (isinstance(component, type) and issubclass(component, base)):
         raise PluginError(f"wsol_{kind} returned {component!r}, which is no subclass of wsol.{base.__name__}")
     if not _NAME.fullmatch(component.name):
-        raise PluginError(f"{component.__name__}.name is '{component.name}': use lower-case letters, digits and _")
+        raise PluginError(f"{component.__name__}.name is '{component.name}': use lower-case letters, digits, _ and -")
     if not component.__doc__:
         raise PluginError(f"{component.__name__} has no docstring; its first line is what 'wsol plugins' shows")
     if not (isinstance(component.Options, type) and issubclass(component.Options, Options)):

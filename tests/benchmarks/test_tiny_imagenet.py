@@ -153,7 +153,7 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(
 
 def test_the_archives_folder_is_found(root: Path) -> None:
     assert len(tiny(root.parent).images("test")) == 9
-    with pytest.raises(wsol.DataError, match=r"no 'wnids.txt' there; 'wsol data info tiny_imagenet' says"):
+    with pytest.raises(wsol.DataError, match=r"no 'wnids.txt' there; 'wsol data info tiny-imagenet' says"):
         tiny(root / "val").images("test")
 
 
