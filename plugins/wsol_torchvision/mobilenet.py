@@ -15,7 +15,7 @@ class MobileNetV2(TorchvisionBackbone):
     """MobileNetV2: 2.2 M parameters, 1280 channels.
 
     Units ``features_0`` … ``features_18``; stages level1 to level5, one a resolution at stride 32. Strides 16 and 8 set
-    the stride of the sixth, then of the fourth stage of inverted residuals too, to 1 (MinMaxCAM, CVPR 2021, uses 8).
+    the stride of the sixth, then of the fourth stage of inverted residuals too, to 1 (MinMaxCAM, BMVC 2021, uses 8).
     """
 
     name = "mobilenet_v2"
