@@ -37,7 +37,7 @@ class Cars(wsol.ListedBenchmark):
     metrics = ("gt_known", "top1_loc", "top1_cls")
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)
-    train_images = 8144 - 5 * 196
+    split_sizes = (8144 - 5 * 196, 5 * 196, 8041)
     landmark = "cars_train"
     folders = ("stanford_cars",)
     licence = "images collected from the web, their authors' rights apply; offered for research, without a licence text"

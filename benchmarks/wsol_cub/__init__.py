@@ -32,7 +32,7 @@ class Cub(wsol.WsolevalBenchmark):
     image_folders = ("images", "CUB_200_2011/images", "CUBV2", "")
     metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
-    train_images = 5994
+    split_sizes = (5994, 1000, 5794)
     licence = "images: for non-commercial research and education only, each under its photographer's rights"
     citation = (
         "C. Wah, S. Branson, P. Welinder, P. Perona, S. Belongie. The Caltech-UCSD Birds-200-2011 dataset. "

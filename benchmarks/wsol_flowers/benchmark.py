@@ -59,7 +59,7 @@ class Flowers(wsol.ListedBenchmark):
     metrics = ("pxap", "top1_cls")
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)
-    train_images = 1020
+    split_sizes = (1020, 1020, 6149)
     landmark = "setid.mat"
     folders = ("flowers-102",)
     licence = "images collected from the web, their authors' rights apply; offered for research, without a licence text"

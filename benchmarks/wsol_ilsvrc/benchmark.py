@@ -37,7 +37,7 @@ class Ilsvrc(wsol.WsolevalBenchmark):
     image_folders = ("images", "ILSVRC/Data/CLS-LOC", "ILSVRC", "")
     metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top5_loc", "top1_cls", "top5_cls")
     schedule = wsol.Schedule(epochs=10, decay_every=3, batch_size=32)
-    train_images = 1_281_167
+    split_sizes = (1_281_167, 10_000, 50_000)
     cache = "none"
     licence = sources.LICENCE
     citation = sources.CITATION

@@ -26,7 +26,7 @@ class OpenImages(wsol.WsolevalBenchmark):
     mask_folders = ("masks", "OpenImages", "")
     metrics = ("pxap", "top1_cls")
     schedule = wsol.Schedule(epochs=10, decay_every=3, batch_size=32)
-    train_images = 29819
+    split_sizes = (29_819, 2500, 5000)
     licence = "images: listed as CC BY 2.0, each to be verified by its user; classes and masks: CC BY 4.0, Google LLC"
     citation = (
         "A. Kuznetsova, H. Rom, N. Alldrin, J. Uijlings, I. Krasin, J. Pont-Tuset, S. Kamali, S. Popov, M. Malloci, "

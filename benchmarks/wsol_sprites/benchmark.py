@@ -34,6 +34,7 @@ class Sprites(wsol.Benchmark):
     Options = SpritesOptions
     metrics = ("maxboxaccv2", "pxap", "top1_cls")
     schedule = wsol.Schedule(epochs=16, decay_every=11, batch_size=32)
+    split_sizes = (COUNTS["train"], COUNTS["val"], COUNTS["test"])
     resize = SIZE
     crop = 64
     licence = "generated; no rights attached"

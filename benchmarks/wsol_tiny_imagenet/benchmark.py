@@ -29,7 +29,7 @@ class TinyImageNet(wsol.ListedBenchmark):
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)
     resize = 72
     crop = 64
-    train_images = 200 * (500 - 10)
+    split_sizes = (200 * (500 - 10), 200 * 10, 10_000)
     landmark = "wnids.txt"
     folders = ("tiny-imagenet-200",)
     licence = "images of ImageNet: for non-commercial research and education only, their authors' rights apply"

@@ -66,7 +66,7 @@ def cars(root: Path, holdout: int = 1) -> Cars:
 def test_is_a_plugin_with_texts() -> None:
     assert wsol_benchmarks() == [Cars]
     assert (Cars.schedule.epochs, Cars.schedule.decay_every, Cars.schedule.batch_size) == (200, 80, 16)
-    assert (Cars.protocol, Cars.metrics[0], Cars.train_images) == ("legacy", "gt_known", 7164)
+    assert (Cars.protocol, Cars.metrics[0], Cars.split_sizes[0]) == ("legacy", "gt_known", 7164)
     assert all((Cars.licence, Cars.citation, Cars.source, Cars.paper))
     assert CarsOptions().holdout == 5
 

@@ -89,7 +89,7 @@ def flowers(root: Path, **options: object) -> Flowers:
 def test_is_a_plugin_with_texts() -> None:
     assert wsol_benchmarks() == [Flowers]
     assert (Flowers.schedule.epochs, Flowers.schedule.decay_every, Flowers.schedule.batch_size) == (200, 80, 16)
-    assert (Flowers.protocol, Flowers.metrics[0], Flowers.train_images) == ("legacy", "pxap", 1020)
+    assert (Flowers.protocol, Flowers.metrics[0], Flowers.split_sizes[0]) == ("legacy", "pxap", 1020)
     assert all((Flowers.licence, Flowers.citation, Flowers.source, Flowers.paper))
 
 

@@ -45,7 +45,7 @@ def metadata(root: Path, split: str, file: str) -> Path:
 def test_is_a_plugin_with_texts() -> None:
     assert wsol_benchmarks() == [Ilsvrc]
     assert (Ilsvrc.schedule.epochs, Ilsvrc.schedule.decay_every, Ilsvrc.schedule.batch_size) == (10, 3, 32)
-    assert (Ilsvrc.metrics[0], Ilsvrc.protocol, Ilsvrc.train_images) == ("maxboxaccv2", "wsoleval-v2", 1_281_167)
+    assert (Ilsvrc.metrics[0], Ilsvrc.protocol, Ilsvrc.split_sizes[0]) == ("maxboxaccv2", "wsoleval-v2", 1_281_167)
     assert all((Ilsvrc.licence, Ilsvrc.citation, Ilsvrc.source, Ilsvrc.paper))
     assert {archive.name: archive.md5 for archive in Ilsvrc.archives if archive.md5} == {
         "ILSVRC2012_img_train.tar": "1d675b47d978889d74fa0da5fadfb00e",

@@ -50,7 +50,7 @@ def test_is_a_plugin_with_texts() -> None:
     assert wsol_benchmarks() == [OpenImages]
     schedule = OpenImages.schedule
     assert (schedule.epochs, schedule.decay_every, schedule.batch_size) == (10, 3, 32)
-    assert (OpenImages.metrics, OpenImages.train_images) == (("pxap", "top1_cls"), 29819)
+    assert (OpenImages.metrics, OpenImages.split_sizes[0]) == (("pxap", "top1_cls"), 29819)
     assert all((OpenImages.licence, OpenImages.citation, OpenImages.source, OpenImages.paper))
 
 

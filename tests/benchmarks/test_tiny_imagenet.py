@@ -73,7 +73,7 @@ def test_is_a_plugin_with_texts() -> None:
     schedule = TinyImageNet.schedule
     assert (schedule.epochs, schedule.decay_every, schedule.batch_size) == (200, 80, 16)
     assert (TinyImageNet.resize, TinyImageNet.crop, TinyImageNet.protocol) == (72, 64, "legacy")
-    assert (TinyImageNet.metrics[0], TinyImageNet.train_images) == ("gt_known", 98000)
+    assert (TinyImageNet.metrics[0], TinyImageNet.split_sizes[0]) == ("gt_known", 98000)
     assert all((TinyImageNet.licence, TinyImageNet.citation, TinyImageNet.source, TinyImageNet.paper))
 
 

@@ -101,14 +101,22 @@ def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
         return
     from rich.table import Table
 
-    table = Table(expand=True)
-    for column in ("name", "what", "metrics (first: primary)", "protocol", "schedule", "licence"):
-        table.add_column(column, overflow="fold")
+    table = Table("name", "", show_lines=True)
     for row in rows:
-        schedule = row["schedule"]
-        text = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**schedule)
-        table.add_row(row["name"], row["summary"], ", ".join(row["metrics"]), row["protocol"], text, row["licence"])
+        table.add_row(row["name"], "\n".join(_benchmark_lines(row)))
     out.print(table)
+
+
+def _benchmark_lines(row: dict[str, Any]) -> list[str]:
+    schedule = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**row["schedule"])
+    sizes = ", ".join(f"{split} {count:,}" for split, count in (row["splits"] or {}).items())
+    return [
+        row["summary"],
+        f"[dim]splits[/]    {sizes or 'train, val, test: as the data say'}",
+        f"[dim]metrics[/]   {', '.join(row['metrics'])} (the first selects); protocol {row['protocol']}",
+        f"[dim]schedule[/]  {schedule}",
+        f"[dim]licence[/]   {row['licence']}",
+    ]
 
 
 def studies(as_json: AsJson = False) -> None:

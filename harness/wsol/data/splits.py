@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from wsol.components import Array, Component, IntArray
 from wsol.errors import DataError
@@ -119,8 +119,8 @@ class Benchmark(Component, ABC):
     """Side in pixels of a network input."""
     cache: ClassVar[CacheMode] = "memmap"
     """How decoded images are kept, unless the study says otherwise."""
-    train_images: ClassVar[int | None] = None
-    """How many images train has as published; for estimates where the data are not at hand."""
+    split_sizes: ClassVar[tuple[int, int, int] | None] = None
+    """Images of train, val and test as published, for lists and for estimates where the data are not at hand."""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     source: ClassVar[str] = ""
@@ -174,6 +174,7 @@ class Benchmark(Component, ABC):
             "name": cls.name,
             "summary": cls.summary(),
             "paper": cls.paper,
+            "splits": None if cls.split_sizes is None else dict(zip(get_args(Split), cls.split_sizes, strict=True)),
             "metrics": list(cls.metrics),
             "protocol": cls.protocol,
             "schedule": vars(cls.schedule),

@@ -48,7 +48,7 @@ def _train_images(benchmark: Benchmark) -> int | None:
     try:
         return len(benchmark.images("train"))
     except DataError:
-        return benchmark.train_images
+        return benchmark.split_sizes[0] if benchmark.split_sizes else None
 
 
 def _flops(cell: Cell, backbone: dict[str, Any], plugins: Plugins) -> float | None:
