@@ -34,3 +34,42 @@ def test_a_drawn_stride_is_averaged_over_the_trials() -> None:
 
 def test_what_trains_nothing_takes_no_time() -> None:
     assert hours({"method": "center"}) == 0
+
+
+def published(operations: float, images: int, epochs: int) -> float:
+    """Hours at 1 TFLOP/s of 1 + 3 runs, from multiply-adds of one image."""
+    return 2 * operations * 3 * images * epochs * 4 / 1e12 / 3600
+
+
+def test_every_phase_counts_with_its_own_epochs() -> None:
+    """A classifier and a regressor, 4.09 G multiply-adds each, 50 epochs each unless the option says otherwise."""
+    backbone = {"name": "resnet50", "stride": 32}
+    both = hours({"method": {"name": "psol", "lr": 1e-3}, "backbone": backbone})
+    one = hours({"method": {"name": "psol", "lr": 1e-3, "classifier_epochs": 0}, "backbone": backbone})
+    crops = hours({"method": {"name": "psol", "lr": 1e-3, "ten_crop": True}, "backbone": backbone})
+    assert both == pytest.approx(published(4.09e9, 5994, 100), rel=0.02)
+    assert one == pytest.approx(published(4.09e9, 5994, 50), rel=0.02)
+    assert crops == both  # of test images, not in training
+
+
+def test_a_method_without_a_classifier_is_counted_by_its_maps() -> None:
+    recipe = {"method": {"name": "weightmap2", "lr": 1e-4, "f": {"epochs": 7}}, "backbone": "resnet18"}
+    long = hours({**recipe, "schedule": {"epochs": 13}})
+    short = hours({**recipe, "schedule": {"epochs": 3}})
+    assert long is not None
+    assert short is not None
+    assert short > 0
+    assert long / short == pytest.approx(20 / 10)
+
+
+def test_phases_without_training_count_for_nothing() -> None:
+    assert hours({"method": "ddt", "backbone": {"name": "resnet18", "stride": 32}}) == 0
+
+
+def test_trials_on_fewer_images_than_final_runs_take_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = {"method": {"name": "cam", "lr": 1e-3}, "backbone": {"name": "resnet18", "stride": 32}}
+    whole = hours(recipe)
+    cub = load_plugins().get("benchmarks", "cub")
+    monkeypatch.setattr(cub, "training_images", lambda self, *, search: range(600 if search else 5994))
+    assert whole is not None
+    assert hours(recipe) == pytest.approx(whole * (600 + 3 * 5994) / (4 * 5994))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -15,6 +15,8 @@ from wsol.records import RunIdentity
 from wsol.study.cost import network_cost
 from wsol.study.job import build_method
 from wsol.study.plan import Cell
+from wsol.training.batch import TrainView
+from wsol.training.method import Method
 from wsol.weights import no_pretrained
 
 BACKWARD = 2.0
@@ -26,33 +28,36 @@ CLASSES = 200
 def gpu_hours(cell: Cell, seeds: int, plugins: Plugins, tflops: float) -> float | None:
     """Hours of one GPU that sustains ``tflops`` (10^12 operations a second) for all trials and final runs of a cell.
 
-    Forward and backward passes of the schedule's epochs, from the operations of one image, counted on tensors without
-    storage. A method with other phases takes longer; images, augmentation and evaluation are not in it. None where the
-    number of images is not known or the network cannot be built that way.
+    One forward and backward pass over every image in each epoch of each phase, from the operations of one image,
+    counted on tensors without storage: those of localizing or, where that needs an extractor, of classifying. A method
+    with several passes a step takes longer; images, augmentation and evaluation are not in it. Where the data are not
+    at hand, trials count as trained on all of train. None where the number of images is not known or the network
+    cannot be built that way.
     """
-    images = _train_images(plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options))
-    if images is None:
+    benchmark = plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options)
+    searched, final = (_train_images(benchmark, search) for search in (True, False))
+    if searched is None or final is None:
         return None
     counts = Counter(json.dumps({k: v for k, v in t.hparams.items() if k.startswith("backbone.")}) for t in cell.trials)
-    flops = {drawn: _flops(cell, json.loads(drawn), plugins) for drawn in counts}
-    known = [(flop, counts[drawn]) for drawn, flop in flops.items() if flop is not None]
+    work = {drawn: _work(cell, json.loads(drawn), final, plugins) for drawn in counts}
+    known = [(found, counts[drawn]) for drawn, found in work.items() if found is not None]
     if len(known) < len(counts):
         return None
-    searched = sum(flop * count for flop, count in known)
-    runs = searched + searched / len(cell.trials) * seeds * len(cell.evaluations)
-    operations = runs * cell.train.schedule.epochs * images * (1 + BACKWARD)
+    trials = sum(found * count for found, count in known)
+    finals = trials / len(cell.trials) * seeds * len(cell.evaluations)
+    operations = (trials * searched + finals * final) * (1 + BACKWARD)
     return operations / (tflops * 1e12) / 3600
 
 
-def _train_images(benchmark: Benchmark) -> int | None:
+def _train_images(benchmark: Benchmark, search: bool) -> int | None:
     try:
-        return len(benchmark.images("train"))
+        return len(benchmark.training_images(search=search))
     except DataError:
         return benchmark.split_sizes[0] if benchmark.split_sizes else None
 
 
-def _flops(cell: Cell, backbone: dict[str, Any], plugins: Plugins) -> float | None:
-    """Operations of one image's forward pass, with these draws of the backbone's options."""
+def _work(cell: Cell, backbone: dict[str, Any], images: int, plugins: Plugins) -> float | None:
+    """Operations of all forward passes of an image in one training, with these draws of the backbone's options."""
     drawn = {**cell.trials[0].hparams, **backbone}
     run = RunIdentity(
         run_id="",
@@ -77,7 +82,18 @@ def _flops(cell: Cell, backbone: dict[str, Any], plugins: Plugins) -> float | No
             method = build_method(run, plugins, benchmark)
     except NotImplementedError:  # an initialisation that needs numbers
         return None
-    if next(method.parameters(), None) is None:
+    epochs = _epochs(method, images, cell.train.schedule.epochs)
+    if not epochs:
         return 0.0
-    found: float | None = network_cost(method, None, benchmark.crop, meta).get("flops_classify")
-    return found
+    cost = network_cost(method, None, benchmark.crop, meta)
+    flops: int | None = cost.get("flops_localize") or cost.get("flops_classify")
+    return None if flops is None else float(flops) * epochs
+
+
+def _epochs(method: Method, images: int, scheduled: int) -> int:
+    """Epochs of all phases that train; the schedule's where a method's phases need more than the number of images."""
+    try:
+        phases = list(method.phases(cast(TrainView, range(images))))
+    except Exception:  # a stranger's phases may look at the images
+        return scheduled
+    return sum(scheduled if phase.epochs is None else phase.epochs for phase in phases if phase.step is not None)
