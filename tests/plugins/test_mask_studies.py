@@ -1,4 +1,4 @@
-"""The studies of MinMaxCAM and of the weight maps: every published cell on CUB that can be run is planned once."""
+"""The studies of MinMaxCAM and of the weight maps: every published cell that can be run is planned once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ from wsol.study.plan import Plan, make_plan
 from wsol.study.study import load_study
 
 FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
+NAMES = {
+    "CUB": "cub",
+    "ImageNet": "ilsvrc",
+    "OpenImages": "openimages",
+    "Stanford Cars": "cars",
+    "Tiny-ImageNet": "tiny-imagenet",
+    "Oxford Flowers-102": "flowers",
+}
+METRICS = {"GT-known Loc": "gt_known", "Top-1 Loc": "top1_loc", "Top-1 Cls": "top1_cls", "PxAP": "pxap"}
 BACKBONES = {"VGG16": "vgg16", "ResNet50": "resnet50", "MobilenetV2": "mobilenet_v2"}
 
 
@@ -25,10 +34,10 @@ def plan(name: str, plugins: Plugins, *overrides: str) -> Plan:
     return make_plan(load_study(name, overrides), plugins)
 
 
-def published(paper: str, table: str, metric: str) -> list[dict[str, str]]:
+def published(paper: str, table: str, *metrics: str) -> list[dict[str, str]]:
     with FACTS.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
-    return [row for row in rows if (row["dataset"], row["metric"]) == ("CUB", metric)]
+    return [row for row in rows if row["metric"] in metrics or not metrics]
 
 
 def cells(made: Plan, *options: str) -> list[tuple[Any, ...]]:
@@ -43,13 +52,20 @@ def cells(made: Plan, *options: str) -> list[tuple[Any, ...]]:
 
 def test_minmaxcam_table_1(plugins: Plugins) -> None:
     made = plan("minmaxcam-table1", plugins)
-    rows = published("MinMaxCAM", "T1", "MaxBoxAccV2")
-    wanted = [(row["method"].lower(), BACKBONES[row["backbone"]]) for row in rows if row["method"] != "I2C"]
-    assert len(wanted) == 16
-    assert sorted(cells(made)) == sorted(wanted)
+    rows = published("MinMaxCAM", "T1", "MaxBoxAccV2", "PxAP")
+    wanted = [
+        (NAMES[row["dataset"]], row["method"].lower(), BACKBONES[row["backbone"]])
+        for row in rows
+        if row["method"] != "I2C"
+    ]
+    assert len(wanted) == 3 * 16
+    data = [cell.train.benchmark.name for cell in made.cells]
+    assert sorted(zip(data, *zip(*cells(made), strict=True), strict=True)) == sorted(wanted)
     for cell in made.cells:
         assert len(cell.trials) == 30
+        assert cell.metrics[0] == ("pxap" if cell.train.benchmark.name == "openimages" else "maxboxaccv2")
         if cell.train.method.name == "minmaxcam":
+            assert cell.train.schedule.epochs == (200 if cell.train.benchmark.name == "cub" else 10)
             assert {name for trial in cell.trials for name in trial.hparams} == {"method.crr", "method.frr"}
             assert cell.train.schedule.batch_size == (50 if cell.train.backbone.name == "resnet50" else 60)
             draws = [trial.hparams["method.crr"] for trial in cell.trials]
@@ -83,17 +99,43 @@ def test_minmaxcam_figure_5_varies_one_weight_at_a_time(plugins: Plugins) -> Non
         assert all(p[0] == crr or p[1] == frr for p in points)
 
 
-def test_weightmap_table_1(plugins: Plugins) -> None:
-    made = plan("weightmap-table1", plugins)
-    own = [row for row in published("WeightMap", "T1", "GT-known Loc") if row["method"].startswith("Weight map")]
-    names = [row["method"].replace("Weight map ", "weightmap").replace("II", "2").replace("I", "1") for row in own]
+@pytest.mark.parametrize("table", [1, 2, 3, 4, 5])
+def test_weightmap_tables_of_results(table: int, plugins: Plugins) -> None:
+    """Methods, data set, metrics and the network f are the table's; g has both encoders, boxes its threshold."""
+    made = plan(f"weightmap-table{table}", plugins)
+    own = [row for row in published("WeightMap", f"T{table}") if row["method"].startswith("Weight map")]
+    names = {row["method"].replace("Weight map ", "weightmap").replace("II", "2").replace("I", "1") for row in own}
     assert sorted(cells(made)) == sorted((name, net) for name in names for net in ("resnet18", "resnet50"))
+    (teacher,) = {row["backbone"].removesuffix(" f").lower() for row in own}
     for cell in made.cells:
         assert len(cell.trials) == 1
+        assert {cell.train.benchmark.name} == {NAMES[row["dataset"]] for row in own}
+        assert {METRICS[row["metric"]] for row in own} <= set(cell.metrics)
+        assert cell.protocol == "legacy"
+        f = cell.train.method.options["f"]
+        assert (f["backbone"], f["epochs"], f["batch_size"]) == ({"name": teacher, "stride": 32}, 200, 16)
         (evaluation,) = cell.evaluations
         assert evaluation.normalizer is not None
-        assert evaluation.box_rule is not None
-        assert (evaluation.normalizer.name, evaluation.box_rule.options) == ("none", {"theta": 0.1})
+        assert evaluation.normalizer.name == "none"
+        if "gt_known" in cell.metrics:
+            assert evaluation.box_rule is not None
+            assert evaluation.box_rule.options == {"theta": 0.1}
+
+
+def test_weightmaps_on_tiny_imagenet_train_longer_and_with_weight_decay(plugins: Plugins) -> None:
+    found = {}
+    for table in (1, 2, 3, 4, 5):
+        for cell in plan(f"weightmap-table{table}", plugins).cells:
+            g = (cell.train.schedule.epochs, cell.train.schedule.batch_size, cell.train.method.options["lr"])
+            found[table] = (*g, cell.train.method.options.get("weight_decay", 0))
+    assert found.pop(3) == (1000, 128, 1e-4, 5e-5)
+    assert set(found.values()) == {(100, 128, 1e-4, 0)}
+
+
+def test_masks_of_cub_are_asked_for(plugins: Plugins) -> None:
+    for cell in plan("weightmap-table4", plugins).cells:
+        assert cell.train.benchmark.options == {"segmentations": True}
+        assert cell.metrics == ("gt_known", "pxap")  # the first one chooses, and val has no masks
 
 
 def test_weightmap_table_6(plugins: Plugins) -> None:
@@ -106,7 +148,7 @@ def test_weightmap_table_6(plugins: Plugins) -> None:
     assert sorted(cells(plan("weightmap-table6", plugins), *terms.values()), key=str) == sorted(wanted, key=str)
 
 
-@pytest.mark.parametrize("name", ["minmaxcam-table3", "weightmap-table1", "weightmap-table6"])
+@pytest.mark.parametrize("name", ["minmaxcam-table3", *(f"weightmap-table{i}" for i in range(1, 7))])
 def test_they_run_on_generated_images_too(name: str, plugins: Plugins) -> None:
     made = plan(name, plugins, "benchmark=sprites", "schedule.epochs=1", "trials=1", "recipes.0.backbone=tiny")
     assert all(cell.train.benchmark.name == "sprites" for cell in made.cells)

@@ -1,11 +1,9 @@
-"""The papers' studies: every published cell is planned once, with the published search, and nothing else is.
-
-What counts is the published rows of the data sets that a study names; all three of them have CUB.
-"""
+"""The papers' studies: every published cell is planned once, with its published search and metric, and nothing else."""
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from wsol.study.study import load_study
 
 FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 NAMES = {"CUB": "cub", "ImageNet": "ilsvrc", "OpenImages": "openimages"}
+METRICS = {"MaxBoxAccV2": "maxboxaccv2", "PxAP": "pxap"}
 BACKBONES = {"VGG16": "vgg16", "InceptionV3": "inception_v3", "ResNet50": "resnet50"}
 
 
@@ -29,12 +28,14 @@ def plan(name: str, plugins: Plugins, *overrides: str) -> Plan:
     return make_plan(load_study(name, overrides), plugins)
 
 
-def published(paper: str, table: str, made: Plan) -> list[dict[str, str]]:
-    data = {benchmark.name for benchmark in made.study.benchmark}
-    assert "cub" in data
+@pytest.fixture(autouse=True)
+def _without_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WSOL_DATA", raising=False)
+
+
+def published(paper: str, table: str) -> list[dict[str, str]]:
     with FACTS.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
-    return [row for row in rows if NAMES[row["dataset"]] in data]
+        return [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
 
 
 def names(cell: Cell) -> tuple[Any, ...]:
@@ -54,9 +55,10 @@ def test_table_1_of_beyond_gap(plugins: Plugins) -> None:
         network = f"[+ FPN ({level})]" if method == "fpn_cam" else f"[without FPN ({32 // stride}x)]"
         cutout = "[Cutout]" if [a.name for a in cell.train.augmentations] == ["cutout"] else "[no Cutout]"
         assert stride == 32 or method == "cam"
-        found.append((f"{pooling} {network} {cutout}", data))
-    expected = [(row["method"], NAMES[row["dataset"]]) for row in published("BeyondGAP", "T1", made)]
-    assert len(expected) >= 30
+        found.append((f"{pooling} {network} {cutout}", data, cell.metrics[0]))
+    rows = published("BeyondGAP", "T1")
+    expected = [(row["method"], NAMES[row["dataset"]], METRICS[row["metric"]]) for row in rows]
+    assert len(expected) == 30 + 24
     assert sorted(found) == sorted(expected)
 
 
@@ -83,13 +85,16 @@ def test_table_1_of_ivr(plugins: Plugins) -> None:
         assert cell.train.method.options["weight_decay"] == (1e-4 if backbone == "resnet50" else 5e-4)
         assert {trial.hparams["backbone.stride"] for trial in cell.trials} == {8, 16}
         assert len(cell.trials) == 30
-        found += [(data, method, backbone, e.normalizer.name) for e in cell.evaluations if e.normalizer]
+        assert cell.train.benchmark.options == ({"train_list": "proxy_search"} if data == "ilsvrc" else {})
+        of_data = (data, cell.metrics[0], method, backbone)
+        found += [(*of_data, e.normalizer.name) for e in cell.evaluations if e.normalizer]
     expected = []
-    for row in published("IVR", "T1", made):
+    for row in published("IVR", "T1"):
         if row["backbone"] != "Mean":
             method, normalizer = row["method"].lower().split(" + ")
-            expected.append((NAMES[row["dataset"]], method, BACKBONES[row["backbone"]], normalizer))
-    assert len(expected) >= 72
+            of_data = (NAMES[row["dataset"]], METRICS[row["metric"]], method, BACKBONES[row["backbone"]])
+            expected.append((*of_data, normalizer))
+    assert len(expected) == 3 * 72
     assert sorted(found) == sorted(expected)
 
 
@@ -99,7 +104,7 @@ def test_table_2_of_ivr(plugins: Plugins) -> None:
         data, method, backbone = names(cell)
         assert {e.extractor.name for e in cell.evaluations if e.extractor} == {"cam_nwc"}
         found += [(data, method, backbone, e.normalizer.name) for e in cell.evaluations if e.normalizer]
-    rows = [row for row in published("IVR", "T2", made) if row["metric"] == "MaxBoxAccV2"]
+    rows = [row for row in published("IVR", "T2") if row["metric"] == "MaxBoxAccV2"]
     words = [row["method"].lower().replace("min-max", "minmax").split(" + ") for row in rows]
     assert sorted(found) == sorted(("cub", m, b, n) for m, n, _ in words for b in BACKBONES.values())
 
@@ -109,3 +114,24 @@ def test_they_run_on_generated_images_too(name: str, cells: int, plugins: Plugin
     made = plan(name, plugins, "benchmark=sprites", "schedule.epochs=1", "trials=1")
     assert len(made.cells) == cells
     assert all(cell.train.schedule.epochs == 1 and len(cell.trials) == 1 for cell in made.cells)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("beyond-gap-table1", {"cub": 30, "openimages": 24}),
+        ("ivr-table1", {"cub": 18, "ilsvrc": 18, "openimages": 18}),
+        ("minmaxcam-table1", {"cub": 16, "ilsvrc": 16, "openimages": 16}),
+        ("psol-table1", {"cub": 10, "ilsvrc": 10}),
+        ("psol-table2", {"cub": 9, "ilsvrc": 9}),
+        ("psol-table3", {"cub": 2, "ilsvrc": 2}),
+    ],
+)
+def test_each_data_set_may_be_run_alone_and_has_its_folder(name: str, cells: dict[str, int], plugins: Plugins) -> None:
+    whole = plan(name, plugins, *(f"benchmark.{i}.root=/data/{data}" for i, data in enumerate(cells)))
+    found = Counter(cell.train.benchmark.name for cell in whole.cells)
+    assert found == cells
+    assert {c.train.benchmark.options["root"] for c in whole.cells} == {f"/data/{data}" for data in cells}
+    for data, count in cells.items():
+        alone = plan(name, plugins, f"benchmark={data}", "benchmark.0.root=/elsewhere")
+        assert [cell.train.benchmark.options["root"] for cell in alone.cells] == ["/elsewhere"] * count

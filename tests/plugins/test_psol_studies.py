@@ -13,6 +13,11 @@ from wsol.study.plan import Cell, make_plan
 from wsol.study.study import load_study
 
 FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
+NAMES = {"CUB": "cub", "ImageNet": "ilsvrc"}
+SCHEDULES = {  # section 4.2
+    "CUB": {"epochs": 30, "decay_every": 10, "decay": 0.1, "batch_size": 64},
+    "ImageNet": {"epochs": 6, "decay_every": 2, "decay": 0.1, "batch_size": 256},
+}
 BACKBONES = {
     "VGG16": "vgg16",
     "VGG-GAP": "vgg16",
@@ -38,25 +43,28 @@ def named(cell: Cell) -> tuple[str, str, dict[str, Any]]:
 
 
 def test_table_1() -> None:
-    planned = {named(cell)[:2] for cell in cells("psol-table1")}
-    rows = published("T1", dataset="CUB")
-    assert len(rows) == 7
+    planned = {(cell.train.benchmark.name, *named(cell)[:2]) for cell in cells("psol-table1")}
+    rows = published("T1")
+    assert len(rows) == 2 * 7
     method = {"VGG16-CAM": "cam", "VGG16-ACoL": "acol", "SPG": "spg"}
     for row in rows:
-        assert (method.get(row["method"], "ddt"), BACKBONES[row["backbone"]]) in planned, row["method"]
+        cell = (NAMES[row["dataset"]], method.get(row["method"], "ddt"), BACKBONES[row["backbone"]])
+        assert cell in planned, row["method"]
     ddt = [cell for cell in cells("psol-table1") if cell.train.method.name == "ddt"]
     assert all(len(cell.trials) == 1 for cell in ddt)
 
 
-def test_table_2() -> None:
+@pytest.mark.parametrize("dataset", NAMES)
+def test_table_2(dataset: str) -> None:
     found = {}
     for cell in cells("psol-table2"):
         method, backbone, options = named(cell)
-        assert cell.train.schedule.model_dump() == {"epochs": 30, "decay_every": 10, "decay": 0.1, "batch_size": 64}
-        if method == "psol":
+        if method == "psol" and cell.train.benchmark.name == NAMES[dataset]:
+            assert cell.train.schedule.model_dump() == SCHEDULES[dataset]
             found[backbone, {"joint": "Joint"}.get(options.get("variant", ""), "Sep")] = options
             assert (options["ddt_backbone"], options["ddt"], options["lr"]) == ("vgg16", {"pool": 2}, 1e-3)
-    rows = published("T2", dataset="CUB", metric="Top-1 Loc")
+            assert options.get("ten_crop", False) == (dataset == "ImageNet")
+    rows = published("T2", dataset=dataset, metric="Top-1 Loc")
     psol = [row for row in rows if row["method"].startswith("PSOL") and row["backbone"] != "VGG16"]
     assert len(psol) == 8
     assert {(BACKBONES[row["backbone"]], row["method"].rsplit("-", 1)[1]) for row in psol} == set(found)
@@ -65,11 +73,20 @@ def test_table_2() -> None:
 
 def test_table_3_and_4_name_their_regressors() -> None:
     regressors = {row["backbone"] for row in published("T3") if row["method"].startswith("PSOL")}
-    assert {named(cell)[1] for cell in cells("psol-table3")} == {BACKBONES[name] for name in regressors}
+    for dataset, benchmark in NAMES.items():
+        trained = [cell for cell in cells("psol-table3") if cell.train.benchmark.name == benchmark]
+        assert {named(cell)[1] for cell in trained} == {BACKBONES[name] for name in regressors}
+        assert [cell.train.schedule.model_dump() for cell in trained] == [SCHEDULES[dataset]] * 2
+    assert {row["dataset"] for row in published("T4")} == {"ImageNet"}
+    for cell in cells("psol-table4"):
+        assert cell.train.benchmark.name == "ilsvrc"
+        assert cell.train.schedule.model_dump() == SCHEDULES["ImageNet"]
     table4 = [named(cell)[:2] for cell in cells("psol-table4")]
     assert sorted(table4) == [("cam", "efficientnet_b7"), ("psol", "densenet161"), ("psol", "inception_v3")]
 
 
-@pytest.mark.parametrize(("name", "count"), [("psol-table1", 10), ("psol-table2", 9)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("psol-table1", 10), ("psol-table2", 9), ("psol-table3", 2), ("psol-table4", 3)]
+)
 def test_they_are_planned_on_generated_images_too(name: str, count: int) -> None:
     assert len(cells(name, "benchmark=sprites", "trials=1")) == count
