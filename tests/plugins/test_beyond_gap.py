@@ -24,6 +24,7 @@ from wsol_beyond_gap.method import FpnCam
 from wsol_beyond_gap.pooling import GLSEP, GMP
 from wsol_beyond_gap.pyramid import Pyramid
 from wsol_cam.extractor import CamExtractor
+from wsol_rethinking_cam.pooling import TAP
 
 CPU = torch.device("cpu")
 STAGES = ("layer4", "layer3", "layer2", "layer1")
@@ -282,7 +283,7 @@ def trained(data: TrainData, pooling: wsol.Pooling, lr: float, checkpoint: Path,
     return [log.losses["loss"] for log in state.history]
 
 
-@pytest.mark.parametrize(("pooling", "lr"), [(GMP, 0.01), (GLSEP, 0.001)])
+@pytest.mark.parametrize(("pooling", "lr"), [(GMP, 0.01), (GLSEP, 0.001), (TAP, 0.01)])
 def test_it_learns_from_generated_images_and_resumes(
     pooling: type[wsol.Pooling], lr: float, sprites: TrainData, tmp_path: Path
 ) -> None:

@@ -81,6 +81,15 @@ def test_adls_gradient_flows_through_the_attention() -> None:
     assert torch.equal(gradient, (hidden(x.detach(), 0.6) != 0).double())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_adl_compares_attention_in_float32(dtype: torch.dtype) -> None:
+    x = torch.rand(8, 64, 28, 28).to(dtype)
+    exact = hidden(x.float(), 0.9).to(dtype)
+    assert torch.equal(AttentionDropout(0.9, 1.0)(x), exact)
+    assert AttentionDropout(0.9, 0.0)(x).dtype == dtype
+    assert not torch.equal(hidden(x, 0.9), exact)  # half precision hides other locations
+
+
 def test_adl_is_the_identity_when_evaluating() -> None:
     network = build("adl").eval()
     plain = build("cam").eval()
@@ -280,7 +289,20 @@ def test_every_draw_of_the_space_is_valid(name: str) -> None:
         plugins.options("methods", name, {key: d.draw(rng) for key, d in space.items()})
 
 
-@pytest.mark.parametrize("name", ["adl", "acol", "spg"])
+@pytest.mark.parametrize("name", ["has", "cutmix", "adl", "acol", "spg"])
+def test_a_step_at_any_draw_of_the_space_is_finite(name: str) -> None:
+    space, rng = load_plugins().get("methods", name).Options.space(), np.random.default_rng(1)
+    for seed in range(8):
+        network = build(name, **{key: d.draw(rng) for key, d in space.items()})
+        data = batch()
+        for augmentation in network.augmentations():
+            data = augmentation(data, torch.Generator().manual_seed(seed))
+        loss = next(network.step(data))
+        (sum(loss.values()) if isinstance(loss, dict) else loss).backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["acol", "spg"])
 def test_mixed_precision_gives_about_the_same_losses(name: str) -> None:
     """Maps are normalised and compared in float32, whatever the convolutions compute in."""
     network, data = build(name).eval(), batch()

@@ -78,7 +78,7 @@ class Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["cutmix", "adl", "spg"])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_a_resumed_run_equals_one_that_never_stopped(data: TrainData, tmp_path: Path, name: str) -> None:
     def stop(log: Any, done: int) -> None:
         raise Stop
