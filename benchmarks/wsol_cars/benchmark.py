@@ -11,6 +11,7 @@ import wsol
 _HOST = "http://ai.stanford.edu/~jkrause"
 _GONE = "the publisher's page is gone; use a mirror with the same checksum"
 TRAIN, TEST, META = "cars_train_annos.mat", "cars_test_annos_withlabels.mat", "cars_meta.mat"
+_CORNERS = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 
 
 class CarsOptions(wsol.BenchmarkOptions):
@@ -20,11 +21,10 @@ class CarsOptions(wsol.BenchmarkOptions):
 
 
 class Row(NamedTuple):
-    """One annotation: where it stands, the image, its class as in the file (from 1), and its fields."""
+    """One annotation: where it stands, the image, and its fields, of which nothing has been looked at."""
 
     where: str
     image_id: str
-    label: int
     fields: Any
 
 
@@ -97,8 +97,12 @@ class Cars(wsol.ListedBenchmark):
     def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.Listing:
         """Names and classes; the boxes that stand beside them in the files are dropped."""
         lister = wsol.Lister(len(self.class_names()), report, first=1)
-        for row in self._rows(split, report):
-            lister.add(row.where, row.image_id, row.label)
+        for where, image_id, row in self._rows(split):
+            label = _whole(row["class"])
+            if label is None:
+                report("bad line", f"{where}: its class should be a whole number")
+            else:
+                lister.add(where, image_id, label)
         found = lister.listing()
         return found if split == "test" else found.held_out(self.options.holdout, val=split == "val")
 
@@ -109,33 +113,37 @@ class Cars(wsol.ListedBenchmark):
         """
         wanted = set(ids)
         boxes = {}
-        for row in self._rows(split, report):
-            if row.image_id in wanted:
-                corners = [int(row.fields[f"bbox_{name}"]) for name in ("x1", "y1", "x2", "y2")]
-                boxes[row.image_id] = (row.where, [corner - (corner > 0) for corner in corners])
+        for where, image_id, row in self._rows(split):
+            if image_id in wanted:
+                corners = [corner for name in _CORNERS if (corner := _whole(row[name])) is not None]
+                if len(corners) < len(_CORNERS):
+                    report("bad line", f"{where}: its box should be four whole numbers")
+                else:
+                    boxes[image_id] = (where, [corner - (corner > 0) for corner in corners])
         return self.boxed(ids, boxes, self._file(TEST if split == "test" else TRAIN), report)
 
-    def _rows(self, split: wsol.Split, report: wsol.Report) -> Iterator[Row]:
+    def _rows(self, split: wsol.Split) -> Iterator[Row]:
         path = self._file(TEST if split == "test" else TRAIN)
         folder = "cars_test" if split == "test" else "cars_train"
         (rows,) = wsol.read_mat(path, "annotations")
         fields = rows.dtype.names or ()
-        missing = {"bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2", "class", "fname"} - set(fields)
+        missing = {*_CORNERS, "class", "fname"} - set(fields)
         if missing:
             raise wsol.DataError(
                 f"{path}: its annotations have no field '{min(missing)}'; is it the file without labels? "
                 f"'wsol data info {self.name}' says which is needed"
             )
         for number, row in enumerate(rows, start=1):
-            where = f"{path}:{number}"
-            try:
-                label = int(row["class"])
-                [int(row[field]) for field in fields if field.startswith("bbox")]
-            except (TypeError, ValueError):
-                report("bad line", f"{where}: its class and box should be whole numbers")
-            else:
-                yield Row(where, f"{folder}/{row['fname']}", label, row)
+            yield Row(f"{path}:{number}", f"{folder}/{row['fname']}", row)
 
     def _file(self, name: str) -> Path:
         inner = self.root / "devkit" / name
         return inner if inner.exists() else self.root / name
+
+
+def _whole(value: Any) -> int | None:
+    """A number of a .mat file; None for anything that is no whole number."""
+    try:
+        return int(value) if int(value) == value else None
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -126,6 +126,35 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(root: Path, tmp_path: 
         data.annotations("train")
 
 
+def test_a_training_image_is_none_the_worse_for_a_box_that_is_no_box(root: Path) -> None:
+    expected = cars(root).images("train").ids
+    val = set(cars(root).images("val").ids)
+    bad = [row if f"cars_train/{row[5]}" in val else ("no", "box", "at", "all", *row[4:]) for row in rows(TRAIN)]
+    save(root / "devkit" / "cars_train_annos.mat", bad)
+    assert cars(root).images("train").ids == expected
+    assert check(cars(root)).problems == []
+
+
+@pytest.mark.parametrize("corner", [2.5, float("nan"), float("inf"), "no"])
+def test_a_box_of_other_than_whole_numbers_is_told_once(root: Path, corner: object) -> None:
+    file = root / "cars_test_annos_withlabels.mat"
+    save(file, [(1, 1, corner, *row[3:]) if i == 2 else row for i, row in enumerate(rows(TEST))])
+    messages = [problem.message for problem in check(cars(root)).problems]
+    assert messages == [
+        f"{file}:3: its box should be four whole numbers",
+        f"{file}: no valid box for 'cars_test/00003.jpg'",
+    ]
+    assert len(cars(root).images("test")) == TEST
+
+
+@pytest.mark.parametrize("label", [1.5, float("nan"), "first"])
+def test_a_class_that_is_no_whole_number_is_told_once(root: Path, label: object) -> None:
+    file = root / "cars_test_annos_withlabels.mat"
+    save(file, [(*row[:4], label, row[5]) if i == 2 else row for i, row in enumerate(rows(TEST))])
+    messages = [problem.message for problem in check(cars(root)).problems]
+    assert messages == [f"{file}:3: its class should be a whole number"]
+
+
 def test_boxes_of_training_images_are_kept_nowhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[set[str]] = []
     boxed = Cars.boxed
