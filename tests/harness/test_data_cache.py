@@ -159,9 +159,34 @@ def test_too_small_a_disk_is_refused_before_anything_is_decoded(
     usage = type("Usage", (), {"free": cache.MARGIN + 3 * 2**20})
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     big = Transform(256)
-    with pytest.raises(DataError, match=r"decoded images need 6 MiB, 67 MiB are free; free some space or give another"):
+    with pytest.raises(DataError, match=r"decoded images need 6 MiB and 64 to spare, 67 MiB are free; free some"):
         cached_images(image_list(source), big, tmp_path)
     assert source.calls == []
+
+
+def test_what_is_yet_to_be_written(source: Source, tmp_path: Path) -> None:
+    size = COUNT * 3 * 64 * 64
+    images, transform = image_list(source), Transform(64)
+    assert cache.missing_bytes(images, transform, tmp_path) == size
+    path = cached_images(images, transform, tmp_path).path
+    assert cache.missing_bytes(images, transform, tmp_path) == 0
+    assert cache.missing_bytes(images, Transform(32), tmp_path) == size // 4
+    left = tmp_path / f".{path.name}.killed"
+    left.write_bytes(path.read_bytes()[: size // 3])
+    path.unlink()
+    on_disk = left.stat().st_blocks * 512
+    assert on_disk >= size // 3
+    assert cache.missing_bytes(images, transform, tmp_path) == size - on_disk
+
+
+def test_a_large_file_is_announced(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached_images(image_list(source), Transform(4), tmp_path)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(cache, "LARGE", 2**20)
+    path = cached_images(image_list(source), Transform(128), tmp_path).path
+    assert capsys.readouterr().err == f"image cache {path}: 1 MiB for {COUNT} images\n"
 
 
 def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing(
@@ -278,7 +303,7 @@ def test_an_empty_split_is_refused(root: Path, tmp_path: Path, source: Source) -
 
 
 def test_a_small_disk_is_refused_before_anything_is_decoded(source: Source, small_disk: Path) -> None:
-    with pytest.raises(DataError, match="decoded images need 6 MiB, 2 MiB are free"):
+    with pytest.raises(DataError, match="decoded images need 6 MiB and 64 to spare, 2 MiB are free"):
         cached_images(image_list(source), Transform(256), small_disk / "cache")
     assert source.calls == []
     assert leftovers(small_disk / "cache") == []

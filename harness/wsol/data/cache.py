@@ -29,6 +29,8 @@ FORMAT = 1
 """Raised when the same source and transform give other bytes."""
 MARGIN = 64 * 2**20
 """Bytes to leave free on the disk."""
+LARGE = 2**29
+"""Bytes from which on a file is announced before it is written."""
 Progress = Callable[[], object]
 """Called once an image."""
 
@@ -97,19 +99,34 @@ def cached_images(
     """
     if len(images) == 0:
         raise DataError(f"{images.fingerprint}: the split is empty; there is nothing to decode")
-    folder = default_cache() if folder is None else folder
-    shape = (len(images), 3, transform.side, transform.side)
-    key = digest(images.fingerprint, images.stamp, repr(transform), str(FORMAT))
-    path = folder / f"{re.sub(r'[^A-Za-z0-9-]+', '-', images.fingerprint)[:40]}-{transform.label}-{key}.u8"
+    path, shape = _place(images, transform, default_cache() if folder is None else folder)
     if not _is_whole(path, shape):
-        _make_folder(folder)
+        _make_folder(path.parent)
         with _lock(path.with_suffix(".lock")) as alone:
             if alone:  # then these are what a killed process left
-                for rest in folder.glob(f".{path.name}.*"):
+                for rest in _unfinished(path):
                     rest.unlink(missing_ok=True)
             if not _is_whole(path, shape):
                 _build(images, transform, path, shape, progress or slow_progress(path.name, len(images)))
     return CachedImages(path, shape)
+
+
+def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
+    """Bytes that :func:`cached_images` has yet to find room for: 0 where its file is there.
+
+    What lies there of a file that is not finished counts as room: a killed process left it and it will be deleted, or
+    another process is writing it and it will be used.
+    """
+    path, shape = _place(images, transform, folder)
+    if _is_whole(path, shape):
+        return 0
+    return max(0, math.prod(shape) - sum(_bytes_on_disk(rest) for rest in _unfinished(path)))
+
+
+def reserve(folder: Path, size: int) -> None:
+    """Make the folder; raises DataError where it cannot be made or ``size`` bytes do not fit into it."""
+    _make_folder(folder)
+    _check_space(folder, size)
 
 
 def slow_progress(name: str, total: int, seconds: float = 10.0) -> Progress:
@@ -126,6 +143,24 @@ def slow_progress(name: str, total: int, seconds: float = 10.0) -> Progress:
     return advance
 
 
+def _place(images: ImageList, transform: Transform, folder: Path) -> tuple[Path, tuple[int, int, int, int]]:
+    key = digest(images.fingerprint, images.stamp, repr(transform), str(FORMAT))
+    name = f"{re.sub(r'[^A-Za-z0-9-]+', '-', images.fingerprint)[:40]}-{transform.label}-{key}.u8"
+    return folder / name, (len(images), 3, transform.side, transform.side)
+
+
+def _unfinished(path: Path) -> list[Path]:
+    return list(path.parent.glob(f".{path.name}.*"))
+
+
+def _bytes_on_disk(path: Path) -> int:
+    """Fewer than its size for a file with holes; 0 for one that has just gone."""
+    try:
+        return path.stat().st_blocks * 512
+    except OSError:
+        return 0
+
+
 def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
     return path.exists() and path.stat().st_size == math.prod(shape)
 
@@ -133,7 +168,10 @@ def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
 def _build(
     images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: Progress
 ) -> None:
-    _check_space(path.parent, math.prod(shape))
+    size = math.prod(shape)
+    _check_space(path.parent, size)
+    if size >= LARGE:
+        print(f"image cache {path}: {size / 2**20:,.0f} MiB for {len(images)} images", file=sys.stderr, flush=True)
     with _temporary(path) as file:
 
         def decode(index: int) -> None:
@@ -157,8 +195,8 @@ def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size + MARGIN > free:
         raise DataError(
-            f"{folder}: decoded images need {size / 2**20:.0f} MiB, {free / 2**20:.0f} MiB are free; "
-            "free some space or give another folder with --cache or WSOL_CACHE"
+            f"{folder}: decoded images need {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
+            f"{free / 2**20:.0f} MiB are free; free some space or give another folder with --cache or WSOL_CACHE"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.components import IntArray
-from wsol.data.cache import Progress, Transform, cached_images
+from wsol.data.cache import Progress, Transform, cached_images, default_cache, missing_bytes, reserve
 from wsol.data.pixels import Pixels, open_pixels
 from wsol.data.splits import Annotations, Benchmark, CacheMode, Split
 from wsol.errors import DataError
@@ -111,9 +111,25 @@ def fill_cache(
     benchmark: Benchmark, protocol: Protocol, split: Split, cache: Path | None = None, progress: Progress | None = None
 ) -> Path:
     """Decode a split's images ahead of its first use; returns the file. Reads no annotation."""
-    images = benchmark.images(split)
-    transform = Transform(benchmark.resize) if split == "train" else evaluation_transform(benchmark, protocol)
-    return cached_images(images, transform, cache, progress).path
+    return cached_images(benchmark.images(split), _transform(benchmark, protocol, split), cache, progress).path
+
+
+def reserve_cache(
+    benchmark: Benchmark, protocol: Protocol, splits: Sequence[Split], cache: Path | None = None
+) -> tuple[Path, int]:
+    """The cache's folder, and the bytes that :func:`fill_cache` has yet to write for ``splits``: 0 for what is there.
+
+    Raises DataError where they do not fit together, so that nobody waits hours for the last split to be refused.
+    """
+    folder = default_cache() if cache is None else cache
+    sizes = [missing_bytes(benchmark.images(split), _transform(benchmark, protocol, split), folder) for split in splits]
+    if any(sizes):
+        reserve(folder, sum(sizes))
+    return folder, sum(sizes)
+
+
+def _transform(benchmark: Benchmark, protocol: Protocol, split: Split) -> Transform:
+    return Transform(benchmark.resize) if split == "train" else evaluation_transform(benchmark, protocol)
 
 
 def evaluation_transform(benchmark: Benchmark, protocol: Protocol) -> Transform:
