@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from data_sets import edit, ids, write_data, write_image
+from rich.progress import Progress
 from typer.testing import CliRunner
 
-from wsol.cli.data import data_app
+from wsol.cli.data import _progress, data_app
+from wsol.data.cache import MARGIN
 from wsol.errors import DataError, UsageError
 
 
@@ -61,6 +63,49 @@ def test_cache_decodes_ahead(root: Path, tmp_path: Path) -> None:
     (file,) = (tmp_path / "cache").glob("*.u8")
     assert str(file) in result.output.replace("\n", "")
     assert file.stat().st_size == 2 * 3 * 224 * 224
+
+
+def test_the_room_that_decoding_takes_is_said_before_and_refused_as_a_whole(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("cache", "cub", "--root", root, "--cache", tmp_path / "cache")
+    size = 3 * (4 * 256**2 + (2 + 2) * 224**2)
+    usage = type("Usage", (), {"free": MARGIN + size - 1})  # enough for any split alone
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.disk_usage", lambda folder: usage)
+        result = run(*command)
+        assert isinstance(result.exception, DataError)
+        assert "decoded images need 1 MiB" in str(result.exception)
+        assert not list((tmp_path / "cache").glob("*.u8"))
+    first = run(*command, "--split", "train")
+    assert f"will take {3 * 4 * 256**2 / 2**20:.1f} MiB more in" in first.output
+    rest = run(*command)
+    assert f"will take {3 * 4 * 224**2 / 2**20:.1f} MiB more in" in rest.output
+    assert "will take" not in run(*command).output
+
+
+def test_options_of_the_benchmark_can_be_set(root: Path, tmp_path: Path) -> None:
+    without = run("check", "cub", "--root", root)
+    assert without.exit_code == 0, without.output
+    checked = run("check", "cub", "--root", root, "--set", "segmentations=true", "--split", "test")
+    assert checked.exit_code == 3
+    assert "segmentations=true needs it" in checked.output
+    cached = run("cache", "cub", "--root", root, "--cache", tmp_path / "cache", "--set", "segmentatoins=true")
+    assert isinstance(cached.exception, UsageError)
+    assert "segmentations" in str(cached.exception)
+
+
+def test_a_bar_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[str] = []
+    add = Progress.add_task
+    monkeypatch.setattr(
+        Progress, "add_task", lambda self, name, **rest: (added.append(name), add(self, name, **rest))[1]
+    )
+    with _progress() as advance:
+        for part in ("train", "val"):
+            for done in range(3):
+                advance(part, done, 3)
+    assert added == ["train", "val"]
 
 
 def test_wrong_names_and_folders_are_expected_errors(tmp_path: Path) -> None:

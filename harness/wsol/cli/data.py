@@ -26,6 +26,12 @@ OneSplit = Annotated[
     SplitName | None, typer.Option("--split", help="Only this split. Default: all three.", show_default=False)
 ]
 Limit = Annotated[int, typer.Option(min=0, help="Problems of a kind to print; 0 prints all.")]
+BenchmarkOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change an option of the benchmark (repeatable).", show_default=False
+    ),
+]
 CacheFolder = Annotated[
     Path | None, typer.Option("--cache", help="Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False)
 ]
@@ -58,6 +64,7 @@ def prepare(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not decode the images at the end.")] = False,
     folder: CacheFolder = None,
     limit: Limit = 20,
+    overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
     """Verify and unpack a data set's archives, check everything in it, and decode it ahead of a study.
@@ -67,20 +74,20 @@ def prepare(
     from wsol.data.check import check as run_check
     from wsol.data.prepare import prepare as run_prepare
 
-    benchmark = _benchmark(name, root, plugin)
+    benchmark = _benchmark(name, root, overrides, plugin)
     if benchmark.archives:
         with _progress() as advance:
             run_prepare(type(benchmark), benchmark.data_folder(), archives, download, advance, _say)
     else:
         _say(f"{name} names no archives; 'wsol data info {name}' says what belongs where")
     with _progress() as advance:
-        report = run_check(_benchmark(name, root, plugin), progress=advance)
+        report = run_check(_benchmark(name, root, overrides, plugin), progress=advance)
     _print_report(report, limit)
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
         if benchmark.cache == "memmap":
-            _fill_cache(benchmark, None, folder)
+            _fill_cache(_benchmark(name, root, overrides, plugin), None, folder)
         else:
             _say(f"not decoded ahead: this benchmark's images are kept by 'cache: {benchmark.cache}'")
 
@@ -92,13 +99,14 @@ def check(
     split: OneSplit = None,
     limit: Limit = 20,
     as_json: AsJson = False,
+    overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
     """Read all metadata, decode every image and mask, and list everything that is wrong; exits with 3 then."""
     from wsol.data.check import SPLITS
     from wsol.data.check import check as run_check
 
-    benchmark = _benchmark(name, root, plugin)
+    benchmark = _benchmark(name, root, overrides, plugin)
     with _progress() as advance:
         report = run_check(benchmark, [split] if split else SPLITS, advance)
     if as_json:
@@ -115,19 +123,24 @@ def cache(
     root: Root = None,
     split: OneSplit = None,
     folder: CacheFolder = None,
+    overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
     """Decode a data set ahead of its first study, for example once on every node of a cluster."""
-    _fill_cache(_benchmark(name, root, plugin), split, folder)
+    _fill_cache(_benchmark(name, root, overrides, plugin), split, folder)
 
 
 def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) -> None:
     from wsol.data.check import SPLITS
-    from wsol.data.stages import fill_cache
+    from wsol.data.stages import fill_cache, reserve_cache
     from wsol.evaluation.protocols import get_protocol
 
     protocol = get_protocol(benchmark.protocol)
-    for part in [split] if split else SPLITS:
+    splits = [split] if split else SPLITS
+    where, needed = reserve_cache(benchmark, protocol, splits, folder)
+    if needed:
+        _say(f"decoded images will take {needed / 2**20:,.1f} MiB more in {where}")
+    for part in splits:
         with _progress() as advance:
             total, done = len(benchmark.images(part)), iter(range(1, 2**62))
             path = fill_cache(benchmark, protocol, part, folder, lambda: advance(part, next(done), total))  # noqa: B023
@@ -150,8 +163,15 @@ def _print_archives(component: type[Benchmark]) -> None:
         _say(f"  gives ROOT/{archive.gives}" + (f"; {archive.note}" if archive.note else ""))
 
 
-def _benchmark(name: str, root: Path | None, plugin: list[Path] | None) -> Benchmark:
-    benchmark: Benchmark = load_plugins(plugin).create("benchmarks", name, {"root": str(root)} if root else {})
+def _benchmark(name: str, root: Path | None, overrides: list[str] | None, plugin: list[Path] | None) -> Benchmark:
+    from wsol.study.study import apply_override
+
+    options: dict[str, Any] = {}
+    for override in overrides or []:
+        apply_override(options, override)
+    if root:
+        options["root"] = str(root)
+    benchmark: Benchmark = load_plugins(plugin).create("benchmarks", name, options)
     return benchmark
 
 
@@ -164,9 +184,9 @@ def _progress() -> Iterator[Callable[[Any, int, int], None]]:
         tasks: dict[str, Any] = {}
 
         def advance(split: str, done: int, total: int) -> None:
-            task = tasks.setdefault(split, None) or bar.add_task(split, total=total)
-            tasks[split] = task
-            bar.update(task, completed=done)
+            if split not in tasks:
+                tasks[split] = bar.add_task(split, total=total)
+            bar.update(tasks[split], completed=done)
 
         yield advance
 
