@@ -106,6 +106,16 @@ def test_errors_are_one_line_with_their_exit_code(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["run", "search"])
+def test_data_that_are_missing_are_named_before_anything_is_trained(command: str, tmp_path: Path) -> None:
+    overrides = ["--set", "benchmark=[sprites, openimages]", "--set", "benchmark.1.root=nowhere"]
+    done = wsol(command, "beyond-gap-table1", *overrides, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "nowhere" in done.stderr
+    assert "--set 'benchmark=[sprites]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_plugin_that_fails_is_a_warning_and_an_error_where_it_is_named(tmp_path: Path) -> None:
     """A broken distribution, installed as pip would leave it."""
     info = tmp_path / "broken-1.2.dist-info"

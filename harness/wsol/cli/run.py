@@ -55,6 +55,12 @@ class _Call:
     address: str | None
     jobs: int | None
 
+    def begin(self) -> None:
+        """Open the session where a search has the data it needs: here, if the runs are to be here."""
+        if self.address is None and not self.session.selection.exists():
+            self.session.check_data()
+        self.session.open()
+
     def runner(self, title: str) -> Any:
         """A function that runs jobs on Ray behind a progress bar."""
         from wsol.cli.progress import job_progress
@@ -100,7 +106,7 @@ def run(
     if dry_run:
         print_plan(call.session, tflops)
         return
-    call.session.open()
+    call.begin()
     failed = 0
     if not call.session.selection.exists():
         failed = report(call.session.search(call.runner("search")))
@@ -124,7 +130,7 @@ def search(
 ) -> None:
     """Only the search: train all trials and evaluate them on val."""
     call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
-    call.session.open()
+    call.begin()
     if report(call.session.search(call.runner("search"))):
         raise typer.Exit(1)
 

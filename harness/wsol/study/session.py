@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from wsol.errors import UsageError
+from wsol.errors import DataError, UsageError
 from wsol.plugins import Plugins
 from wsol.records import RunIdentity, RunRecord, Stage, read_record, write_atomic
 from wsol.study import environment, ledger, seal
@@ -67,6 +67,17 @@ class Session:
         content = yaml.safe_dump(self.plan.study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         write_atomic(written, content)
         write_atomic(stamp, self.plan.key + "\n")
+
+    def check_data(self) -> None:
+        """Raises DataError for a benchmark whose data are not there, so that no run has to fail of it first."""
+        known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
+        for ref in known.values():
+            try:
+                self.plugins.create("benchmarks", ref.name, ref.options).class_names()
+            except DataError as error:
+                others = [other.name for other in known.values() if other != ref]
+                hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
+                raise DataError(f"{error}{hint}") from None
 
     def search_jobs(self) -> list[Job]:
         """One job a trial."""
