@@ -6,7 +6,7 @@ import pickle
 import re
 import urllib.error
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from wsol.networks import Classifier, Features, Pooling
 from wsol.options import build_options
 from wsol_torchvision import wsol_backbones
 
+PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "torchvision.md"
 BACKBONES = {backbone.name: backbone for backbone in wsol_backbones()}
 TORCHVISION = [name for name in BACKBONES if name != "tiny"]
 STRIDES = {"vgg16": (8, 16), "inception_v3": (8, 16), "tiny": (4, 8)}
@@ -126,6 +127,33 @@ def test_summary_tells_parameters_and_channels(name):
     digits = 2 if name == "tiny" else 1
     assert f"{millions:.{digits}f} M parameters, {features.out_channels} channels" in BACKBONES[name].summary()
     assert BACKBONES[name].paper or name == "tiny"
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_page_tells_strides_channels_parameters_and_weights(name):
+    """The table of docs/plugins/torchvision.md, number by number."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    cells = next([c.strip() for c in line.split("|")[2:-1]] for line in lines if line.startswith(f"| `{name}` | "))
+    strides, sides, channels, own, with_head, published, weights = cells
+    options = BACKBONES[name].Options.model_fields["stride"]
+    assert {int(s) for s in strides.split(",")} == set(get_args(options.annotation))
+    assert int(strides.split(",")[0]) == options.default
+    size = 64 if name == "tiny" else 224
+    assert [int(s) for s in sides.removesuffix(" at 64").split(",")] == [size // int(s) for s in strides.split(",")]
+    features = outline(name)
+    count, width = sum(p.numel() for p in features.parameters()), features.out_channels
+    assert (int(channels), own, with_head) == (
+        width,
+        f"{count / 1e6:.2f}",
+        f"{(count + 200 * (width + 1)) / 1e6:.2f}",
+    )
+    if name == "tiny":
+        assert weights == "none"
+        return
+    first = models.get_model_weights(name).IMAGENET1K_V1
+    assert weights == f"`{Path(first.url).name}`"
+    if published != "see below":
+        assert int(published.replace(",", "")) == count + 1000 * (width + 1) == first.meta["num_params"]
 
 
 @pytest.mark.parametrize(("name", "stride"), [("vgg16", 32), ("resnet50", 4), ("tiny", 16)])
