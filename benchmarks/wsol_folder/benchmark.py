@@ -8,8 +8,11 @@ import numpy as np
 
 import wsol
 from wsol_folder.boxes import read_boxes
+from wsol_folder.copies import copies
 from wsol_folder.images import Found, class_names, find_images
 from wsol_folder.masks import LabelMasks, compare_sizes, mask_paths
+
+_SPLITS: tuple[wsol.Split, ...] = ("train", "val", "test")
 
 
 class FolderOptions(wsol.BenchmarkOptions):
@@ -72,8 +75,11 @@ class Folder(wsol.Benchmark):
         return self._annotations(split, self._found(split, _refuse), _refuse)
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
-        """Everything that can be read, with every problem told to ``report``."""
+        """Everything that can be read, with every problem told to ``report``: copies of other splits' files too."""
         found = self._found(split, report)
+        for other in _SPLITS[: _SPLITS.index(split)]:
+            for path, same in copies(self._paths(split, found), self._paths(other, self._there(other))):
+                report("image in two splits", f"{path}: the same file as {same}")
         images = wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
 
         def without_images(kind: str, message: str) -> None:  # those are told when they are decoded
@@ -85,6 +91,13 @@ class Folder(wsol.Benchmark):
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
         folder = self.data_folder() / split
         return find_images(folder, self.class_names(), report, all_classes=split == "train")
+
+    def _there(self, split: wsol.Split) -> Found:
+        """The images of a split whose own faults are told elsewhere."""
+        try:
+            return self._found(split, lambda kind, message: None)
+        except wsol.DataError:
+            return Found()
 
     def _paths(self, split: wsol.Split, found: Found) -> list[str]:
         return [str(self.data_folder() / split / name) for name in found.names]

@@ -23,6 +23,7 @@ from wsol.study.plan import make_plan
 from wsol.study.study import Study
 from wsol_cub import Cub
 from wsol_folder import Folder, wsol_benchmarks
+from wsol_folder.copies import copies
 
 SIZE = (30, 20)
 """Width and height of all images."""
@@ -88,6 +89,25 @@ def test_classes_are_the_sorted_folders_of_train(boxes: Path) -> None:
         assert images.labels.tolist() == [label for label in range(3) for _ in range(count)]
         assert (images.labels.dtype, images.load(0).shape) == (np.int64, (20, 30, 3))
     assert check(benchmark).problems == []
+
+
+def test_a_file_in_two_splits_is_told_under_any_name(boxes: Path) -> None:
+    train, val, test = (boxes / split / names(split)[1] for split in ("train", "val", "test"))
+    val.write_bytes(train.read_bytes())
+    test.write_bytes(train.read_bytes())
+    assert check(folder(boxes)).counts() == {"image in two splits": 3}
+    messages = [problem.message for problem in check(folder(boxes), ["test"]).problems]
+    assert messages == [f"{test}: the same file as {train}", f"{test}: the same file as {val}"]
+
+
+def test_files_are_copies_by_their_bytes_alone(tmp_path: Path) -> None:
+    content = {"a": b"one", "b": b"two", "c": b"one", "d": b"", "e": b"", "f": b"longer"}
+    paths = {name: str(tmp_path / name) for name in [*content, "gone"]}
+    for name, data in content.items():
+        (tmp_path / name).write_bytes(data)
+    assert list(copies([paths["a"], paths["b"]], [paths["c"], paths["f"]])) == [(paths["a"], paths["c"])]
+    assert list(copies([paths["d"], paths["gone"]], [paths["e"], paths["gone"]])) == []
+    assert list(copies([paths["a"]], [])) == []
 
 
 def test_a_class_may_be_missing_from_val_but_not_from_train(boxes: Path) -> None:
@@ -267,7 +287,7 @@ def test_faults_of_masks_are_named_all_at_once(masks: Path) -> None:
     write_mask(place / "ant" / "val0.png", SIZE, (0, 0, 0, 0))
     write_mask(place / "ant" / "stray.png", SIZE, (0, 0, 1, 1))
     (place / "ant" / "val1.png").write_bytes(b"no image")
-    write_image(masks / "val" / "cat" / "val0.jpg", SIZE)
+    write_image(masks / "val" / "cat" / "val0.jpg", SIZE, 99)
     with pytest.raises(wsol.DataError, match=r"Zebra/val0.png: no such mask, for the image 'Zebra/val0.png'"):
         folder(masks).annotations("val")
     report = check(folder(masks), ["val"])
