@@ -243,6 +243,23 @@ def test_with_old_gradients_momentum_moves_frozen_layers_but_no_statistics(data:
     assert moved(classified, regularized) == {k for k, _ in method.named_parameters()}
 
 
+@pytest.mark.parametrize("old_zero_grad", [False, True])
+def test_what_the_second_step_does_to_each_parameter_by_hand(data: TrainData, old_zero_grad: bool) -> None:
+    """Nesterov momentum as torch.optim.SGD documents it: gradients of 0 still decay, and go on as they went."""
+    method = build(epochs=1, old_zero_grad=old_zero_grad)
+    name_of = {id(p): name for name, p in method.named_parameters()}
+    lr_of = {name_of[id(p)]: 0.01 * g.lr_multiplier for g in method.parameter_groups() for p in g.parameters}
+    start, classified, regularized = steps(method, data)
+    assert set(lr_of.values()) == {0.01, 0.03}
+    for name in set(lr_of) - {"classifier.head.weight"}:
+        expected = classified[name]
+        if old_zero_grad:
+            first = (start[name] - classified[name]) / (1.9 * lr_of[name])  # the buffer: gradient and decay
+            decay = 5e-4 * classified[name]
+            expected = classified[name] - lr_of[name] * (decay + 0.9 * (0.9 * first + decay))
+        torch.testing.assert_close(regularized[name], expected, atol=1e-6, rtol=0)
+
+
 def test_without_regularizations_there_is_one_step(data: TrainData) -> None:
     assert len(steps(build(epochs=1, crr=0, frr=0), data)) == 2
 
