@@ -160,6 +160,26 @@ def test_what_the_user_unpacked_is_believed(tmp_path: Path) -> None:
     assert said == ["x.zip: in place already"]
 
 
+@pytest.mark.parametrize("spoil", ["file", "folder"])
+def test_marks_that_cannot_be_written_are_an_expected_error(tmp_path: Path, spoil: str) -> None:
+    write_zip(tmp_path / "x.zip")
+    marks = tmp_path / "root" / ".wsol"
+    if spoil == "file":
+        marks.parent.mkdir()
+        marks.write_text("")
+    else:
+        (marks / "x.zip.begun").mkdir(parents=True)
+    with pytest.raises(wsol.DataError, match=r"\.wsol: cannot be written"):
+        prepare(benchmark(archive("x.zip")), tmp_path / "root", tmp_path)
+
+
+def test_a_mark_that_another_process_took_away_is_no_loss(tmp_path: Path) -> None:
+    write_zip(tmp_path / "x.zip")
+    begun = tmp_path / "root" / ".wsol" / "x.zip.begun"
+    prepare(benchmark(archive("x.zip")), tmp_path / "root", tmp_path, progress=lambda *_: begun.unlink(missing_ok=True))
+    assert [path.name for path in begun.parent.iterdir()] == ["x.zip.done"]
+
+
 def test_all_missing_files_are_named_with_their_addresses(tmp_path: Path) -> None:
     offered = benchmark(
         archive("x.zip", size=1234567),
@@ -172,7 +192,9 @@ def test_all_missing_files_are_named_with_their_addresses(tmp_path: Path) -> Non
     assert str(error.value) == (
         f"offered: missing in {tmp_path}:\n"
         "  x.zip (1,234,567 bytes)  https://example.org/x.zip\n"
-        "  y.mat  https://example.org/y.mat  [ask nicely]"
+        "  y.mat  https://example.org/y.mat  [ask nicely]\n"
+        "For data that are in place as 'wsol data info offered' says, without these files, there is nothing to prepare"
+        ": 'wsol data check' and 'wsol data cache' are enough"
     )
     assert said == ["z.zip: not there, and not needed by default"]
     assert not (tmp_path / "root").exists()

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from wsol.data.splits import Archive
 from wsol.errors import DataError
@@ -45,12 +46,11 @@ def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
 def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
     """While the block runs, and after a crash in it, ``root`` is marked as not whole; yields a file for scratch.
 
-    Raises DataError when another process is at the same archive.
+    Raises DataError when another process is at the same archive, and when the marks cannot be written.
     """
     folder = root / MARKS
-    folder.mkdir(parents=True, exist_ok=True)
     begun, part = folder / f"{archive.name}.begun", folder / f"{archive.name}.part"
-    with begun.open("a") as mark:
+    with _begin(begun) as mark:
         with contextlib.suppress(ImportError):  # no locks on this platform: then two would write the same files
             import fcntl
 
@@ -66,6 +66,22 @@ def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
         if hasattr(os, "sync"):
             os.sync()  # the mark must not outlive, in a power cut, what it says
-        part.write_text(json.dumps({"archive": archive.name, "size": found.stat().st_size}))
-        os.replace(part, folder / f"{archive.name}.done")
-        begun.unlink()
+        with _writing(folder):
+            part.write_text(json.dumps({"archive": archive.name, "size": found.stat().st_size}))
+            os.replace(part, folder / f"{archive.name}.done")
+            begun.unlink(missing_ok=True)  # two that began one just after the other share it
+
+
+def _begin(begun: Path) -> IO[str]:
+    with _writing(begun.parent):
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        return begun.open("a")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what writing into ``folder`` raises into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None

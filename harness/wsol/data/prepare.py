@@ -93,7 +93,11 @@ def _check_missing(benchmark: type[Benchmark], missing: list[Archive], folder: P
             say(f"{archive.name}: not there, and not needed by default")
     if needed:
         lines = [f"  {describe(archive)}" for archive in needed]
-        raise DataError(f"{benchmark.name}: missing in {folder}:\n" + "\n".join(lines))
+        raise DataError(
+            f"{benchmark.name}: missing in {folder}:\n" + "\n".join(lines) + "\n"
+            f"For data that are in place as 'wsol data info {benchmark.name}' says, without these files, there is "
+            "nothing to prepare: 'wsol data check' and 'wsol data cache' are enough"
+        )
 
 
 def describe(archive: Archive) -> str:
