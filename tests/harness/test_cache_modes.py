@@ -1,0 +1,52 @@
+"""A whole study gives the same numbers wherever its decoded images are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from wsol.data.splits import CacheMode
+from wsol.plugins import Plugins, load_plugins
+from wsol.study.job import Job, execute
+from wsol.study.plan import make_plan
+from wsol.study.session import Session
+from wsol.study.study import Study
+
+TOY = Path(__file__).parents[1] / "toy_plugin.py"
+
+
+def run_here(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        assert execute(job).status == "complete"
+
+
+def numbers(mode: CacheMode | None, plugins: Plugins, folder: Path) -> list[dict[str, Any]]:
+    """What the records of a trial and of a final run say of training, val and test."""
+    study = Study(name="s", benchmark="toy", recipes=[{"method": "toy"}], trials=1, seeds=1, bootstrap=20, cache=mode)
+    session = Session(make_plan(study, plugins), plugins, folder / "results", (TOY,), folder / "cache")
+    session.open()
+    records = session.search(run_here)
+    session.seal()
+    records += session.final(run_here)
+    found = [record.model_dump(mode="json", include={"results", "data", "history", "seed"}) for record in records]
+    assert [[result["split"] for result in record["results"]] for record in found] == [["val"], ["val", "test"]]
+    return found
+
+
+@pytest.mark.parametrize("mode", get_args(CacheMode))
+def test_records_do_not_depend_on_the_cache(mode: CacheMode, tmp_path: Path) -> None:
+    plugins = load_plugins([TOY])
+    expected = numbers(None, plugins, tmp_path / "default")
+    assert len(list((tmp_path / "default" / "cache").glob("*.u8"))) == 3
+    assert _timeless(numbers(mode, plugins, tmp_path / "other")) == _timeless(expected)
+    assert (tmp_path / "other" / "cache").exists() == (mode == "memmap")
+
+
+def _timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for record in records:
+        for epoch in record["history"]:
+            del epoch["seconds"]
+    return records
