@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from wsol.data.splits import CacheMode
+from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
 from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
@@ -23,11 +24,24 @@ def run_here(jobs: Sequence[Job]) -> None:
         assert execute(job).status == "complete"
 
 
+def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
+    content = {
+        "name": "s",
+        "benchmark": "toy",
+        "recipes": [{"method": "toy"}],
+        "trials": 1,
+        "seeds": 1,
+        "bootstrap": 20,
+    }
+    plan = make_plan(Study(**{**content, **changes}), plugins)
+    session = Session(plan, plugins, folder / "results", (TOY,), folder / "cache")
+    session.open()
+    return session
+
+
 def numbers(mode: CacheMode | None, plugins: Plugins, folder: Path) -> list[dict[str, Any]]:
     """What the records of a trial and of a final run say of training, val and test."""
-    study = Study(name="s", benchmark="toy", recipes=[{"method": "toy"}], trials=1, seeds=1, bootstrap=20, cache=mode)
-    session = Session(make_plan(study, plugins), plugins, folder / "results", (TOY,), folder / "cache")
-    session.open()
+    session = open_session(folder, plugins, cache=mode)
     records = session.search(run_here)
     session.seal()
     records += session.final(run_here)
@@ -50,3 +64,11 @@ def _timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for epoch in record["history"]:
             del epoch["seconds"]
     return records
+
+
+def test_a_study_goes_on_with_another_cache(tmp_path: Path) -> None:
+    plugins = load_plugins([TOY])
+    open_session(tmp_path, plugins, cache="memmap")
+    open_session(tmp_path, plugins, cache="none")
+    with pytest.raises(UsageError, match=r"another plan of this study \(changed: seed\)"):
+        open_session(tmp_path, plugins, cache="ram", seed=1)

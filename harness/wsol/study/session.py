@@ -178,7 +178,7 @@ def _changed(written: Path, plan: Plan) -> list[str]:
         return []
     old = yaml.safe_load(written.read_text())
     new = plan.study.model_dump(mode="json")
-    free = {"trials", "seeds", "resources", "description", "bootstrap", "max_failures"}
+    free = {"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"}
     return sorted(k for k in {*old, *new} - free if old.get(k) != new.get(k))
 
 
