@@ -21,6 +21,10 @@ from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol
+from wsol.plugins import load_plugins
+from wsol.study.plan import make_plan
+from wsol.study.session import Session
+from wsol.study.study import Study
 from wsol_flowers import wsol_benchmarks
 from wsol_flowers.benchmark import Flowers, FlowersOptions, not_blue
 
@@ -232,6 +236,22 @@ def test_everything_wrong_is_told_at_once_with_its_place(root: Path) -> None:
     assert f"{root}/segmim/segmim_00212.jpg: 30 x 30 pixels, the image 24 x 16" in messages
     with pytest.raises(wsol.DataError, match=r"setid.mat:tstid\(3\): class 103"):
         flowers(root).images("test")
+
+
+def test_a_study_without_the_data_ends_before_it_begins(root: Path, tmp_path: Path) -> None:
+    plugins = load_plugins()
+
+    def check_data(place: Path) -> None:
+        benchmark = {"name": "flowers", "root": str(place)}
+        study = Study(name="s", benchmark=benchmark, recipes=[{"method": "center"}])
+        Session(make_plan(study, plugins), plugins, tmp_path / "out").check_data()
+
+    check_data(root)
+    with pytest.raises(wsol.DataError, match=r"no 'setid.mat' there; 'wsol data info flowers' says"):
+        check_data(tmp_path / "elsewhere")
+    (root / "jpg" / "image_00150.jpg").unlink()
+    with pytest.raises(wsol.DataError, match=r"image_00150.jpg: no such image; 'wsol data check' lists all"):
+        check_data(root)
 
 
 def test_a_missing_or_broken_list_is_named(root: Path) -> None:

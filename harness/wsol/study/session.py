@@ -73,7 +73,7 @@ class Session:
         known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
         for ref in known.values():
             try:
-                self.plugins.create("benchmarks", ref.name, ref.options).class_names()
+                self.plugins.create("benchmarks", ref.name, ref.options).images("val")  # lists, and looks for the files
             except DataError as error:
                 others = [other.name for other in known.values() if other != ref]
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
