@@ -109,7 +109,8 @@ class WeightMapMethod(wsol.ClassifierMethod):
     def score(self, rows: Tensor, train: wsol.TrainView) -> float:
         """The mean of S over the images that g does not see; no annotation is needed."""
         maps = (self.generator(batch.images)[:, 0] for batch in train.batches(rows.tolist()))
-        return float(np.mean([completeness(m) for batch in maps for m in batch.double().cpu().numpy()]))
+        whole = float(self.options.whole_box)
+        return float(np.mean([completeness(m, whole) for batch in maps for m in batch.double().cpu().numpy()]))
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
         """The weights, float [B, H, W] in (0, 1), whatever the labels."""

@@ -44,6 +44,9 @@ class WeightMapOptions(wsol.TrainingOptions):
     held_out: float = wsol.option(
         0.1, "share of the training images that g does not see and that choose its epoch; 0: the last epoch", ge=0, lt=1
     )
+    whole_box: Literal[0, 1] = wsol.option(
+        0, "S of a map whose box is the whole image: 1 as in Eq. 6, where an untrained g has the best S there is, or 0"
+    )
     free_epochs: int = wsol.option(0, "first epochs of g that are not chosen", ge=0)
     f: TeacherOptions = Field(TeacherOptions(), description="options of f's training")
 

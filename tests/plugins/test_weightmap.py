@@ -155,6 +155,14 @@ def test_the_score_is_the_mean_over_the_images_that_g_does_not_see(data: TrainDa
         assert set(seen.tolist()) == rows
 
 
+def test_a_new_generator_scores_nothing_and_by_the_letter_everything(data: TrainData) -> None:
+    _, apart = held_out(COUNT, 0.2)
+    for values, expected in (({}, 0), ({"whole_box": 0}, 0), ({"whole_box": 1}, 1)):
+        method = build("weightmap1", **values).eval()
+        with torch.no_grad():
+            assert method.score(apart, loader(data, method)) == expected
+
+
 def test_f_has_a_schedule_and_a_backbone_of_its_own(data: TrainData) -> None:
     f = {"backbone": {"name": "tiny", "stride": 4}, "lr": 0.02, "epochs": 4, "batch_size": 6, "decay_every": 2}
     method = build("weightmap1", epochs=1, f=f)

@@ -105,6 +105,18 @@ def test_completeness_falls_when_a_map_breaks_up() -> None:
     assert completeness(parts) < completeness(whole) == 1
 
 
+def test_a_box_that_is_the_whole_image_says_nothing() -> None:
+    """A new generator's map: it hardly varies, and no pixel is below a tenth of the largest."""
+    flat = np.random.default_rng(0).uniform(0.45, 0.53, (20, 30))
+    assert (completeness(flat), completeness(flat, whole=0.0)) == (1, 0)
+    corners = np.zeros((20, 30))
+    corners[0, :], corners[:, 0], corners[-1, :], corners[:, -1] = 0.9, 0.9, 0.9, 0.9
+    assert completeness(corners, whole=0.0) == 0
+    inside = np.zeros((20, 30))
+    inside[1:, 2:] = 0.9  # reaches two sides only
+    assert completeness(inside, whole=0.0) == 1
+
+
 def test_dark_maps_score_nothing() -> None:
     assert completeness(np.full((8, 8), 0.003)) == 0
     assert completeness(np.zeros((8, 8))) == 0
