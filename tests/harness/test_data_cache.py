@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pickle
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from data_sets import Boxes, edit, ids, write_data, write_image
 
 import wsol
-from wsol.data import cache
+from wsol.data import cache, disk
 from wsol.data.cache import Transform, cached_images, default_cache
 from wsol.data.splits import ImageList
 from wsol.data.stages import fill_cache, open_search
@@ -124,7 +125,7 @@ def test_a_killed_build_is_not_taken_for_whole_and_its_rest_is_swept(source: Sou
     assert any(path.name.startswith(".toy") for path in tmp_path.iterdir())
     cached = cached_images(image_list(source), Transform(4), tmp_path)
     assert len(source.calls) == COUNT
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".lock", ".u8"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".lock", ".u8"]
     assert cached[[9]].max() == 9
 
 
@@ -156,7 +157,7 @@ def test_works_where_there_are_no_locks(source: Source, tmp_path: Path, monkeypa
 def test_too_small_a_disk_is_refused_before_anything_is_decoded(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = type("Usage", (), {"free": cache.MARGIN + 3 * 2**20})
+    usage = type("Usage", (), {"free": disk.MARGIN + 3 * 2**20})
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     big = Transform(256)
     with pytest.raises(DataError, match=r"decoded images need 6 MiB and 64 to spare, 67 MiB are free; free some"):
@@ -238,6 +239,14 @@ def fill(root: Path, cache_folder: Path, split: wsol.Split = "val") -> Path:
     return fill_cache(Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), split, cache_folder)
 
 
+def test_an_index_beside_the_file_names_its_images(source: Source, tmp_path: Path) -> None:
+    path = cached_images(image_list(source), Transform(4), tmp_path).path
+    index = json.loads(path.with_suffix(".json").read_text())
+    assert index["shape"] == [COUNT, 3, 4, 4]
+    assert index["ids"] == list(image_list(source).ids)
+    assert (index["source"], index["transform"]) == (image_list(source).fingerprint, "squash-4")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_data(tmp_path / "data")
@@ -312,7 +321,7 @@ def test_a_small_disk_is_refused_before_anything_is_decoded(source: Source, smal
 def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_nothing(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "MARGIN", 0)
+    monkeypatch.setattr(disk, "MARGIN", 0)
     folder = small_disk / "cache"
     filler = small_disk / "filler"
 
@@ -328,7 +337,7 @@ def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_noth
     assert leftovers(folder) == []
     filler.unlink()
     monkeypatch.undo()
-    monkeypatch.setattr(cache, "MARGIN", 0)
+    monkeypatch.setattr(disk, "MARGIN", 0)
     assert cached_images(image_list(Source()), Transform(128), folder)[[9]].max() == 9
 
 
@@ -363,4 +372,4 @@ def test_two_processes_that_want_the_same_build_it_once(tmp_path: Path) -> None:
     assert [process.communicate()[0] for process in processes] == ["[5, 29]\n"] * 2
     assert [process.returncode for process in processes] == [0, 0]
     assert sorted(map(int, log.read_text().split())) == list(range(COUNT))
-    assert len(leftovers(folder)) == 1
+    assert [Path(name).suffix for name in leftovers(folder)] == [".json", ".u8"]

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from wsol.cli.data import _progress, data_app
-from wsol.data.cache import MARGIN
+from wsol.data.disk import MARGIN
 from wsol.errors import DataError, UsageError
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import json
 import math
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsol.components import Array
+from wsol.data.disk import bytes_on_disk, check_space, lock, make_folder, temporary
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
 from wsol.data.splits import ImageList
@@ -27,8 +25,6 @@ from wsol.errors import DataError
 
 FORMAT = 1
 """Raised when the same source and transform give other bytes."""
-MARGIN = 64 * 2**20
-"""Bytes to leave free on the disk."""
 LARGE = 2**29
 """Bytes from which on a file is announced before it is written."""
 Progress = Callable[[], object]
@@ -92,7 +88,8 @@ def cached_images(
 ) -> CachedImages:
     """The decoded images, from the cache or built now; ``progress`` is called for every image that was decoded.
 
-    The file's name holds a hash of source and transform, so a changed source makes a new file. It is written under
+    The file's name holds a hash of source and transform, so a changed source makes a new file; beside it an index in
+    JSON names its images in order. It is written under
     another name and renamed when complete: a crash leaves nothing that is taken for whole. Processes that want the
     same file at once build it one after the other, so that all but the first find it. Raises DataError for a broken
     image, for a split without any, or when the disk is too small, before anything is decoded.
@@ -101,8 +98,8 @@ def cached_images(
         raise DataError(f"{images.fingerprint}: the split is empty; there is nothing to decode")
     path, shape = _place(images, transform, default_cache() if folder is None else folder)
     if not _is_whole(path, shape):
-        _make_folder(path.parent)
-        with _lock(path.with_suffix(".lock")) as alone:
+        make_folder(path.parent)
+        with lock(path.with_suffix(".lock")) as alone:
             if alone:  # then these are what a killed process left
                 for rest in _unfinished(path):
                     rest.unlink(missing_ok=True)
@@ -120,13 +117,13 @@ def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
     path, shape = _place(images, transform, folder)
     if _is_whole(path, shape):
         return 0
-    return max(0, math.prod(shape) - sum(_bytes_on_disk(rest) for rest in _unfinished(path)))
+    return max(0, math.prod(shape) - sum(bytes_on_disk(rest) for rest in _unfinished(path)))
 
 
 def reserve(folder: Path, size: int) -> None:
     """Make the folder; raises DataError where it cannot be made or ``size`` bytes do not fit into it."""
-    _make_folder(folder)
-    _check_space(folder, size)
+    make_folder(folder)
+    check_space(folder, size)
 
 
 def slow_progress(name: str, total: int, seconds: float = 10.0) -> Progress:
@@ -153,14 +150,6 @@ def _unfinished(path: Path) -> list[Path]:
     return list(path.parent.glob(f".{path.name}.*"))
 
 
-def _bytes_on_disk(path: Path) -> int:
-    """Fewer than its size for a file with holes; 0 for one that has just gone."""
-    try:
-        return path.stat().st_blocks * 512
-    except OSError:
-        return 0
-
-
 def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
     return path.exists() and path.stat().st_size == math.prod(shape)
 
@@ -169,10 +158,10 @@ def _build(
     images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: Progress
 ) -> None:
     size = math.prod(shape)
-    _check_space(path.parent, size)
+    check_space(path.parent, size)
     if size >= LARGE:
         print(f"image cache {path}: {size / 2**20:,.0f} MiB for {len(images)} images", file=sys.stderr, flush=True)
-    with _temporary(path) as file:
+    with temporary(path) as file:
 
         def decode(index: int) -> None:
             pixels = transform(images.load(index)).tobytes()
@@ -182,55 +171,11 @@ def _build(
 
         for _ in in_threads(decode, len(images), chunk=8):
             progress()
+        _write_index(images, transform, path, shape)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: the image cache cannot be made: {error.strerror}") from None
-
-
-def _check_space(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if size + MARGIN > free:
-        raise DataError(
-            f"{folder}: decoded images need {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
-            f"{free / 2**20:.0f} MiB are free; free some space or give another folder with --cache or WSOL_CACHE"
-        )
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[int]:
-    """A file open for writing that becomes ``path`` when the block ends well, and vanishes when it does not."""
-    temporary = None
-    try:
-        file, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            yield file
-            os.fchmod(file, 0o644)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: the image cache cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Held by one process at a time, and let go by the system when that one dies.
-
-    False where the file system or the platform has no locks: then all build, and the last one's equal file stays.
-    """
-    with contextlib.ExitStack() as stack:
-        alone = False
-        with contextlib.suppress(ImportError, OSError):
-            import fcntl
-
-            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
-            alone = True
-        yield alone
+def _write_index(images: ImageList, transform: Transform, path: Path, shape: tuple[int, ...]) -> None:
+    """What the file holds, image by image, for people and for other programs; nothing here reads it."""
+    index = {"source": images.fingerprint, "transform": transform.label, "shape": shape, "ids": list(images.ids)}
+    with temporary(path.with_suffix(".json")) as file, open(file, "w", closefd=False) as text:
+        json.dump(index, text)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wsol.data.archives import Contents, is_archive, md5, survey, unpack
-from wsol.data.cache import MARGIN
+from wsol.data.disk import MARGIN
 from wsol.data.folder import is_begun, is_unpacked, unpacking
 from wsol.data.splits import Archive, Benchmark
 from wsol.errors import DataError
