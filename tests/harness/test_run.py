@@ -167,16 +167,24 @@ def comparable(place: Workplace) -> Any:
     return finals, [(c["trial"], c["value"], c["hparams"]) for c in place.selection()["choices"]]
 
 
-def test_a_killed_driver_goes_on_and_ends_with_the_same_choice(done: Workplace, tmp_path: Path) -> None:
-    place = Workplace(tmp_path / "killed", STUDY)
+def stop_after(place: Workplace, records: int, how: signal.Signals) -> tuple[int, str]:
+    """Start the study and stop it once it has left that many records; returns (exit code, errors)."""
     process = place.start("run", "s.yaml")
     deadline = time.monotonic() + 200
-    while not list((place.results / "runs").glob("*.record.json")):
+    while len(list((place.results / "runs").glob("*.record.json"))) < records:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(how)
+    return process.wait(timeout=200), process.communicate()[1]
+
+
+def test_a_stopped_driver_goes_on_and_ends_with_the_same_choice(done: Workplace, tmp_path: Path) -> None:
+    place = Workplace(tmp_path / "killed", STUDY)
+    code, errors = stop_after(place, 1, signal.SIGINT)
+    assert code == 130, errors
+    assert {record.status for record in place.records().values()} == {"complete"}
+    stop_after(place, 2, signal.SIGKILL)
     kept = {path: path.stat().st_mtime_ns for path in (place.results / "runs").glob("*.record.json")}
     code, _, errors = place.wsol("run", "s.yaml")
     assert code == 0, errors
