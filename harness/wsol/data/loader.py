@@ -19,7 +19,7 @@ from wsol.training.batch import Batch
 
 T = TypeVar("T")
 AHEAD = 2
-"""Batches that are read while the device works on the one before."""
+"""Batches that are read while a GPU works on the one before, or that are decoded meanwhile."""
 
 
 def to_float(
@@ -41,13 +41,21 @@ def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> T
     return pixels.float().mul_(scale).add_(shift)
 
 
-def read_ahead(read: Callable[[Tensor], T], index_batches: Iterable[Tensor]) -> Iterator[tuple[Tensor, T]]:
-    """(rows, what ``read`` gives for them), in order; a thread reads :data:`AHEAD` batches ahead of the consumer."""
+def read_ahead(
+    read: Callable[[Tensor], T], index_batches: Iterable[Tensor], ahead: int = AHEAD
+) -> Iterator[tuple[Tensor, T]]:
+    """(rows, what ``read`` gives for them), in order; a thread reads ``ahead`` batches before they are asked for.
+
+    With 0 there is no thread: where a CPU trains, reading takes the network's cores either way.
+    """
+    if ahead == 0:
+        yield from ((rows, read(rows)) for rows in index_batches)
+        return
     with ThreadPoolExecutor(1) as reader:
         waiting: deque[tuple[Tensor, Future[T]]] = deque()
         for rows in index_batches:
             waiting.append((rows, reader.submit(read, rows)))
-            if len(waiting) > AHEAD:
+            if len(waiting) > ahead:
                 first, future = waiting.popleft()
                 yield first, future.result()
         for last, future in waiting:
@@ -66,6 +74,7 @@ class TrainLoader:
         self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
         self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
+        self._ahead = AHEAD if device.type == "cuda" or data.images.decodes else 0
         self._resident: Tensor | None = None
         if data.on_device:
             self._resident = torch.from_numpy(data.images[range(len(data.images))]).to(device)
@@ -77,7 +86,7 @@ class TrainLoader:
         """The images of the rows ``index`` (default: all) in order, squashed to the network's input, not augmented."""
         rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
         side = self._data.crop
-        for chunk, pixels in read_ahead(self._read, rows.split(batch_size)):  # type: ignore[no-untyped-call]
+        for chunk, pixels in read_ahead(self._read, rows.split(batch_size), self._ahead):  # type: ignore[no-untyped-call]
             batch = self._normalised(self._batch(chunk, pixels, None))
             images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)
             yield batch.replace(images=images)
@@ -92,13 +101,17 @@ class TrainLoader:
         """Augmented batches. ``boxes``: float [N, 4] pseudo boxes as shares of the image sides.
 
         Augmentations that only move pixels come before the conversion to float32, as long as nothing else did: a
-        quarter of the memory to move.
+        quarter of the memory to move. All of it may run ahead, in one thread, so that the generator's order is kept.
         """
-        for rows, pixels in read_ahead(self._read, index_batches):
-            batch = self._batch(rows, pixels, boxes)
+
+        def prepare(rows: Tensor) -> Batch:
+            batch = self._batch(rows, self._read(rows), boxes)
             for augmentation in augmentations:
                 batch = augmentation(batch if augmentation.on_bytes else self._normalised(batch), generator)
-            yield self._normalised(batch)
+            return self._normalised(batch)
+
+        for _, batch in read_ahead(prepare, index_batches, self._ahead):
+            yield batch
 
     def _read(self, rows: Tensor) -> Tensor:
         """uint8 [B, 3, S, S], on the device if the images are kept there."""
