@@ -83,9 +83,7 @@ def test_images_may_be_put_together_by_hand(root: Path, tmp_path: Path) -> None:
         shutil.copytree(root / "wsolevaluation-master" / "metadata" / "CUB", other / "metadata")
         assert {split: cub(other).images(split).fingerprint for split in SPLITS} == unpacked
     shutil.rmtree(root / "CUBV2")
-    with pytest.raises(
-        wsol.DataError, match=r"Albatross/30107316117.jpg: no such image \(and 13 more"
-    ):
+    with pytest.raises(wsol.DataError, match=r"Albatross/30107316117.jpg: no such image \(and 13 more"):
         cub(root).images("val")
 
 
