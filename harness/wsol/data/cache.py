@@ -58,8 +58,6 @@ class Transform:
 class CachedImages:
     """Images of one size, uint8 [N, 3, S, S], in a file that is mapped, not read."""
 
-    decodes = False
-
     def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
         self.path = path
         self.shape = shape

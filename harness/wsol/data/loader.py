@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsol.data.pixels import DecodedImages
 from wsol.data.stages import TrainData
 from wsol.networks import Augmentation
 from wsol.training.batch import Batch
@@ -74,7 +75,7 @@ class TrainLoader:
         self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
         self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
-        self._ahead = AHEAD if device.type == "cuda" or data.images.decodes else 0
+        self._ahead = AHEAD if device.type == "cuda" or isinstance(data.images, DecodedImages) else 0
         self._resident: Tensor | None = None
         if data.on_device:
             self._resident = torch.from_numpy(data.images[range(len(data.images))]).to(device)

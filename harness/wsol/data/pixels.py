@@ -21,11 +21,6 @@ from wsol.errors import DataError, UsageError
 class Pixels(Protocol):
     """Images of one size, uint8 [N, 3, S, S], RGB."""
 
-    @property
-    def decodes(self) -> bool:
-        """Whether every use costs a decoding, so that it pays to ask early."""
-        ...
-
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -35,8 +30,6 @@ class Pixels(Protocol):
 
 class ImagesInMemory:
     """All images decoded at once, into this process's memory."""
-
-    decodes = False
 
     def __init__(self, images: ImageList, transform: Transform) -> None:
         shape = (len(images), 3, transform.side, transform.side)
@@ -64,8 +57,6 @@ class DecodedImages:
 
     Raises UsageError where ``load`` is a benchmark's own method: a stage would have its annotations at hand.
     """
-
-    decodes = True
 
     def __init__(self, images: ImageList, transform: Transform, threads: int = 1) -> None:
         if isinstance(getattr(images.load, "__self__", None), Benchmark):
