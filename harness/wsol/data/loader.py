@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsol.data.pixels import DecodedImages
+from wsol.data.pixels import DecodedImages, Pixels
 from wsol.data.stages import TrainData
 from wsol.networks import Augmentation
 from wsol.training.batch import Batch
@@ -42,12 +42,17 @@ def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> T
     return pixels.float().mul_(scale).add_(shift)
 
 
+def batches_ahead(images: Pixels, device: torch.device) -> int:
+    """How far to read ahead of ``device``: not where a CPU works, whose cores reading takes, except to decode."""
+    return AHEAD if device.type == "cuda" or isinstance(images, DecodedImages) else 0
+
+
 def read_ahead(
     read: Callable[[Tensor], T], index_batches: Iterable[Tensor], ahead: int = AHEAD
 ) -> Iterator[tuple[Tensor, T]]:
     """(rows, what ``read`` gives for them), in order; a thread reads ``ahead`` batches before they are asked for.
 
-    With 0 there is no thread: where a CPU trains, reading takes the network's cores either way.
+    With 0 there is no thread.
     """
     if ahead == 0:
         yield from ((rows, read(rows)) for rows in index_batches)
@@ -75,7 +80,7 @@ class TrainLoader:
         self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
         self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
-        self._ahead = AHEAD if device.type == "cuda" or isinstance(data.images, DecodedImages) else 0
+        self._ahead = batches_ahead(data.images, device)
         self._resident: Tensor | None = None
         if data.on_device:
             self._resident = torch.from_numpy(data.images[range(len(data.images))]).to(device)

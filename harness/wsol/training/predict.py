@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from wsol.data.loader import read_ahead, to_float
+from wsol.data.loader import batches_ahead, read_ahead, to_float
 from wsol.data.stages import EvalData
 from wsol.errors import RunError
 from wsol.evaluation.store import StoreWriter
@@ -31,7 +31,8 @@ def predict(
     method.eval()
     with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer, torch.no_grad():
         chunks = torch.arange(len(data.ids)).split(batch_size)  # type: ignore[no-untyped-call]
-        for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks):
+        ahead = batches_ahead(data.images, device)
+        for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):
             rows = chunk.tolist()
             images = to_float(pixels, method.image_mean, method.image_std, device)
             labels = torch.as_tensor(data.labels[rows], device=device)
