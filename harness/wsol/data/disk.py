@@ -32,13 +32,18 @@ def make_folder(folder: Path) -> None:
         raise DataError(f"{folder}: the image cache cannot be made: {error.strerror}") from None
 
 
-def check_space(folder: Path, size: int) -> None:
-    """Raise DataError when ``size`` bytes and :data:`MARGIN` do not fit."""
+def check_space(
+    folder: Path,
+    size: int,
+    what: str = "decoded images need",
+    instead: str = "give another folder with --cache or WSOL_CACHE",
+) -> None:
+    """Raise DataError when ``size`` bytes and :data:`MARGIN` do not fit; ``what`` and ``instead`` go into its text."""
     free = shutil.disk_usage(folder).free
     if size + MARGIN > free:
         raise DataError(
-            f"{folder}: decoded images need {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
-            f"{free / 2**20:.0f} MiB are free; free some space or give another folder with --cache or WSOL_CACHE"
+            f"{folder}: {what} {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
+            f"{free / 2**20:.0f} MiB are free; free some space or {instead}"
         )
 
 

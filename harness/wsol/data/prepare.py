@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wsol.data.archives import Contents, is_archive, md5, survey, unpack
-from wsol.data.disk import MARGIN
+from wsol.data.disk import check_space
 from wsol.data.folder import is_begun, is_unpacked, unpacking
 from wsol.data.splits import Archive, Benchmark
 from wsol.errors import DataError
@@ -138,12 +138,8 @@ def _check_space(files: dict[Archive, Path], root: Path) -> dict[Archive, Conten
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{root}: cannot be made: {error.strerror}") from None
-    free = shutil.disk_usage(root).free
-    if needed and needed + MARGIN > free:
-        raise DataError(
-            f"{root}: unpacking needs {needed / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
-            f"{free / 2**20:.0f} MiB are free; free some space or give another --root"
-        )
+    if needed:
+        check_space(root, needed, "unpacking needs", "give another --root")
     return contents
 
 
