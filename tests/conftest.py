@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
-SHARED = REPOSITORY.parent / "shared"
+from tests.support.paths import SHARED
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from official_layouts import write_cub, write_ilsvrc, write_openimages
 
 import wsol
+from tests.support.official_layouts import write_cub, write_ilsvrc, write_openimages
 from wsol.data.check import check
 from wsol.data.prepare import prepare
 from wsol_cub import Cub

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import SIZE, cut, write
 from scipy.io import loadmat, savemat
 
 import wsol
+from tests.support.pictures import SIZE, cut, write
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol

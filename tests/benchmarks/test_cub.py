@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_layouts import CUB, cub_box, cub_ids, size_of, write_cub, write_image, write_mask
 from PIL import Image
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.official_layouts import CUB, cub_box, cub_ids, size_of, write_cub, write_image, write_mask
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import open_search

@@ -10,13 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pictures import SIZE, cut, write
 from PIL import Image
 from scipy.io import savemat
 from torchvision.datasets import Flowers102
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.pictures import SIZE, cut, write
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import open_search

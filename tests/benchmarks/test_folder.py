@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_layouts import write_image, write_lines, write_mask
 from PIL import Image
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.official_layouts import write_image, write_lines, write_mask
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import evaluation_transform, open_search

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_layouts import (
+
+import wsol
+from tests.support.official_layouts import (
     SPLITS,
     ilsvrc_ids,
     new_name,
@@ -19,8 +21,6 @@ from official_layouts import (
     write_image,
     write_lines,
 )
-
-import wsol
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol

@@ -9,10 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_layouts import OPENIMAGES, openimages_ids, size_of, write_image, write_mask, write_openimages
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.official_layouts import (
+    OPENIMAGES,
+    openimages_ids,
+    size_of,
+    write_image,
+    write_mask,
+    write_openimages,
+)
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.stages import open_search

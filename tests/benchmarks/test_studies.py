@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from official_layouts import write_cub, write_ilsvrc, write_image, write_lines, write_mask
 
+from tests.support.official_layouts import write_cub, write_ilsvrc, write_image, write_lines, write_mask
 from wsol.plugins import load_plugins
 from wsol.records import RunRecord
 from wsol.study.job import Job, execute

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import cut, write
 
 import wsol
+from tests.support.paths import SHARED
+from tests.support.pictures import cut, write
 from wsol.data.archives import unpack
 from wsol.data.check import check
 from wsol.data.stages import open_search
@@ -238,7 +239,7 @@ def test_a_box_file_that_is_missing_is_named(root: Path) -> None:
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every tenth class of the real data set, beside the checkout; skips where it is absent."""
-    path = Path(__file__).parents[3] / "shared" / "data" / "tiny-imagenet-20.zip"
+    path = SHARED / "data" / "tiny-imagenet-20.zip"
     if not path.is_file():
         pytest.skip("no sample of Tiny-ImageNet beside the checkout (shared/data/tiny-imagenet-20.zip)")
     folder = tmp_path_factory.mktemp("real")

@@ -17,8 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[1]
-TOY = Path(__file__).parent / "toy_plugin.py"
+from tests.support.paths import REPOSITORY, TOY
 
 
 def run(*command: Any, cwd: Path, **environment: str) -> str:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from leaderboard_records import make
 
+from tests.support.leaderboard_records import make
 from wsol.records import RunRecord
 
 

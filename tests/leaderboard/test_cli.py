@@ -4,9 +4,9 @@ import json
 
 import pytest
 import typer
-from leaderboard_records import make
 from typer.testing import CliRunner
 
+from tests.support.leaderboard_records import make
 from wsol.errors import DataError, UsageError
 from wsol.records import write_record
 from wsol_leaderboard.cli import leaderboard

@@ -5,8 +5,8 @@ import io
 import json
 
 import pandas as pd
-from leaderboard_records import make
 
+from tests.support.leaderboard_records import make
 from wsol_leaderboard.build import write_files
 from wsol_leaderboard.files import to_csv, to_json
 from wsol_leaderboard.table import build_table

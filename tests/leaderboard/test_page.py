@@ -3,8 +3,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from leaderboard_records import make
-
+from tests.support.leaderboard_records import make
 from wsol.records import MetricValue
 from wsol_leaderboard.page import plain, render
 from wsol_leaderboard.plots import MOST, plot

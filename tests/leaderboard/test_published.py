@@ -3,8 +3,8 @@ from __future__ import annotations
 import csv
 
 import pytest
-from leaderboard_records import make
 
+from tests.support.leaderboard_records import make
 from wsol.records import ComponentRef, MetricValue, RunRecord
 from wsol_leaderboard.published import FACTS, beside
 from wsol_leaderboard.table import build_table

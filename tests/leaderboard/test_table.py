@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leaderboard_records import make
 
+from tests.support.leaderboard_records import make
 from wsol.errors import DataError
 from wsol.records import MetricValue, TestOpening
 from wsol_leaderboard.files import to_csv

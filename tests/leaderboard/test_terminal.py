@@ -3,9 +3,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from leaderboard_records import make
 from rich.console import Console
 
+from tests.support.leaderboard_records import make
 from wsol.records import MetricValue
 from wsol_leaderboard.published import beside
 from wsol_leaderboard.table import build_table

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "harness"))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from reference_evaluation import cam_like, noisy, plain_best_ious, smooth
+from tests.support.reference_evaluation import cam_like, noisy, plain_best_ious, smooth
 
 from wsol.evaluation.boxes import best_ious, best_ious_batch
 from wsol.evaluation.pixels import BIN_EDGES, pixel_histograms

@@ -15,11 +15,12 @@ from torch.nn import functional as F
 from torchvision import models
 
 import wsol
+from tests.support.paths import REPOSITORY
 from wsol.networks import Classifier, Features, Pooling
 from wsol.options import build_options
 from wsol_torchvision import wsol_backbones
 
-PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "torchvision.md"
+PAGE = REPOSITORY / "docs" / "plugins" / "torchvision.md"
 BACKBONES = {backbone.name: backbone for backbone in wsol_backbones()}
 TORCHVISION = [name for name in BACKBONES if name != "tiny"]
 STRIDES = {"vgg16": (8, 16), "inception_v3": (8, 16), "tiny": (4, 8)}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 import pytest
-from leaderboard_records import make
 
+from tests.support.leaderboard_records import make
 from wsol.records import MetricValue
 from wsol_leaderboard.page import render
 from wsol_leaderboard.table import build_table

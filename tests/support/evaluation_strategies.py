@@ -2,7 +2,8 @@
 
 import numpy as np
 from hypothesis import strategies as st
-from reference_evaluation import cam_like, noisy, normalise, smooth
+
+from tests.support.reference_evaluation import cam_like, noisy, normalise, smooth
 
 
 def few_levels(rng, shape):

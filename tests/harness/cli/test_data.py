@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from data_sets import edit, ids, write_data, write_image
 from rich.progress import Progress
 from typer.testing import CliRunner
 
+from tests.support.data_sets import edit, ids, write_data, write_image
 from wsol.cli.data import _progress, data_app
 from wsol.data.disk import MARGIN
 from wsol.errors import DataError, UsageError

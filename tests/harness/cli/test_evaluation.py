@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from evaluation_samples import bumps
 from typer.testing import CliRunner, Result
 
+from tests.support.evaluation_samples import bumps
 from wsol.cli.compare import compare
 from wsol.cli.plot import plot
 from wsol.cli.score import parse_options, score

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.paths import TOY
 from wsol.hooks import HOOKS
-
-TOY = Path(__file__).parents[1] / "toy_plugin.py"
 
 
 def wsol(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

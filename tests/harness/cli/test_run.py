@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.support.paths import TOY
 from wsol.records import RunRecord, read_record
 from wsol.study.ledger import read_ledger
 
-TOY = Path(__file__).parents[1] / "toy_plugin.py"
 STUDY: dict[str, Any] = {
     "name": "s",
     "benchmark": "toy",

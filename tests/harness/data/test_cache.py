@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_sets import Boxes, edit, ids, write_data, write_image
 
 import wsol
+from tests.support.data_sets import Boxes, edit, ids, write_data, write_image
 from wsol.data import cache, disk
 from wsol.data.cache import Transform, cached_images, default_cache
 from wsol.data.splits import ImageList

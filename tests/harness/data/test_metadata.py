@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data_sets import edit, ids, write_data
 
+from tests.support.data_sets import edit, ids, write_data
 from wsol.data.metadata import MaskNames, SplitFiles
 from wsol.errors import DataError
 

@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from data_sets import Boxes, edit, ids, write_data, write_image
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.data_sets import Boxes, edit, ids, write_data, write_image
 from wsol.cli.data import data_app
 from wsol.data import archives as archives_module
 from wsol.data import prepare as prepare_module

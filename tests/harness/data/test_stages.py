@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from data_sets import Boxes, Masks, write_data, write_masks
 
 import wsol
+from tests.support.data_sets import Boxes, Masks, write_data, write_masks
 from wsol.data.cache import Transform
 from wsol.data.files import ImageFiles, MaskFiles
 from wsol.data.loader import TrainLoader, to_float

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_sets import SIZE, Boxes, Masks, edit, ids, write_data, write_image, write_masks
 from PIL import Image
 
 import wsol
+from tests.support.data_sets import SIZE, Boxes, Masks, edit, ids, write_data, write_image, write_masks
 from wsol.data.check import check
 from wsol.data.stages import open_search
 from wsol.evaluation.protocols import get_protocol

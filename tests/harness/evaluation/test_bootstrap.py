@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from evaluation_samples import Hits, MeanPeak, image_ids
 
+from tests.support.evaluation_samples import Hits, MeanPeak, image_ids
 from wsol.components import Array
 from wsol.errors import DataError
 from wsol.evaluation import bootstrap as module

@@ -3,11 +3,11 @@ import sys
 
 import numpy as np
 import pytest
-from evaluation_strategies import KINDS, gt_boxes, score_maps
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_evaluation import cam_like, noisy, plain_best_ious, plain_boxes, smooth
 
+from tests.support.evaluation_strategies import KINDS, gt_boxes, score_maps
+from tests.support.reference_evaluation import cam_like, noisy, plain_best_ious, plain_boxes, smooth
 from wsol.errors import DataError, UsageError
 from wsol.evaluation._compile import kernel
 from wsol.evaluation.boxes import best_ious, best_ious_batch, estimated_boxes, threshold_values

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_samples import Hits, MinMax, boxes_in, bumps, image_ids, make_store
 
 import wsol
+from tests.support.evaluation_samples import Hits, MinMax, boxes_in, bumps, image_ids, make_store
 from wsol.components import Array
 from wsol.errors import DataError
 from wsol.evaluation.boxfile import PixelBoxes

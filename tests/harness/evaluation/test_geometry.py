@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from evaluation_strategies import gt_boxes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_evaluation import plain_iou
 
+from tests.support.evaluation_strategies import gt_boxes
+from tests.support.reference_evaluation import plain_iou
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.geometry import box_iou, clip_boxes_to_crop, resize_map, sanitize_map, scale_boxes
 

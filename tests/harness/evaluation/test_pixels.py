@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from evaluation_strategies import score_maps
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference_evaluation import cam_like, plain_pxap
 from sklearn.metrics import average_precision_score
 
+from tests.support.evaluation_strategies import score_maps
+from tests.support.reference_evaluation import cam_like, plain_pxap
 from wsol.errors import DataError
 from wsol.evaluation.pixels import BIN_EDGES, BINS, average_precision, combine_masks, pixel_histograms, precision_recall
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_samples import Hits, Known, MinMax, boxes_in, bumps, make_store
 
+from tests.support.evaluation_samples import Hits, Known, MinMax, boxes_in, bumps, make_store
 from wsol.errors import DataError
 from wsol.evaluation.evaluate import Scores, evaluate, summarise
 from wsol.evaluation.protocols import get_protocol

@@ -8,11 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_samples import Carried, Hits, Known, MeanPeak, MinMax, boxes_in, bumps, image_ids, make_store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wsol
+from tests.support.evaluation_samples import (
+    Carried,
+    Hits,
+    Known,
+    MeanPeak,
+    MinMax,
+    boxes_in,
+    bumps,
+    image_ids,
+    make_store,
+)
 from wsol.components import FloatArray, IntArray
 from wsol.errors import DataError, RunError, UsageError
 from wsol.evaluation.boxes import best_ious

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from tests.support.paths import TOY
 from wsol.data.splits import CacheMode
 from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
@@ -15,8 +16,6 @@ from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 from wsol.study.study import Study
-
-TOY = Path(__file__).parents[1] / "toy_plugin.py"
 
 
 def run_here(jobs: Sequence[Job]) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.paths import PUBLISHED
 from wsol.plugins import Plugins, load_plugins
 from wsol.study.plan import Plan, make_plan
 from wsol.study.study import load_study
 
-FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 NAMES = {
     "CUB": "cub",
     "ImageNet": "ilsvrc",
@@ -35,7 +34,7 @@ def plan(name: str, plugins: Plugins, *overrides: str) -> Plan:
 
 
 def published(paper: str, table: str, *metrics: str) -> list[dict[str, str]]:
-    with FACTS.open(newline="") as file:
+    with PUBLISHED.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
     return [row for row in rows if row["metric"] in metrics or not metrics]
 

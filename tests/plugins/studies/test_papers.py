@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.paths import PUBLISHED
 from wsol.plugins import Plugins, load_plugins
 from wsol.study.plan import Cell, Plan, make_plan
 from wsol.study.study import load_study
 
-FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 NAMES = {"CUB": "cub", "ImageNet": "ilsvrc", "OpenImages": "openimages"}
 METRICS = {"MaxBoxAccV2": "maxboxaccv2", "PxAP": "pxap"}
 BACKBONES = {"VGG16": "vgg16", "InceptionV3": "inception_v3", "ResNet50": "resnet50"}
@@ -34,7 +33,7 @@ def _without_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def published(paper: str, table: str) -> list[dict[str, str]]:
-    with FACTS.open(newline="") as file:
+    with PUBLISHED.open(newline="") as file:
         return [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.paths import PUBLISHED
 from wsol.plugins import load_plugins
 from wsol.study.plan import Cell, make_plan
 from wsol.study.study import load_study
 
-FACTS = Path(__file__).parents[2] / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 NAMES = {"CUB": "cub", "ImageNet": "ilsvrc"}
 SCHEDULES = {  # section 4.2
     "CUB": {"epochs": 30, "decay_every": 10, "decay": 0.1, "batch_size": 64},
@@ -32,7 +31,7 @@ def cells(name: str, *overrides: str) -> tuple[Cell, ...]:
 
 
 def published(table: str, **wanted: str) -> list[dict[str, str]]:
-    with FACTS.open(newline="") as file:
+    with PUBLISHED.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == ("PSOL", table)]
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from weightmap_parts import CLASSES, COUNT, CROP, assert_equal, build, loader, run, squares, state_of
 
 import wsol
+from tests.support.weightmap_parts import CLASSES, COUNT, CROP, assert_equal, build, loader, run, squares, state_of
 from wsol.data.stages import TrainData
 from wsol_weightmap.losses import completeness, triplet
 from wsol_weightmap.sampling import held_out

@@ -9,9 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from wsoleval_parts import method, parts
 
 import wsol
+from tests.support.wsoleval_parts import method, parts
 from wsol.plugins import load_plugins
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from wsoleval_parts import CLASSES, method, outline, parts
 
 import wsol
+from tests.support.wsoleval_parts import CLASSES, method, outline, parts
 from wsol.plugins import load_plugins
 
 METHODS = ("cam", "has", "cutmix", "adl", "acol", "spg")

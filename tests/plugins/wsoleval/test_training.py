@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from wsoleval_parts import method, parts
 
 import wsol
+from tests.support.wsoleval_parts import method, parts
 from wsol.data.cache import Transform, cached_images
 from wsol.data.loader import TrainLoader
 from wsol.data.stages import TrainData

@@ -1,0 +1,11 @@
+"""Where tests find files of the repository and beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+SHARED = REPOSITORY.parent / "shared"  # real photographs and weights, on some machines
+STUDIES = REPOSITORY / "benchmarks" / "studies"
+PUBLISHED = REPOSITORY / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
+TOY = Path(__file__).with_name("toy_plugin.py")
