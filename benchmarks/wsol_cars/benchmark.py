@@ -28,7 +28,7 @@ class Row(NamedTuple):
     fields: Any
 
 
-class Cars(wsol.ListedBenchmark):
+class Cars(wsol.FileListBenchmark):
     """Cars of 196 makes, models and years, one box an image: Stanford Cars, with five of a class held out as val."""
 
     name = "cars"
@@ -94,9 +94,9 @@ class Cars(wsol.ListedBenchmark):
         (names,) = wsol.read_mat(self._file(META), "class_names")
         return [str(name) for name in names]
 
-    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.Listing:
+    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
         """Names and classes; the boxes that stand beside them in the files are dropped."""
-        lister = wsol.Lister(len(self.class_names()), report, first=1)
+        lister = wsol.ImageListBuilder(len(self.class_names()), report, first=1)
         for where, image_id, row in self._rows(split):
             label = _whole(row["class"])
             if label is None:

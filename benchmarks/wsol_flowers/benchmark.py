@@ -50,7 +50,7 @@ def not_blue(image: npt.NDArray[np.uint8], tolerance: int) -> npt.NDArray[np.boo
     return np.asarray((red > tolerance) | (green > tolerance) | (blue < BLUE - tolerance))
 
 
-class Flowers(wsol.ListedBenchmark):
+class Flowers(wsol.FileListBenchmark):
     """Flowers of 102 kinds with a mask each, in the official splits: Oxford Flowers-102."""
 
     name = "flowers"
@@ -106,12 +106,12 @@ class Flowers(wsol.ListedBenchmark):
         """The publisher's names of the 102 categories."""
         return NAMES
 
-    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.Listing:
+    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
         """The official split: images by number, with their labels."""
         path = self.root / "setid.mat"
         (numbers,) = wsol.read_mat(path, _SPLITS[split])
         (labels,) = wsol.read_mat(self.root / "imagelabels.mat", "labels")
-        lister = wsol.Lister(len(NAMES), report, first=1)
+        lister = wsol.ImageListBuilder(len(NAMES), report, first=1)
         for position, number in enumerate(numbers.tolist(), start=1):
             where = f"{path}:{_SPLITS[split]}({position})"
             if isinstance(number, int) and 1 <= number <= len(labels):

@@ -18,7 +18,7 @@ class TinyImageNetOptions(wsol.BenchmarkOptions):
     holdout: int = wsol.option(10, "images of each class held out of the official train split, as val", ge=1)
 
 
-class TinyImageNet(wsol.ListedBenchmark):
+class TinyImageNet(wsol.FileListBenchmark):
     """Images of 64x64 pixels of 200 ImageNet classes, one box an image, with ten of a class held out as val."""
 
     name = "tiny-imagenet"
@@ -77,12 +77,12 @@ class TinyImageNet(wsol.ListedBenchmark):
             raise wsol.DataError(f"{path}: names no class")
         return list(found)
 
-    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.Listing:
+    def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
         """Images of train and val from the folders of train, those of test from ``val_annotations.txt``.
 
         No file of boxes is opened for train and val; of test's lines the boxes are dropped.
         """
-        lister = wsol.Lister(len(self.wnids()), report)
+        lister = wsol.ImageListBuilder(len(self.wnids()), report)
         if split == "test":
             self._list_test(lister, report)
             return lister.listing()
@@ -109,7 +109,7 @@ class TinyImageNet(wsol.ListedBenchmark):
                 _add_box(boxes, wanted, f"train/{wnid}/images/{name}", where, corners, report)
         return self.boxed(ids, boxes, self.root / "train", report)
 
-    def _list_test(self, lister: wsol.Lister, report: wsol.Report) -> None:
+    def _list_test(self, lister: wsol.ImageListBuilder, report: wsol.Report) -> None:
         path = self.root / ANNOTATIONS
         labels = {wnid: label for label, wnid in enumerate(self.wnids())}
         listed = set()

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from wsol.components import BoxRule, Metric, Normalizer
-    from wsol.data.splits import Benchmark
+    from wsol.components import BoxRule, Normalizer
+    from wsol.data.benchmark import Benchmark
+    from wsol.evaluation.metric import Metric
     from wsol.networks import Augmentation, Backbone, Extractor, Pooling
     from wsol.training.method import Method
 

@@ -38,16 +38,16 @@ class Features(nn.Module):
         units: Mapping[str, nn.Module],
         stages: Mapping[str, str],
         channels: Mapping[str, int],
-        new_units: Iterable[str] = (),
-        fast_units: Iterable[str] = (),
+        head_lr_units: Iterable[str] = (),
+        wsoleval_head_lr_units: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self.units = nn.ModuleDict(dict(units))
         self.stages = dict(stages)
         self.channels = dict(channels)
-        self.new_units = set(new_units)
-        self.fast_units = set(fast_units)
-        unknown = {*self.stages.values(), *self.new_units, *self.fast_units} - set(self.units)
+        self.head_lr_units = set(head_lr_units)
+        self.wsoleval_head_lr_units = set(wsoleval_head_lr_units)
+        unknown = {*self.stages.values(), *self.head_lr_units, *self.wsoleval_head_lr_units} - set(self.units)
         shadowed = [stage for stage, unit in self.stages.items() if stage in self.units and stage != unit]
         if unknown or shadowed or set(self.stages) != set(self.channels):
             raise PluginError(
@@ -108,7 +108,7 @@ class Features(nn.Module):
                 units[name] = module
         self.units = nn.ModuleDict(units)
         self.stages = {stage: name if unit == anchor else unit for stage, unit in self.stages.items()}
-        self.new_units.add(name)
+        self.head_lr_units.add(name)
 
     def truncate(self, stage: str) -> None:
         """Drop every unit behind ``stage`` (``conv6`` of a VGG, say, for a method that brings its own head)."""
@@ -118,12 +118,12 @@ class Features(nn.Module):
         self.units = nn.ModuleDict({name: self.units[name] for name in kept})
         self.stages = {name: unit for name, unit in self.stages.items() if unit in self.units}
         self.channels = {name: self.channels[name] for name in self.stages}
-        self.new_units &= set(kept)
-        self.fast_units &= set(kept)
+        self.head_lr_units &= set(kept)
+        self.wsoleval_head_lr_units &= set(kept)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Parameters of the units that train with the head's learning rate."""
-        return [p for name in self.units if name in self.new_units for p in self.units[name].parameters()]
+        return [p for name in self.units if name in self.head_lr_units for p in self.units[name].parameters()]
 
 
 class BackboneOptions(Options):
@@ -216,7 +216,7 @@ class Extractor(Component, ABC):
 class Augmentation(Component, ABC):
     """Changes a training batch, on the device, with randomness from the generator it is handed only."""
 
-    on_bytes: ClassVar[bool] = False
+    geometric: ClassVar[bool] = False
     """Whether it only moves pixels, and so takes them as bytes too, before they are normalised."""
 
     @abstractmethod

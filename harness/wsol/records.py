@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from wsol.errors import DataError
+from wsol.files import write_atomic
 from wsol.options import describe_validation
+from wsol.recipes import EvalSpec, Model, TrainSpec, recipe_id
 
 SCHEMA_VERSION = 1
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
-
-
-class Model(BaseModel):
-    """Base of everything stored: immutable, strict about keys, NaN never written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
-
-
-class ComponentRef(Model):
-    """A component by name, with the options that are fixed and the distributions that replace its own."""
-
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
-    search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
-
-    def label(self) -> str:
-        """``name`` or ``name(option=value, …)``."""
-        given = [f"{k}={v}" for k, v in self.options.items()]
-        given += [f"{k}~{kind}({', '.join(map(str, v))})" for k, s in self.search.items() for kind, v in s.items()]
-        return f"{self.name}({', '.join(given)})" if given else self.name
-
-
-class ScheduleSpec(Model):
-    """Epochs, learning-rate steps and batch size of a run."""
-
-    epochs: int = Field(ge=0)
-    decay_every: int = Field(ge=1)
-    decay: float = Field(gt=0, le=1)
-    batch_size: int = Field(ge=2)
-
-
-class TrainSpec(Model):
-    """What is trained: the part of a recipe that costs a training, before hyper-parameters are drawn."""
-
-    benchmark: ComponentRef
-    method: ComponentRef
-    backbone: ComponentRef | None = None
-    pooling: ComponentRef | None = None
-    augmentations: tuple[ComponentRef, ...] = ()
-    schedule: ScheduleSpec
-
-
-class EvalSpec(Model):
-    """How a trained localizer is evaluated: the part of a recipe that costs no training."""
-
-    extractor: ComponentRef | None = None
-    normalizer: ComponentRef | None = None
-    box_rule: ComponentRef | None = None
 
 
 class MetricValue(Model):
@@ -150,7 +101,7 @@ class RunRecord(RunIdentity):
     """Split → fingerprint."""
     test: TestOpening | None = None
     network: dict[str, Any] = Field(default_factory=dict)
-    """Parameters and FLOPs, see :func:`wsol.study.cost.network_cost`."""
+    """Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`."""
     versions: dict[str, Any] = Field(default_factory=dict)
     hardware: dict[str, Any] = Field(default_factory=dict)
     started: str = ""
@@ -159,41 +110,6 @@ class RunRecord(RunIdentity):
     def recipe_ids(self) -> list[str]:
         """One identity an evaluation: equal for all trials and seeds of a recipe, in every study."""
         return [recipe_id(self.train, evaluation) for evaluation in self.evaluations]
-
-
-def train_content(train: TrainSpec) -> dict[str, Any]:
-    """What makes a training the same training everywhere: all of it but the folder where this machine has the data."""
-    return train.model_dump(mode="json", exclude={"benchmark": {"options": {"root"}}})
-
-
-def recipe_id(train: TrainSpec, evaluation: EvalSpec) -> str:
-    """Identity of a recipe: a hash of its two parts."""
-    return content_hash([train_content(train), evaluation.model_dump(mode="json")])
-
-
-def content_hash(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical JSON of ``value``."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file so that readers see all of it or none; raises DataError when the disk is full or read-only."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
 
 
 def write_record(record: RunRecord, path: Path) -> None:

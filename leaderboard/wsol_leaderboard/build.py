@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsol.records import write_atomic
+from wsol.files import write_atomic
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
 

@@ -8,11 +8,12 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from wsol.records import ComponentRef, EvalSpec, MetricValue, RunRecord, TrainSpec
-from wsol_leaderboard.cells import Cell, Outcome, Target, find_value, outcome, verdict
+from wsol.recipes import ComponentRef, EvalSpec, TrainSpec
+from wsol.records import MetricValue, RunRecord
+from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
 
 
-def build_row(cell: Cell, target: Target, primary: bool) -> dict[str, Any]:
+def build_row(cell: RecipeResults, target: RankedMetric, primary: bool) -> dict[str, Any]:
     """The row of ``cell`` for ``target``: every column but ``rank``."""
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
@@ -31,7 +32,7 @@ def build_row(cell: Cell, target: Target, primary: bool) -> dict[str, Any]:
     }
 
 
-def _recipe(cell: Cell) -> dict[str, Any]:
+def _recipe(cell: RecipeResults) -> dict[str, Any]:
     train, evaluation = cell.train, cell.evaluation
     schedule = train.schedule
     return {
@@ -96,7 +97,7 @@ def _mean_parts(values: list[MetricValue]) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if math.isfinite(mean)}
 
 
-def _search(cell: Cell, target: Target) -> dict[str, Any]:
+def _search(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
     chosen = {run.trial for run in cell.runs if run.stage == "final"}
     scores = [
         value.value
@@ -111,7 +112,7 @@ def _search(cell: Cell, target: Target) -> dict[str, Any]:
     }
 
 
-def _provenance(cell: Cell, target: Target) -> dict[str, Any]:
+def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
     rule = (target.protocol, target.version)
     tested = [[r for r in cell.results(run, "test") if (r.protocol, r.protocol_version) == rule] for run in cell.runs]
     chosen = [

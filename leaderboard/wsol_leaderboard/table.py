@@ -19,8 +19,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from wsol.records import RunRecord
-from wsol_leaderboard.cells import NOTHING, Cell, Target, find_cells
 from wsol_leaderboard.reading import distinct
+from wsol_leaderboard.results import NOTHING, RankedMetric, RecipeResults, group_results
 from wsol_leaderboard.rows import build_row
 
 TEXT = "string"
@@ -79,7 +79,7 @@ def build_table(records: Iterable[RunRecord]) -> pd.DataFrame:
 
     Raises DataError for two different records with one run id and for two final runs of one seed.
     """
-    cells = find_cells(distinct((f"study {record.study}", record) for record in records))
+    cells = group_results(distinct((f"study {record.study}", record) for record in records))
     known = _targets_of_plans(cells)
     rows = [
         build_row(cell, target, primary)
@@ -97,13 +97,13 @@ def build_table(records: Iterable[RunRecord]) -> pd.DataFrame:
     return frame.sort_values(order + ties, ascending=ascending + [True] * len(ties), ignore_index=True)
 
 
-def _place(cell: Cell) -> tuple[str, str, str]:
+def _place(cell: RecipeResults) -> tuple[str, str, str]:
     return cell.study, cell.plan, cell.train.benchmark.name
 
 
-def _targets_of_plans(cells: list[Cell]) -> dict[tuple[str, str, str], dict[Target, bool]]:
+def _targets_of_plans(cells: list[RecipeResults]) -> dict[tuple[str, str, str], dict[RankedMetric, bool]]:
     """What the other recipes of a study were scored by: a recipe without any result is missing in those rankings."""
-    known: dict[tuple[str, str, str], dict[Target, bool]] = {}
+    known: dict[tuple[str, str, str], dict[RankedMetric, bool]] = {}
     for cell in cells:
         known.setdefault(_place(cell), {}).update(cell.targets())
     return known

@@ -25,7 +25,7 @@ class Pyramid(wsol.Features):
     """
 
     def __init__(self, trunk: wsol.Features, level: str, channels: int) -> None:
-        super().__init__(trunk.units, trunk.stages, trunk.channels, trunk.new_units, trunk.fast_units)
+        super().__init__(trunk.units, trunk.stages, trunk.channels, trunk.head_lr_units, trunk.wsoleval_head_lr_units)
         depth = LEVELS.index(level) + 1
         if depth > len(self.stages):
             raise wsol.UsageError(

@@ -9,7 +9,7 @@ class VerticalFlip(wsol.Augmentation):
     """Mirror an image from top to bottom with probability one half."""
 
     name = "vertical_flip"
-    on_bytes = True
+    geometric = True
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
         """Boxes are mirrored too."""

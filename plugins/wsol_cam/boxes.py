@@ -1,7 +1,7 @@
 """Boxes at one fixed threshold."""
 
 import wsol
-from wsol.components import FloatArray, IntArray
+from wsol.arrays import FloatArray, IntArray
 from wsol.evaluation.boxes import estimated_boxes
 
 

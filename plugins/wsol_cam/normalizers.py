@@ -3,7 +3,7 @@
 import numpy as np
 
 import wsol
-from wsol.components import FloatArray
+from wsol.arrays import FloatArray
 
 
 class MinMax(wsol.Normalizer):

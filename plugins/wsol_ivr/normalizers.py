@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 import wsol
-from wsol.components import FloatArray
+from wsol.arrays import FloatArray
 
 PAPER = "Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021"
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.components import Array
+from wsol.arrays import Array
 from wsol_metrics.rates import curve, share
 
 _STEPS = 20

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.components import Array
-from wsol.evaluation.pixels import average_precision, pixel_histograms, precision_recall
+from wsol.arrays import Array
+from wsol.evaluation.pixel_ap import average_precision, pixel_histograms, precision_recall
 from wsol_metrics.rates import curve
 
 _UINT16_PIXELS = 1 << 16

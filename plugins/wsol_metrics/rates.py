@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wsol.components import Array
+from wsol.arrays import Array
 
 
 def share(total: Array, weight: Array) -> Array:

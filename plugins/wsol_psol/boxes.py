@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wsol.components import Array
+from wsol.arrays import Array
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 

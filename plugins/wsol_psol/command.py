@@ -25,7 +25,7 @@ def pseudo_boxes(
     Any method will do, one of boxes or one of maps; PSOL learns from them with 'boxes: FILE'. The default threshold was
     chosen on val, with its boxes; give --theta for boxes that owe nothing to an annotation.
     """
-    from wsol.study.pictures import load_localizer
+    from wsol.inference.localizer import load_localizer
     from wsol_psol.pseudo import training_boxes
     from wsol_psol.sources import write_boxes
 

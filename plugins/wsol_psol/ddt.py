@@ -159,7 +159,7 @@ def pretrained_stage(features: wsol.Features) -> str:
     """
     found = None
     for unit in features.units:
-        if unit in features.new_units:
+        if unit in features.head_lr_units:
             break
         found = next((stage for stage, last in features.stages.items() if last == unit), found)
     if found is None:

@@ -9,11 +9,10 @@ from torch import Tensor
 
 import wsol
 from wsol.data.cache import cached_images
-from wsol.data.loader import to_float
-from wsol.data.stages import evaluation_transform
-from wsol.evaluation.store import StoreWriter
-from wsol.study.job import evaluation_protocol
-from wsol.study.pictures import Localizer
+from wsol.data.views import evaluation_protocol, evaluation_transform
+from wsol.evaluation.predictions.store import StoreWriter
+from wsol.inference.localizer import Localizer
+from wsol.training.loader import to_float
 from wsol_psol.pseudo import to_device
 
 BATCH = 32

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 import wsol
-from wsol.components import FloatArray
+from wsol.arrays import FloatArray
 from wsol.data.images import resize_square
-from wsol.data.loader import to_float
 from wsol.evaluation.geometry import resize_map, sanitize_map
-from wsol.study.pictures import Localizer
+from wsol.inference.localizer import Localizer
+from wsol.training.loader import to_float
 from wsol_psol.boxes import WHOLE, positive_boxes
 
 BATCH = 32

@@ -10,7 +10,7 @@ import typer
 from wsol.cli.common import PluginFiles, out
 
 if TYPE_CHECKING:
-    from wsol.data.splits import Split
+    from wsol.data.benchmark import Split
 
 
 def transfer(
@@ -38,7 +38,7 @@ def transfer(
     """
     from wsol.cli.common import load_plugins
     from wsol.errors import UsageError
-    from wsol.study.pictures import load_localizer
+    from wsol.inference.localizer import load_localizer
     from wsol_psol.other import localize_split
 
     if split not in ("val", "test"):

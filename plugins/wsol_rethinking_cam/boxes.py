@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import wsol
-from wsol.components import FloatArray, IntArray
+from wsol.arrays import FloatArray, IntArray
 from wsol.evaluation.boxes import estimated_boxes
 from wsol_rethinking_cam.pooling import PAPER
 

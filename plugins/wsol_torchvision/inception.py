@@ -66,7 +66,7 @@ class InceptionV3(TorchvisionBackbone):
         units = {name: altered[name] if name in altered else getattr(network, name) for name in (*STEM, *MIXED)}
         if self.options.stride == 8:
             del units["pool5"]
-        return wsol.Features({**units, **self.added()}, STAGES, CHANNELS, new_units=["added1", "added2"])
+        return wsol.Features({**units, **self.added()}, STAGES, CHANNELS, head_lr_units=["added1", "added2"])
 
     def added(self) -> dict[str, nn.Module]:
         """The new units: each convolution, and the head to come, behind dropout."""

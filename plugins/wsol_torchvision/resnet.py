@@ -33,7 +33,7 @@ class ResNet(TorchvisionBackbone):
             stages[layer] = f"{layer}_{len(blocks) - 1}"
             channels[layer] = blocks[0].conv1.out_channels * blocks[0].expansion
         fast = [unit for unit in units if unit.startswith("layer4_")]
-        return wsol.Features(units, stages, channels, fast_units=fast)
+        return wsol.Features(units, stages, channels, wsoleval_head_lr_units=fast)
 
 
 class ResNet18(ResNet):

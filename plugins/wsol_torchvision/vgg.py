@@ -52,4 +52,4 @@ class Vgg16(TorchvisionBackbone):
         units["conv6"] = nn.Sequential(nn.Conv2d(512, 1024, 3, padding=1), nn.ReLU(inplace=True))
         initialise(units["conv6"], he)
         stages = {f"conv{block}": f"conv{block}_{count}" for block, count in CONVOLUTIONS.items()}
-        return wsol.Features(units, {**stages, "conv6": "conv6"}, CHANNELS, new_units=["conv6"])
+        return wsol.Features(units, {**stages, "conv6": "conv6"}, CHANNELS, head_lr_units=["conv6"])

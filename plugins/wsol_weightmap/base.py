@@ -45,7 +45,7 @@ class WeightMapMethod(wsol.ClassifierMethod):
             return super().build_features()
         features: wsol.Features = load_plugins().create("backbones", spec.name, spec.ref().options).build()
         if self.options.lr_groups == "wsoleval":
-            features.new_units |= features.fast_units
+            features.head_lr_units |= features.wsoleval_head_lr_units
         return features
 
     @abstractmethod

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsol.components import FloatArray
+from wsol.arrays import FloatArray
 from wsol.evaluation.boxes import estimated_boxes
 
 TAU = 0.1

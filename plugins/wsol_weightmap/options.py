@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 import wsol
-from wsol.study.study import ComponentSpec
+from wsol.study.config import ComponentSpec
 
 
 class TeacherOptions(wsol.TrainingOptions):
@@ -16,7 +16,9 @@ class TeacherOptions(wsol.TrainingOptions):
     lr: float = wsol.option(1e-3, "learning rate of pretrained layers", gt=0)
     nesterov: bool = wsol.option(False, "Nesterov momentum")
     new_lr_multiplier: float = wsol.option(1.0, "learning rate of new layers, as a multiple of lr", gt=0)
-    lr_groups: Literal["sane"] = wsol.option("sane", "the method's own lr_groups say which layers of f are new")
+    lr_groups: Literal["new_layers"] = wsol.option(
+        "new_layers", "the method's own lr_groups say which layers of f are new"
+    )
     backbone: ComponentSpec | None = wsol.option(None, "f's backbone, by name or with options; null: the recipe's")
     epochs: int | None = wsol.option(None, "epochs of f; null: the schedule's", ge=1)
     batch_size: int | None = wsol.option(None, "images in a batch of f (anchors); null: the schedule's", ge=2)

@@ -87,7 +87,7 @@ def learning_rates(
     """
     published = method.options.lr_groups == "wsoleval"
     if published:
-        features.new_units |= features.fast_units
+        features.head_lr_units |= features.wsoleval_head_lr_units
     new = features.new_parameters()
     if not (published and layout.slow_heads):
         new += [p for head in heads for p in head.parameters()]

@@ -29,6 +29,6 @@ def spg_vgg(features: wsol.Features) -> None:
     if "pool4" in features.units:
         del features.units["pool4"]
         features.insert("conv4", "pool4", nn.MaxPool2d(3, stride=2, padding=1))
-    features.fast_units = {name for name in features.units if name.startswith(("conv4_", "conv5_"))}
+    features.wsoleval_head_lr_units = {name for name in features.units if name.startswith(("conv4_", "conv5_"))}
     features.insert("conv5", "added", nn.Sequential(*conv3(512, 512), *conv3(512, 512)))
     initialise(features.units["added"], xavier)

@@ -12,8 +12,8 @@ from scipy.io import loadmat, savemat
 import wsol
 from tests.support.pictures import SIZE, cut, write
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
+from wsol.protocols import get_protocol
 from wsol_cars import wsol_benchmarks
 from wsol_cars.benchmark import Cars, CarsOptions
 

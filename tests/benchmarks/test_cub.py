@@ -17,9 +17,9 @@ import wsol
 from tests.support.official_layouts import CUB, cub_box, cub_ids, size_of, write_cub, write_image, write_mask
 from wsol.cli.main import app
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
 from wsol.plugins import load_plugins
+from wsol.protocols import get_protocol
 from wsol.study.scoring import Scorer
 from wsol_cub import Cub, wsol_benchmarks
 

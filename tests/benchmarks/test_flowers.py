@@ -19,12 +19,12 @@ import wsol
 from tests.support.pictures import SIZE, cut, write
 from wsol.cli.main import app
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
 from wsol.plugins import load_plugins
+from wsol.protocols import get_protocol
+from wsol.study.config import Study
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
-from wsol.study.study import Study
 from wsol_flowers import wsol_benchmarks
 from wsol_flowers.benchmark import Flowers, FlowersOptions, not_blue
 

@@ -16,11 +16,11 @@ import wsol
 from tests.support.official_layouts import write_image, write_lines, write_mask
 from wsol.cli.main import app
 from wsol.data.check import check
-from wsol.data.stages import evaluation_transform, open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import evaluation_transform, open_search
 from wsol.plugins import load_plugins
+from wsol.protocols import get_protocol
+from wsol.study.config import Study
 from wsol.study.plan import make_plan
-from wsol.study.study import Study
 from wsol_cub import Cub
 from wsol_folder import Folder, wsol_benchmarks
 from wsol_folder.copies import copies

@@ -22,8 +22,8 @@ from tests.support.official_layouts import (
     write_lines,
 )
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
+from wsol.protocols import get_protocol
 from wsol_ilsvrc import Ilsvrc, wsol_benchmarks
 
 V2 = "imagenetv2-threshold0.7-format-val"

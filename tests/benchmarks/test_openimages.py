@@ -22,8 +22,8 @@ from tests.support.official_layouts import (
 )
 from wsol.cli.main import app
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
+from wsol.protocols import get_protocol
 from wsol_openimages import OpenImages, wsol_benchmarks
 
 

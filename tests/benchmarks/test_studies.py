@@ -12,10 +12,10 @@ import yaml
 from tests.support.official_layouts import write_cub, write_ilsvrc, write_image, write_lines, write_mask
 from wsol.plugins import load_plugins
 from wsol.records import RunRecord
+from wsol.study.config import load_study
 from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
-from wsol.study.study import load_study
 from wsol_ilsvrc import Ilsvrc
 
 STUDY: dict[str, Any] = {

@@ -17,8 +17,8 @@ from tests.support.paths import SHARED
 from tests.support.pictures import cut, write
 from wsol.data.archives import unpack
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
+from wsol.protocols import get_protocol
 from wsol_tiny_imagenet import wsol_benchmarks
 from wsol_tiny_imagenet.benchmark import TinyImageNet, TinyImageNetOptions
 

@@ -36,7 +36,7 @@ class Mean(Pooling):
 @pytest.fixture
 def chain() -> Features:
     units = {"a_1": Add(1), "a_2": Add(10), "pool": Add(100), "b": Add(1000)}
-    return Features(units, {"a": "a_2", "b": "b"}, {"a": 3, "b": 5}, new_units=["b"])
+    return Features(units, {"a": "a_2", "b": "b"}, {"a": 3, "b": 5}, head_lr_units=["b"])
 
 
 def total(features: Features, **stretch: str) -> float:
@@ -140,7 +140,7 @@ def test_pickle_and_deepcopy_keep_the_chain(chain):
     chain.insert("a", "drop", Add(0.5))
     for other in (pickle.loads(pickle.dumps(chain)), copy.deepcopy(chain)):
         assert total(other, until="a") == 11.5
-        assert other.new_units == {"drop", "b"}
+        assert other.head_lr_units == {"drop", "b"}
 
 
 def test_state_dict_is_keyed_by_unit_name(chain):

@@ -8,21 +8,9 @@ from typing import Any
 import pytest
 
 import wsol
-from wsol.records import (
-    ComponentRef,
-    EvalSpec,
-    MetricValue,
-    Result,
-    RunRecord,
-    ScheduleSpec,
-    TrainSpec,
-    content_hash,
-    find_records,
-    read_record,
-    recipe_id,
-    write_atomic,
-    write_record,
-)
+from wsol.files import write_atomic
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, recipe_id
+from wsol.records import MetricValue, Result, RunRecord, find_records, read_record, write_record
 
 TRAIN = TrainSpec(
     benchmark=ComponentRef(name="b"),

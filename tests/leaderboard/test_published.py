@@ -5,7 +5,8 @@ import csv
 import pytest
 
 from tests.support.leaderboard_records import make
-from wsol.records import ComponentRef, MetricValue, RunRecord
+from wsol.recipes import ComponentRef
+from wsol.records import MetricValue, RunRecord
 from wsol_leaderboard.published import FACTS, beside
 from wsol_leaderboard.table import build_table
 

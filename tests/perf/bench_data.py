@@ -28,12 +28,12 @@ from torchvision.transforms import v2
 
 import wsol
 from wsol.data.cache import Transform
+from wsol.data.decoded import CacheMode, open_images
 from wsol.data.files import ImageFiles
-from wsol.data.loader import TrainLoader
-from wsol.data.pixels import CacheMode, open_pixels
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol.plugins import load_plugins
 from wsol.training.engine import TrainConfig, train
+from wsol.training.loader import TrainLoader
 
 RESIZE, CROP = 256, 224
 CLASSES = 8
@@ -86,7 +86,7 @@ class Data:
 
     def loader(self, mode: CacheMode) -> TrainLoader:
         """Training images kept as ``mode`` says; two threads decode where they are not."""
-        pixels = open_pixels(self.images, Transform(RESIZE), mode, self.folder, threads=2)
+        pixels = open_images(self.images, Transform(RESIZE), mode, self.folder, threads=2)
         data = TrainData(self.images.ids, self.labels, pixels, CLASSES, CROP, "bench", on_device=mode == "device")
         return TrainLoader(data, wsol.Method.image_mean, wsol.Method.image_std, self.device)
 
@@ -107,7 +107,7 @@ class Data:
 
     def bare(self) -> Callable[[], Iterator[int]]:
         """Copies of random images out of the memory map, and nothing else."""
-        pixels = open_pixels(self.images, Transform(RESIZE), "memmap", self.folder)
+        pixels = open_images(self.images, Transform(RESIZE), "memmap", self.folder)
         return lambda: (len(pixels[rows.numpy()]) for rows in self.order())
 
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.support.reference_evaluation import cam_like, noisy, plain_best_ious, smooth
 
 from wsol.evaluation.boxes import best_ious, best_ious_batch
-from wsol.evaluation.pixels import BIN_EDGES, pixel_histograms
+from wsol.evaluation.pixel_ap import BIN_EDGES, pixel_histograms
 
 KINDS = {"upsampled from 28x28": cam_like, "smooth": smooth, "noisy": noisy}
 GT_BOXES = np.array([[50, 60, 150, 170]])

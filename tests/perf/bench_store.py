@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 
 import wsol
-from wsol.components import FloatArray
+from wsol.arrays import FloatArray
 from wsol.evaluation.bootstrap import bootstrap
 from wsol.evaluation.boxes import best_ious
-from wsol.evaluation.geometry import sanitize_map
+from wsol.evaluation.geometry import frame_map, sanitize_map
 from wsol.evaluation.observe import observe
-from wsol.evaluation.protocols import frame_map, get_protocol
-from wsol.evaluation.store import ScoreStore, StoreWriter
+from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
+from wsol.protocols import get_protocol
 from wsol_metrics.boxes import MaxBoxAccV2
 
 PROTOCOL = get_protocol("wsoleval-v2")

@@ -14,11 +14,11 @@ from torch import Tensor
 from torchvision.ops import FeaturePyramidNetwork
 
 import wsol
-from wsol.data.loader import TrainLoader
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol.options import build_options
 from wsol.plugins import load_plugins
 from wsol.training.engine import TrainConfig, train
+from wsol.training.loader import TrainLoader
 from wsol_beyond_gap.cutout import Cutout
 from wsol_beyond_gap.method import FpnCam
 from wsol_beyond_gap.pooling import GLSEP, GMP

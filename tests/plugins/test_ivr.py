@@ -15,11 +15,11 @@ from hypothesis.extra.numpy import arrays
 from torch import Tensor, nn
 
 import wsol
-from wsol.evaluation.protocols import get_protocol
-from wsol.evaluation.store import StoreWriter
+from wsol.evaluation.predictions.store import StoreWriter
 from wsol.options import build_options
 from wsol.plugins import load_plugins
-from wsol.records import ComponentRef, EvalSpec
+from wsol.protocols import get_protocol
+from wsol.recipes import ComponentRef, EvalSpec
 from wsol.study.plan import sweeps
 from wsol.study.scoring import Scorer
 from wsol_cam.extractor import CamExtractor

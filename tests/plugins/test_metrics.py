@@ -12,11 +12,11 @@ from sklearn.metrics import average_precision_score
 
 import wsol
 import wsol_metrics
-from wsol.components import Array, FloatArray
+from wsol.arrays import Array, FloatArray
 from wsol.errors import DataError
 from wsol.evaluation.boxes import estimated_boxes
 from wsol.evaluation.geometry import box_iou
-from wsol.evaluation.protocols import get_protocol
+from wsol.protocols import get_protocol
 
 V1, V2 = (get_protocol(f"wsoleval-v{n}").at(72, 64) for n in (1, 2))
 METRICS = {component.name: component for component in wsol_metrics.wsol_metrics()}

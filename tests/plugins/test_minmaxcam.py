@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import wsol
-from wsol.data.loader import TrainLoader
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol.options import build_options
 from wsol.plugins import load_plugins
 from wsol.training.engine import TrainConfig, train
+from wsol.training.loader import TrainLoader
 from wsol.training.seeds import seed_everything
 from wsol_cam.pooling import GAP
 from wsol_minmaxcam.losses import common_region, full_region, localization_map

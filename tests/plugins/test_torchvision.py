@@ -100,7 +100,7 @@ def test_a_stage_a_resolution_at_the_largest_stride(name):
     features = outline(name, stride=max(STRIDES.get(name, (32,))))
     _, stages = features.run(torch.empty(1, 3, 256, 256, device="meta"), want=features.stages)
     sides = [x.shape[-1] for x in stages.values()]
-    added = len(features.new_units) > 0
+    added = len(features.head_lr_units) > 0
     assert len(set(sides)) == len(sides) - added
 
 
@@ -372,7 +372,7 @@ def test_resnet_stages_for_a_decoder():
 )
 def test_units_that_train_with_the_heads_learning_rate(name, new, fast):
     features = outline(name)
-    assert features.fast_units == fast  # only when a method asks for the benchmark's groups
+    assert features.wsoleval_head_lr_units == fast  # only when a method asks for the benchmark's groups
     ids = {id(p) for p in features.new_parameters()}
     assert {key.split(".")[1] for key, p in features.named_parameters() if id(p) in ids} == new
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.components import Array, FloatArray
-from wsol.evaluation.scored import ScoredImage
-from wsol.evaluation.store import ScoreStore, StoreWriter
+from wsol.arrays import Array, FloatArray
+from wsol.evaluation.metric import ScoredImage
+from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
 
 
 class MinMax(wsol.Normalizer):

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsol.records import (
-    ComponentRef,
-    EvalSpec,
-    MetricValue,
-    Result,
-    RunRecord,
-    ScheduleSpec,
-    TestOpening,
-    TrainSpec,
-)
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec
+from wsol.records import MetricValue, Result, RunRecord, TestOpening
 
 
 def train_spec(

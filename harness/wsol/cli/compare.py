@@ -32,8 +32,8 @@ def compare(
     """
     from dataclasses import asdict
 
-    from wsol.study.compare import Side
-    from wsol.study.compare import compare as run
+    from wsol.reports.compare import Side
+    from wsol.reports.compare import compare as run
 
     if split not in (None, "val", "test"):
         raise typer.BadParameter("val or test", param_hint="--split")

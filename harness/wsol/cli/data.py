@@ -12,8 +12,8 @@ import typer
 from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, out, print_json
 
 if TYPE_CHECKING:
+    from wsol.data.benchmark import Benchmark, Split
     from wsol.data.check import CheckReport
-    from wsol.data.splits import Benchmark, Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at data sets: what to get, and whether it is whole.")
 
@@ -132,8 +132,8 @@ def cache(
 
 def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) -> None:
     from wsol.data.check import SPLITS
-    from wsol.data.stages import fill_cache, reserve_cache
-    from wsol.evaluation.protocols import get_protocol
+    from wsol.data.views import fill_cache, reserve_cache
+    from wsol.protocols import get_protocol
 
     protocol = get_protocol(benchmark.protocol)
     splits = [split] if split else SPLITS
@@ -164,7 +164,7 @@ def _print_archives(component: type[Benchmark]) -> None:
 
 
 def _benchmark(name: str, root: Path | None, overrides: list[str] | None, plugin: list[Path] | None) -> Benchmark:
-    from wsol.study.study import apply_override
+    from wsol.study.config import apply_override
 
     options: dict[str, Any] = {}
     for override in overrides or []:

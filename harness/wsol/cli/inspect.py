@@ -121,7 +121,7 @@ def _benchmark_lines(row: dict[str, Any]) -> list[str]:
 
 def studies(as_json: AsJson = False) -> None:
     """List the studies that come with the package; run one with 'wsol run NAME'."""
-    from wsol.study.study import load_study, shipped_studies
+    from wsol.study.config import load_study, shipped_studies
 
     rows: list[dict[str, Any]] = []
     for path in shipped_studies():
@@ -153,6 +153,6 @@ def studies(as_json: AsJson = False) -> None:
 
 def schema() -> None:
     """Print the JSON schema of a study file, for editors."""
-    from wsol.study.study import Study
+    from wsol.study.config import Study
 
     print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()})

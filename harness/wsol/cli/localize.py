@@ -25,7 +25,7 @@ def localize(
 ) -> None:
     """Write overlay pictures: the map, the predicted box (red), and the true one (green) where it is known."""
     from wsol.data.images import decode_image, write_png
-    from wsol.study.pictures import load_localizer, validation_items
+    from wsol.inference.localizer import load_localizer, validation_items
 
     localizer = load_localizer(run, plugin or (), evaluation)
     if images:

@@ -16,7 +16,7 @@ def plot(
     force: Annotated[bool, typer.Option("--force", help="Draw figures that exist anew.")] = False,
 ) -> None:
     """Draw the curves of records, as PNG and SVG: accuracy over threshold, precision and recall, raw values, sweeps."""
-    from wsol.study.plots import draw_records
+    from wsol.reports.plots import draw_records
 
     for path in draw_records(records, out_folder, force=force):
         out.print(str(path), highlight=False, soft_wrap=True, markup=False)

@@ -12,7 +12,7 @@ from wsol.cli.common import err
 
 if TYPE_CHECKING:
     from wsol.study.job import Job
-    from wsol.study.search import Progress as Report
+    from wsol.study.ray_runner import RunProgress as Report
 
 
 @contextmanager

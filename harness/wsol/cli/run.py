@@ -64,7 +64,7 @@ class _Call:
     def runner(self, title: str) -> Any:
         """A function that runs jobs on Ray behind a progress bar."""
         from wsol.cli.progress import job_progress
-        from wsol.study.search import run_jobs
+        from wsol.study.ray_runner import run_jobs
 
         study = self.session.plan.study
 
@@ -179,9 +179,9 @@ def _prepare(
     plugin: list[Path] | None = None,
 ) -> _Call:
     from wsol.plugins import plugin_files
+    from wsol.study.config import load_study
     from wsol.study.plan import make_plan
     from wsol.study.session import Session, default_out
-    from wsol.study.study import load_study
 
     _export_weights(weights)
     plugins = load_plugins(plugin)
@@ -227,7 +227,7 @@ def _publish(session: Session) -> None:
 
     from wsol.data.images import write_png
     from wsol.errors import WsolError
-    from wsol.study.pictures import final_runs, validation_sheet
+    from wsol.inference.localizer import final_runs, validation_sheet
 
     for entry in importlib.metadata.entry_points(group=COMMANDS, name="leaderboard"):
         entry.load()(folders=[session.folder], out=session.folder)

@@ -11,7 +11,7 @@ import typer
 from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, out, print_json, warn
 
 if TYPE_CHECKING:
-    from wsol.study.external import Scored, Submission
+    from wsol.study.submission import ScoredSubmission, Submission
 
 
 def score(
@@ -67,10 +67,10 @@ def score(
     the ledger of the results folder, as every look at test is.
     """
     from wsol.errors import UsageError
-    from wsol.records import ComponentRef
-    from wsol.study.external import Submission, score_maps
+    from wsol.recipes import ComponentRef
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
+    from wsol.study.submission import Submission, score_maps
 
     if split not in ("val", "test"):
         raise UsageError(f"--split {split}: maps are scored on 'val' or 'test'")
@@ -133,7 +133,7 @@ def _check_record(record: Path | None) -> None:
         raise UsageError(f"--record {record}: nothing can be written in {folder}")
 
 
-def _with_progress(submission: Submission, plugins: Any, score_maps: Any) -> Scored:
+def _with_progress(submission: Submission, plugins: Any, score_maps: Any) -> ScoredSubmission:
     from rich.progress import Progress
 
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -142,21 +142,21 @@ def _with_progress(submission: Submission, plugins: Any, score_maps: Any) -> Sco
         def show(done: int, images: int) -> None:
             bar.update(task, completed=done, total=images)
 
-        scored: Scored = score_maps(submission, plugins, show)
+        scored: ScoredSubmission = score_maps(submission, plugins, show)
         return scored
 
 
-def _write(scored: Scored, path: Path, plugins: Any) -> None:
-    from wsol.evaluation.sidecar import sidecar_path, write_observations
+def _write(scored: ScoredSubmission, path: Path, plugins: Any) -> None:
+    from wsol.evaluation.observation_file import observations_path, write_observations
     from wsol.records import write_record
     from wsol.study import environment
 
     update = {"versions": environment.versions(plugins.plugins), "hardware": environment.hardware()}
-    write_observations(sidecar_path(path), [scored.scores.observations])
+    write_observations(observations_path(path), [scored.scores.observations])
     write_record(scored.record.model_copy(update=update), path)
 
 
-def _print(scored: Scored, as_json: bool) -> None:
+def _print(scored: ScoredSubmission, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -9,7 +9,7 @@ from wsol.cli.common import out, warn
 
 if TYPE_CHECKING:
     from wsol.records import RunRecord
-    from wsol.study.plan import Cell, Plan
+    from wsol.study.plan import Plan, TrainingCell
     from wsol.study.session import Session
 
 
@@ -31,7 +31,7 @@ def print_plan(session: Session, tflops: float) -> None:
     _print_estimate(plan, session.plugins, tflops)
 
 
-def _print_cell(cell: Cell) -> None:
+def _print_cell(cell: TrainingCell) -> None:
     spec, schedule = cell.train, cell.train.schedule
     out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
     parts = [

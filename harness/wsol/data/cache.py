@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from wsol.components import Array
-from wsol.data.disk import bytes_on_disk, check_space, lock, make_folder, temporary
+from wsol.arrays import Array
+from wsol.data.benchmark import ImageList
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
-from wsol.data.splits import ImageList
 from wsol.errors import DataError
+from wsol.files import bytes_on_disk, check_space, lock, make_folder, temporary
 
 FORMAT = 1
 """Raised when the same source and transform give other bytes."""
 LARGE = 2**29
 """Bytes from which on a file is announced before it is written."""
-Progress = Callable[[], object]
+OnDecoded = Callable[[], object]
 """Called once an image."""
 
 
@@ -84,7 +84,7 @@ def default_cache() -> Path:
 
 
 def cached_images(
-    images: ImageList, transform: Transform, folder: Path | None = None, progress: Progress | None = None
+    images: ImageList, transform: Transform, folder: Path | None = None, progress: OnDecoded | None = None
 ) -> CachedImages:
     """The decoded images, from the cache or built now; ``progress`` is called for every image that was decoded.
 
@@ -126,7 +126,7 @@ def reserve(folder: Path, size: int) -> None:
     check_space(folder, size)
 
 
-def slow_progress(name: str, total: int, seconds: float = 10.0) -> Progress:
+def slow_progress(name: str, total: int, seconds: float = 10.0) -> OnDecoded:
     """Says on standard error, now and then, how many of ``total`` images are decoded; quick builds say nothing."""
     done, told = 0, time.monotonic()
 
@@ -155,7 +155,7 @@ def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
 
 
 def _build(
-    images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: Progress
+    images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: OnDecoded
 ) -> None:
     size = math.prod(shape)
     check_space(path.parent, size)

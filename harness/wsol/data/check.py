@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from wsol.components import Array
+from wsol.arrays import Array
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, Split
 from wsol.data.files import in_threads
-from wsol.data.metadata import box_problem
-from wsol.data.splits import Annotations, Benchmark, ImageList, Split
+from wsol.data.readers.metadata import box_problem
 from wsol.errors import DataError, WsolError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-Progress = Callable[[Split, int, int], None]
+CheckProgress = Callable[[Split, int, int], None]
 """(split, images done, images in all)."""
 
 
@@ -61,7 +61,7 @@ class CheckReport:
         return dict(Counter(problem.kind for problem in self.problems).most_common())
 
 
-def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: Progress | None = None) -> CheckReport:
+def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: CheckProgress | None = None) -> CheckReport:
     """Read all metadata of ``splits``, decode every image and mask, and compare them with each other.
 
     Train's annotations are not read. Problems are collected, never raised.
@@ -114,7 +114,7 @@ def _check_classes(benchmark: Benchmark, images: ImageList, report: SplitReport)
 
 
 def _check_images(
-    images: ImageList, annotations: Annotations | None, report: SplitReport, progress: Progress | None
+    images: ImageList, annotations: Annotations | None, report: SplitReport, progress: CheckProgress | None
 ) -> None:
     look = partial(_problems, images, annotations)
     for done, problems in enumerate(in_threads(look, len(images), chunk=16), start=1):

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from wsol.components import Array, IntArray
+from wsol.arrays import Array, IntArray
+from wsol.data.benchmark import ImageList, Masks, Report
 from wsol.data.images import decode_image, decode_mask, image_size
-from wsol.data.splits import ImageList, Masks, Report
 from wsol.errors import DataError
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from wsol.components import IntArray
+from wsol.arrays import IntArray
 from wsol.errors import DataError
 
 

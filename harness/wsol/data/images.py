@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from wsol.components import Array
+from wsol.arrays import Array
 from wsol.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wsol.data.archives import Contents, is_archive, md5, survey, unpack
-from wsol.data.disk import check_space
-from wsol.data.folder import is_begun, is_unpacked, unpacking
-from wsol.data.splits import Archive, Benchmark
+from wsol.data.benchmark import Archive, Benchmark
+from wsol.data.unpack_marks import is_begun, is_unpacked, unpacking
 from wsol.errors import DataError
+from wsol.files import check_space
 
-Progress = Callable[[str, int, int], None]
+PrepareProgress = Callable[[str, int, int], None]
 """(what is being done, bytes done, bytes in all)."""
 Say = Callable[[str], object]
 """Takes one line about what was done."""
@@ -24,7 +24,7 @@ def prepare(
     root: Path,
     archives: Path | None = None,
     download: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: PrepareProgress = lambda what, done, total: None,
     say: Say = lambda line: None,
 ) -> None:
     """Bring the files that ``benchmark`` names in place below ``root``; archives in ``archives`` (None: ``root``).
@@ -106,13 +106,13 @@ def describe(archive: Archive) -> str:
     return f"{archive.name}{size}  {archive.url}" + (f"  [{archive.note}]" if archive.note else "")
 
 
-def _verify(files: dict[Archive, Path], progress: Progress) -> None:
+def _verify(files: dict[Archive, Path], progress: PrepareProgress) -> None:
     problems = [problem for archive, path in files.items() if (problem := _wrong(archive, path, progress))]
     if problems:
         raise DataError("\n".join(problems))
 
 
-def _wrong(archive: Archive, path: Path, progress: Progress | None = None) -> str:
+def _wrong(archive: Archive, path: Path, progress: PrepareProgress | None = None) -> str:
     """What is wrong with a file by its publisher's word; "" if nothing."""
     size = path.stat().st_size
     if archive.size is not None and size != archive.size:
@@ -143,7 +143,7 @@ def _check_space(files: dict[Archive, Path], root: Path) -> dict[Archive, Conten
     return contents
 
 
-def _place(archive: Archive, path: Path, root: Path, contents: Contents, progress: Progress) -> None:
+def _place(archive: Archive, path: Path, root: Path, contents: Contents, progress: PrepareProgress) -> None:
     advance = _counter(progress, f"unpacking {archive.name}", contents.bytes)
     with unpacking(root, archive, path) as part:
         if is_archive(archive.name):
@@ -163,7 +163,7 @@ def _copy(path: Path, target: Path, part: Path) -> None:
         raise DataError(f"{target}: cannot be written: {error.strerror}") from None
 
 
-def _counter(progress: Progress | None, what: str, total: int) -> Callable[[int], None]:
+def _counter(progress: PrepareProgress | None, what: str, total: int) -> Callable[[int], None]:
     done = 0
 
     def advance(size: int) -> None:

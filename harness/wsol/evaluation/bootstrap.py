@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from wsol.components import Array, FloatArray, IntArray, Metric
+from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError
+from wsol.evaluation.metric import Metric
 from wsol.evaluation.observations import Observations, Table, total
 
 Score = Callable[[Array, Array], Array]

@@ -21,14 +21,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from wsol.arrays import FloatArray, IntArray
 from wsol.errors import DataError, UsageError
-from wsol.evaluation._growth import Visit, grow, settle
-from wsol.evaluation._levels import fill_holes, find_rings, quantise, sort_pixels
-from wsol.evaluation._rings import area_table, group_table, needed_table
 from wsol.evaluation.geometry import box_iou
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from wsol.evaluation.kernels.growth import Visit, grow, settle
+from wsol.evaluation.kernels.levels import fill_holes, find_rings, quantise, sort_pixels
+from wsol.evaluation.kernels.rings import area_table, group_table, needed_table
+from wsol.protocols import threshold_values
 
 _CHUNK = 4
 """Maps that a thread takes at a time."""
@@ -109,11 +108,6 @@ def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all")
         return np.zeros((1, 4), dtype=np.int64)
     x, y, w, h = np.array([cv2.boundingRect(contour) for contour in found], dtype=np.int64).T
     return np.stack([x, y, np.minimum(x + w, width - 1), np.minimum(y + h, height - 1)], axis=1)
-
-
-def threshold_values(count: int) -> FloatArray:
-    """float64 [count]: i * (1 / count), the benchmark's own rounding (i / count differs in the last bit)."""
-    return np.arange(count, dtype=np.float64) * (1.0 / count)
 
 
 def _best_by_level(

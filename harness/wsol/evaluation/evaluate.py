@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wsol.components import Metric
-from wsol.data.splits import Annotations
+from wsol.data.benchmark import Annotations
 from wsol.evaluation.bootstrap import bootstrap, interval
+from wsol.evaluation.metric import Metric
 from wsol.evaluation.observations import Observations, Table, total
-from wsol.evaluation.observe import Progress, Reading, observe
-from wsol.evaluation.protocols import Protocol
-from wsol.evaluation.sources import ScoreSource
+from wsol.evaluation.observe import EvalSetting, ScoringProgress, observe
+from wsol.evaluation.predictions.source import Predictions
+from wsol.protocols import EvalProtocol
 from wsol.records import MetricValue
 
 Calibrations = Mapping[str, Any]
@@ -39,17 +39,17 @@ class Scores:
 
 
 def evaluate(
-    store: ScoreSource,
+    store: Predictions,
     annotations: Annotations,
-    protocol: Protocol,
-    evaluations: Sequence[Reading],
+    protocol: EvalProtocol,
+    evaluations: Sequence[EvalSetting],
     metrics: Sequence[Metric],
     *,
     threads: int = 1,
     calibrations: Sequence[Calibrations] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ScoringProgress | None = None,
 ) -> list[Scores]:
     """Score a split under every (normalizer, box rule) of ``evaluations``; the first metric is the primary one.
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from wsol.arrays import Array, BoolArray, FloatArray, IntArray
 from wsol.errors import DataError, UsageError
+from wsol.protocols import EvalProtocol
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-Array = npt.NDArray[Any]
 Problem = Literal["", "nan", "infinite", "constant"]
 
 _INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
@@ -98,3 +96,46 @@ def _as_boxes(boxes: Array) -> FloatArray:
     if array.ndim != 2 or array.shape[1] != 4:
         raise DataError(f"boxes must be [N, 4], these are {array.shape}")
     return array
+
+
+def frame_size(protocol: EvalProtocol, image_size: tuple[int, int]) -> tuple[int, int]:
+    """(w, h) of the evaluation frame for an image of ``image_size`` (w, h)."""
+    return image_size if protocol.original_size else (protocol.crop, protocol.crop)
+
+
+def frame_boxes(protocol: EvalProtocol, boxes: Array, image_size: tuple[int, int]) -> Array:
+    """Ground-truth boxes [G, 4] in pixels of an image of ``image_size`` (w, h), brought into the evaluation frame.
+
+    int64 [G, 4], truncated; for a protocol that only knows boxes, whose predictions have fractions too, float64.
+    """
+    if protocol.centre_crop:
+        clipped = clip_boxes_to_crop(boxes, image_size, protocol.resize, protocol.crop)
+        return clipped if protocol.interpolation is None else np.trunc(clipped).astype(np.int64)
+    return scale_boxes(boxes, image_size, frame_size(protocol, image_size))
+
+
+def frame_map(protocol: EvalProtocol, raw_map: Array, image_size: tuple[int, int]) -> FloatArray:
+    """A raw score map [h, w] of the test image upsampled to the evaluation frame, float64 [H, W], not normalised.
+
+    Raises UsageError for a protocol that only knows boxes.
+    """
+    if protocol.interpolation is None:
+        raise UsageError(f"protocol '{protocol.name}' scores boxes, not maps; give boxes, or choose another protocol")
+    width, height = frame_size(protocol, image_size)
+    return resize_map(raw_map, (height, width), protocol.interpolation)
+
+
+def frame_mask(protocol: EvalProtocol, mask: Array, size: tuple[int, int]) -> BoolArray:
+    """A mask [h, w] of an image of ``size`` (width, height) in the evaluation frame: bool [H, W].
+
+    Nearest neighbour, then > 0.5; a mask of another size than its image is resized once, too.
+    """
+    pixels = np.ascontiguousarray(mask, dtype=np.float32)
+    if protocol.original_size:
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST))
+    else:
+        side = protocol.resize if protocol.centre_crop else protocol.crop
+        pixels = np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_NEAREST))
+        start = round((side - protocol.crop) / 2)
+        pixels = pixels[start : start + protocol.crop, start : start + protocol.crop]
+    return pixels > 0.5

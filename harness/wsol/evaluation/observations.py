@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from wsol.components import Array, FloatArray, IntArray
+from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.geometry import Problem
 

@@ -7,34 +7,35 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from wsol.components import Array, BoxRule, FloatArray, IntArray, Metric, Normalizer
-from wsol.data.splits import Annotations
+from wsol.arrays import Array, FloatArray, IntArray
+from wsol.components import BoxRule, Normalizer
+from wsol.data.benchmark import Annotations
 from wsol.errors import DataError, RunError, UsageError
-from wsol.evaluation.geometry import Problem, sanitize_map
+from wsol.evaluation.geometry import Problem, frame_map, frame_size, sanitize_map
+from wsol.evaluation.ground_truth import GroundTruthReader
+from wsol.evaluation.metric import Metric, ScoredImage
 from wsol.evaluation.observations import PROBLEMS, Observations, Table
-from wsol.evaluation.protocols import Protocol, frame_map, frame_size
-from wsol.evaluation.scored import ScoredImage
-from wsol.evaluation.sources import ScoreSource
-from wsol.evaluation.truth import TruthReader
+from wsol.evaluation.predictions.source import Predictions
+from wsol.protocols import EvalProtocol
 
-Reading = tuple[Normalizer | None, BoxRule | None]
+EvalSetting = tuple[Normalizer | None, BoxRule | None]
 """How maps are read: a normalizer (None for a store of boxes) and a box rule (None: the protocol's thresholds)."""
-Progress = Callable[[int, int], None]
+ScoringProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
 
 _CHUNK = 16
 
 
 def observe(
-    store: ScoreSource,
+    store: Predictions,
     annotations: Annotations,
-    protocol: Protocol,
-    evaluations: Sequence[Reading],
+    protocol: EvalProtocol,
+    evaluations: Sequence[EvalSetting],
     metrics: Sequence[Metric],
     *,
     threads: int = 1,
     rows: IntArray | None = None,
-    progress: Progress | None = None,
+    progress: ScoringProgress | None = None,
 ) -> Observations:
     """What the metrics see of the images ``rows`` of a split (default: all), under every reading.
 
@@ -44,7 +45,7 @@ def observe(
     """
     usable, notes = _usable(metrics, _available(store, annotations))
     _check_readings(store, evaluations)
-    look = _Look(store, annotations, protocol, evaluations, usable)
+    look = ImageEvaluator(store, annotations, protocol, evaluations, usable)
     places = np.arange(len(store)) if rows is None else np.sort(rows)
     if not len(places):
         raise DataError("no image to evaluate")
@@ -74,15 +75,15 @@ def observe(
     )
 
 
-class _Look:
+class ImageEvaluator:
     """Looks at one image: (index into PROBLEMS, for each reading the observation of each metric)."""
 
     def __init__(
         self,
-        store: ScoreSource,
+        store: Predictions,
         annotations: Annotations,
-        protocol: Protocol,
-        evaluations: Sequence[Reading],
+        protocol: EvalProtocol,
+        evaluations: Sequence[EvalSetting],
         metrics: Sequence[Metric],
     ) -> None:
         needs = frozenset[str]().union(*(metric.needs for metric in metrics))
@@ -90,9 +91,10 @@ class _Look:
         self.protocol = protocol
         self.evaluations = evaluations
         self.metrics = metrics
-        self.truth = TruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
+        self.truth = GroundTruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
 
     def __call__(self, i: int) -> tuple[int, list[dict[str, Array]]]:
+        """Evaluate image i of the split."""
         truth = self.truth.read(i)
         score_map, boxes, problem = self._located(i)
         found = []
@@ -157,7 +159,7 @@ def _ruled(rule: BoxRule, score_map: FloatArray, where: str) -> Array:
     return boxes
 
 
-def _available(store: ScoreSource, annotations: Annotations) -> set[str]:
+def _available(store: Predictions, annotations: Annotations) -> set[str]:
     found = {
         "boxes": annotations.boxes is not None,
         "masks": annotations.masks is not None,
@@ -177,7 +179,7 @@ def _usable(metrics: Sequence[Metric], available: set[str]) -> tuple[list[Metric
     return [metric for metric in metrics if not missing[metric.name]], notes
 
 
-def _check_readings(store: ScoreSource, evaluations: Sequence[Reading]) -> None:
+def _check_readings(store: Predictions, evaluations: Sequence[EvalSetting]) -> None:
     for normalizer, rule in evaluations:
         if store.kind == "maps" and normalizer is None:
             raise UsageError("score maps need a normalizer; name one ('none' for maps that are in [0, 1] already)")

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import torch
 
-from wsol.data.splits import Benchmark
+from wsol.data.benchmark import Benchmark
 from wsol.errors import DataError
+from wsol.inference.build import build_method
+from wsol.inference.cost import network_cost
 from wsol.plugins import Plugins
 from wsol.records import RunIdentity
-from wsol.study.cost import network_cost
-from wsol.study.job import build_method
-from wsol.study.plan import Cell
+from wsol.study.plan import TrainingCell
 from wsol.training.batch import TrainView
 from wsol.training.method import Method
 from wsol.weights import no_pretrained
@@ -25,7 +25,7 @@ CLASSES = 200
 """Stands in for the number of classes where the data are not at hand: heads cost next to nothing."""
 
 
-def gpu_hours(cell: Cell, seeds: int, plugins: Plugins, tflops: float) -> float | None:
+def gpu_hours(cell: TrainingCell, seeds: int, plugins: Plugins, tflops: float) -> float | None:
     """Hours of one GPU that sustains ``tflops`` (10^12 operations a second) for all trials and final runs of a cell.
 
     One forward and backward pass over every image in each epoch of each phase, from the operations of one image,
@@ -56,7 +56,7 @@ def _train_images(benchmark: Benchmark, search: bool) -> int | None:
         return benchmark.split_sizes[0] if benchmark.split_sizes else None
 
 
-def _work(cell: Cell, backbone: dict[str, Any], images: int, plugins: Plugins) -> float | None:
+def _work(cell: TrainingCell, backbone: dict[str, Any], images: int, plugins: Plugins) -> float | None:
     """Operations of all forward passes of an image in one training, with these draws of the backbone's options."""
     drawn = {**cell.trials[0].hparams, **backbone}
     run = RunIdentity(

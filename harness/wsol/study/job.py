@@ -9,35 +9,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from wsol.data.splits import CacheMode
+from wsol.data.benchmark import CacheMode
+from wsol.data.views import evaluation_protocol
 from wsol.errors import DivergedError, WsolError
-from wsol.evaluation.protocols import Protocol, get_protocol
-from wsol.evaluation.sidecar import sidecar_path, write_observations
-from wsol.plugins import Plugins, load_plugins
-from wsol.records import (
-    ComponentRef,
-    EpochLog,
-    Model,
-    Result,
-    RunIdentity,
-    RunRecord,
-    content_hash,
-    train_content,
-    write_record,
-)
+from wsol.evaluation.observation_file import observations_path, write_observations
+from wsol.plugins import load_plugins
+from wsol.recipes import Model, content_hash, train_content
+from wsol.records import EpochLog, Result, RunIdentity, RunRecord, write_record
 from wsol.study import environment
 from wsol.study.ledger import now
-from wsol.study.plan import with_hparams
-from wsol.study.scoring import Scored, Scorer
-from wsol.study.seal import open_test
+from wsol.study.scoring import EvaluatedSetting, Scorer
+from wsol.study.selection import open_test
 
 if TYPE_CHECKING:
-    from wsol.data.splits import Benchmark
-    from wsol.data.stages import EvalData, TrainData
+    from wsol.data.benchmark import Benchmark
+    from wsol.data.views import EvalData, TrainData
     from wsol.training.method import Method
 
 OnEpoch = Callable[[EpochLog, int], None]
-WEIGHTS = "weights.pt"
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -120,38 +109,6 @@ def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> 
     )
 
 
-def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Method:
-    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed."""
-    from wsol.data.splits import Schedule
-    from wsol.training.method import Parts
-    from wsol.training.seeds import seed_everything
-
-    train = run.train
-
-    def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
-        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams))
-
-    seed_everything(run.seed, "init")
-    parts = Parts(
-        num_classes=len(benchmark.class_names()),
-        schedule=Schedule(**train.schedule.model_dump()),
-        crop=benchmark.crop,
-        backbone=create("backbone", "backbones", train.backbone),
-        pooling=create("pooling", "poolings", train.pooling),
-        augmentations=tuple(create(ref.name, "augmentations", ref) for ref in train.augmentations),
-    )
-    options = plugins.options("methods", train.method.name, with_hparams("method", train.method, run.hparams))
-    method: Method = plugins.get("methods", train.method.name)(options, parts)
-    return method
-
-
-def evaluation_protocol(benchmark: Benchmark, name: str) -> Protocol:
-    """The protocol for a benchmark. Where it crops, frame and crop are the benchmark's; a squashed image's frame is
-    always the protocol's, whatever the network's input."""
-    protocol = get_protocol(name)
-    return protocol.at(benchmark.resize, benchmark.crop) if protocol.centre_crop else protocol
-
-
 class _Run:
     """The steps of one job, in order; each uses only what the ones before it left."""
 
@@ -179,7 +136,7 @@ class _Run:
 
     def outcome(self) -> dict[str, Any]:
         """Train, evaluate on val and, for a final run, on test; returns the record's fields."""
-        from wsol.data.stages import open_search
+        from wsol.data.views import open_search
 
         self.job.work.mkdir(parents=True, exist_ok=True)
         data = open_search(
@@ -208,13 +165,13 @@ class _Run:
             )
             fingerprints["test"] = test.fingerprint
             scored += self._score(method, test, "test", [s.result for s in scored])
-            write_observations(sidecar_path(self.job.record_path), [s.observations for s in scored])
+            write_observations(observations_path(self.job.record_path), [s.observations for s in scored])
         results = tuple(s.result for s in scored)
         return {**outcome, "results": results, "network": self._network(method)}
 
     def _network(self, method: Method) -> dict[str, Any]:
         """What the method costs, with the extractor of its first evaluation."""
-        from wsol.study.cost import network_cost
+        from wsol.inference.cost import network_cost
 
         extractor = self.scorer.settings()[0].component("extractor", self.plugins)
         return network_cost(method, extractor, self.benchmark.crop, self.device)
@@ -222,8 +179,9 @@ class _Run:
     def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
         import torch
 
-        from wsol.data.loader import TrainLoader
+        from wsol.inference.build import WEIGHTS, build_method
         from wsol.training.engine import TrainConfig, train
+        from wsol.training.loader import TrainLoader
 
         job = self.job
         method = build_method(job.run, self.plugins, self.benchmark)
@@ -242,9 +200,9 @@ class _Run:
 
     def _score(
         self, method: Method, data: EvalData, split: Literal["val", "test"], val: Sequence[Result] = ()
-    ) -> list[Scored]:
+    ) -> list[EvaluatedSetting]:
         """Maps go to the run's folder; only a final run's test maps are kept."""
-        from wsol.training.predict import predict
+        from wsol.inference.predict import predict
 
         metadata = {"benchmark": self.benchmark.name, "split": split, "fingerprint": data.fingerprint}
 

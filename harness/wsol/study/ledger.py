@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import DataError
-from wsol.records import EvalSpec, TrainSpec
+from wsol.recipes import EvalSpec, TrainSpec
 
 FILE_NAME = "ledger.jsonl"
 

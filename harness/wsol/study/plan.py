@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from wsol.errors import UsageError
-from wsol.evaluation.protocols import get_protocol
 from wsol.options import Distribution
 from wsol.plugins import Plugins
-from wsol.records import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
-from wsol.study.study import ComponentSpec, RecipeGrid, ScheduleOverride, Study
+from wsol.protocols import get_protocol
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
+from wsol.study.config import ComponentSpec, RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 
 KIND_OF = {"backbone": "backbones", "pooling": "poolings", "method": "methods"}
@@ -32,7 +32,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TrainingCell:
     """One network to be trained in several trials, and all evaluations that share its training."""
 
     train: TrainSpec
@@ -59,7 +59,7 @@ class Plan:
     """All cells of a study. ``key`` is what must not change between two calls of the same study."""
 
     study: Study
-    cells: tuple[Cell, ...]
+    cells: tuple[TrainingCell, ...]
 
     @property
     def key(self) -> str:
@@ -71,7 +71,7 @@ class Plan:
 
 def make_plan(study: Study, plugins: Plugins) -> Plan:
     """Expand a study; raises UsageError for unknown components, options and metrics before anything is trained."""
-    found: dict[str, Cell] = {}
+    found: dict[str, TrainingCell] = {}
     for benchmark, grid in itertools.product(study.benchmark, study.recipes):
         for name in grid.skip:
             plugins.get("benchmarks", name)
@@ -83,7 +83,7 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
     return Plan(study, tuple(found.values()))
 
 
-def _merged(a: Cell, b: Cell) -> Cell:
+def _merged(a: TrainingCell, b: TrainingCell) -> TrainingCell:
     """Two grids that name the same training share it; raises UsageError where the data are of two folders."""
     if a.train.benchmark != b.train.benchmark:
         raise UsageError(
@@ -94,7 +94,7 @@ def _merged(a: Cell, b: Cell) -> Cell:
     return replace(a, evaluations=(*a.evaluations, *new), trials=max(a.trials, b.trials, key=len))
 
 
-def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Plugins) -> Iterator[Cell]:
+def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Plugins) -> Iterator[TrainingCell]:
     data = plugins.create("benchmarks", benchmark.name, benchmark.options)
     metrics = tuple(study.metrics or data.metrics)
     for name in metrics:
@@ -120,7 +120,9 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             for evaluation in evaluations:
                 sweeps(evaluation, plugins)
             count = (grid.trials or study.trials) if space else 1
-            yield Cell(train, evaluations, tuple(_draw(study.seed, i, space) for i in range(count)), metrics, protocol)
+            yield TrainingCell(
+                train, evaluations, tuple(_draw(study.seed, i, space) for i in range(count)), metrics, protocol
+            )
 
 
 def _used(entries: Sequence[ComponentSpec | None], part: str, uses: frozenset[str]) -> Sequence[ComponentSpec | None]:
@@ -192,13 +194,6 @@ def _draw(seed: int, index: int, space: Mapping[str, Distribution]) -> Trial:
 def final_seeds(study: Study) -> list[int]:
     """Seeds of the final runs; different from every trial's."""
     return [stream("final", study.seed, k) for k in range(study.seeds)]
-
-
-def with_hparams(part: str, ref: ComponentRef, hparams: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a component with its drawn values filled in."""
-    prefix = f"{part}."
-    drawn = {k.removeprefix(prefix): v for k, v in hparams.items() if k.startswith(prefix)}
-    return {**ref.options, **drawn}
 
 
 def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[dict[str, Any]]:

@@ -12,15 +12,16 @@ from wsol.errors import UsageError
 from wsol.evaluation.evaluate import Scores, summarise
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
-from wsol.evaluation.protocols import Protocol
-from wsol.evaluation.store import ScoreStore
+from wsol.evaluation.predictions.store import ScoreStore
 from wsol.plugins import Plugins
-from wsol.records import EvalSpec, Result
-from wsol.study.plan import EVALUATION_KINDS, sweeps, with_hparams
+from wsol.protocols import EvalProtocol
+from wsol.recipes import EvalSpec, with_hparams
+from wsol.records import Result
+from wsol.study.plan import EVALUATION_KINDS, sweeps
 
 if TYPE_CHECKING:
-    from wsol.data.splits import Annotations
-    from wsol.data.stages import EvalData
+    from wsol.data.benchmark import Annotations
+    from wsol.data.views import EvalData
 
 Forward = Callable[[Any, Path], None]
 """(extractor or None, path) → writes the score-map store of a split."""
@@ -48,7 +49,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Scored:
+class EvaluatedSetting:
     """A result, and the observations of single images that it was made from."""
 
     result: Result
@@ -62,7 +63,7 @@ class Scorer:
     evaluations: Sequence[EvalSpec]
     swept: Sequence[Mapping[str, Any]] | None
     plugins: Plugins
-    protocol: Protocol
+    protocol: EvalProtocol
     metrics: Sequence[str]
     bootstrap: int
     threads: int
@@ -100,14 +101,14 @@ class Scorer:
         val: Sequence[Result] = (),
         *,
         keep: bool = False,
-    ) -> list[Scored]:
+    ) -> list[EvaluatedSetting]:
         """One result an evaluation, in order: of several settings the one with the best primary metric, the first on a
         tie. ``val``: the run's results on val, whose calibrations carry over. ``keep``: leave the maps in ``folder``.
         """
         passes: dict[str, list[Setting]] = {}
         for setting in self.settings():
             passes.setdefault(setting.pass_key(), []).append(setting)
-        scored: dict[int, list[Scored]] = {}
+        scored: dict[int, list[EvaluatedSetting]] = {}
         for number, settings in enumerate(passes.values()):
             store = folder / f"{split}-{number}.maps"
             forward(settings[0].component("extractor", self.plugins), store)
@@ -117,7 +118,7 @@ class Scorer:
                 store.unlink()
         return [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
 
-    def _with_intervals(self, scored: Scored, val: Sequence[Result]) -> Scored:
+    def _with_intervals(self, scored: EvaluatedSetting, val: Sequence[Result]) -> EvaluatedSetting:
         """Only what was chosen is worth a bootstrap: a sweep has many settings."""
         if not self.bootstrap:
             return scored
@@ -136,7 +137,7 @@ class Scorer:
         split: Literal["val", "test"],
         settings: Sequence[Setting],
         val: Sequence[Result],
-    ) -> list[Scored]:
+    ) -> list[EvaluatedSetting]:
         metrics = self._metrics()
         observations = observe(
             ScoreStore.open(store),
@@ -149,7 +150,7 @@ class Scorer:
         carried = [_calibrations(val[s.index]) for s in settings] if val else None
         scores = summarise(observations, metrics, calibrations=carried, bootstrap=0)
         return [
-            Scored(self._result(setting, split, score), observations.select([place]))
+            EvaluatedSetting(self._result(setting, split, score), observations.select([place]))
             for place, (setting, score) in enumerate(zip(settings, scores, strict=True))
         ]
 
@@ -172,7 +173,7 @@ def _calibrations(result: Result) -> dict[str, Any]:
     return {name: value.calibration for name, value in result.metrics.items() if value.calibration is not None}
 
 
-def choose(scored: Sequence[Scored]) -> Scored:
+def choose(scored: Sequence[EvaluatedSetting]) -> EvaluatedSetting:
     """The one with the best primary metric, the first on a tie, with the curve of the sweep that it came from."""
     primary = scored[0].result.primary
     sign = 1 if scored[0].result.metrics[primary].higher_is_better else -1

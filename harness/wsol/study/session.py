@@ -12,15 +12,16 @@ from typing import Any
 import yaml
 
 from wsol.errors import DataError, UsageError
+from wsol.files import write_atomic
 from wsol.plugins import Plugins
-from wsol.records import RunIdentity, RunRecord, Stage, read_record, write_atomic
-from wsol.study import environment, ledger, seal
+from wsol.records import RunIdentity, RunRecord, Stage, read_record
+from wsol.study import environment, ledger
 from wsol.study.job import Job
-from wsol.study.plan import Cell, Plan, Trial, final_seeds
-from wsol.study.seal import Choice, Selection
+from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds
+from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
 
 Runner = Callable[[Sequence[Job]], None]
-"""Runs jobs until each has left its record; see :func:`wsol.study.search.run_jobs`."""
+"""Runs jobs until each has left its record; see :func:`wsol.study.ray_runner.run_jobs`."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Session:
     @property
     def selection(self) -> Path:
         """The sealed selection."""
-        return self.folder / seal.FILE_NAME
+        return self.folder / FILE_NAME
 
     def open(self) -> None:
         """Create the folder, or check that what lies there is the same study.
@@ -102,19 +103,19 @@ class Session:
     def seal(self) -> Selection:
         """Choose and seal; a second call returns what was sealed."""
         records = [read_record(job.record_path) for job in self.search_jobs() if job.record_path.exists()]
-        made = seal.choose(self.plan, records, environment.versions(self.plugins.plugins), ledger.now())
-        seal.write_selection(made, self.selection)
-        return seal.read_selection(self.selection)
+        made = choose(self.plan, records, environment.versions(self.plugins.plugins), ledger.now())
+        write_selection(made, self.selection)
+        return read_selection(self.selection)
 
     def final(self, run: Runner) -> list[RunRecord]:
         """Run the sealed choices with all seeds and evaluate each on test once; returns their records."""
-        return _run(self.final_jobs(seal.read_selection(self.selection)), run)
+        return _run(self.final_jobs(read_selection(self.selection)), run)
 
-    def _trial_job(self, cell: Cell, trial: Trial) -> Job:
+    def _trial_job(self, cell: TrainingCell, trial: Trial) -> Job:
         run_id = f"{cell.slug}-t{trial.index:03d}"
         return self._job(cell, run_id, "search", trial.index, trial.hparams, trial.seed, cell.evaluations)
 
-    def _final_job(self, cell: Cell, choices: Sequence[Choice], seed: int) -> Job:
+    def _final_job(self, cell: TrainingCell, choices: Sequence[Choice], seed: int) -> Job:
         first = choices[0]
         number = final_seeds(self.plan.study).index(seed)
         run_id = f"{cell.slug}-t{first.trial:03d}-final{number}"
@@ -129,7 +130,14 @@ class Session:
         )
 
     def _job(
-        self, cell: Cell, run_id: str, stage: Stage, trial: int, hparams: dict[str, Any], seed: int, evaluations: Any
+        self,
+        cell: TrainingCell,
+        run_id: str,
+        stage: Stage,
+        trial: int,
+        hparams: dict[str, Any],
+        seed: int,
+        evaluations: Any,
     ) -> Job:
         study = self.plan.study
         run = RunIdentity(

@@ -17,7 +17,7 @@ class RandomCrop(Augmentation):
     """A square crop at a random place, one for each image."""
 
     name = "random_crop"
-    on_bytes = True
+    geometric = True
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class HorizontalFlip(Augmentation):
     """Mirror an image with probability one half."""
 
     name = "horizontal_flip"
-    on_bytes = True
+    geometric = True
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Boxes are mirrored too."""

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from wsol.errors import DataError
-from wsol.records import EpochLog, write_atomic
+from wsol.files import write_atomic
+from wsol.records import EpochLog
 
 
 @dataclass

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from wsol.data.loader import TrainLoader
 from wsol.records import EpochLog
 from wsol.training import checkpoint
 from wsol.training.batch import Batch
 from wsol.training.checkpoint import TrainState
+from wsol.training.loader import TrainLoader
 from wsol.training.losses import RunningLosses
 from wsol.training.method import Method
 from wsol.training.optimization import build_optimizer, epochs_of, lr_factor

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsol.components import Component
-from wsol.data.splits import Schedule
+from wsol.data.benchmark import Schedule
 from wsol.errors import UsageError
 from wsol.networks import Augmentation, Backbone, Classifier, Extractor, Features, Pooling
 from wsol.options import Options as AnyOptions
@@ -86,7 +86,7 @@ class ClassifierMethod(Method):
             raise UsageError(f"method '{self.name}' needs a backbone; name one in the study")
         features = self.parts.backbone.build()
         if self.options.lr_groups == "wsoleval":
-            features.new_units |= features.fast_units
+            features.head_lr_units |= features.wsoleval_head_lr_units
         return features
 
     def build_classifier(self) -> Classifier:

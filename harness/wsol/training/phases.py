@@ -26,8 +26,9 @@ class TrainingOptions(Options):
     momentum: float = option(0.9, "SGD momentum", ge=0, lt=1)
     nesterov: bool = option(True, "Nesterov momentum")
     new_lr_multiplier: float = option(10.0, "learning rate of new layers, as a multiple of lr", gt=0)
-    lr_groups: Literal["sane", "wsoleval"] = option(
-        "sane", "layers at that rate: those without pretrained weights, or those the wsoleval benchmark picks by name"
+    lr_groups: Literal["new_layers", "wsoleval"] = option(
+        "new_layers",
+        "layers at that rate: those without pretrained weights, or those the wsoleval benchmark picks by name",
     )
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from tests.support.data_sets import edit, ids, write_data, write_image
 from wsol.cli.data import _progress, data_app
-from wsol.data.disk import MARGIN
 from wsol.errors import DataError, UsageError
+from wsol.files import MARGIN
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ import typer
 from typer.testing import CliRunner, Result
 
 from tests.support.evaluation_samples import bumps
+from wsol.arrays import Array
 from wsol.cli.compare import compare
 from wsol.cli.plot import plot
 from wsol.cli.score import parse_options, score
-from wsol.components import Array
 from wsol.errors import DataError, UsageError
-from wsol.evaluation.sidecar import read_observations, sidecar_path
-from wsol.evaluation.store import StoreWriter
+from wsol.evaluation.observation_file import observations_path, read_observations
+from wsol.evaluation.predictions.store import StoreWriter
 from wsol.records import read_record, write_record
-from wsol.study.figures import draw_accuracy
+from wsol.reports.figures import draw_accuracy
+from wsol.reports.plots import read_lines
 from wsol.study.ledger import read_ledger
-from wsol.study.plots import read_lines
 
 PLUGIN = '''
 import numpy as np
@@ -106,7 +106,7 @@ def test_scores_are_printed_and_recorded(place: Path) -> None:
         None,
     )
     assert (record.results[0].protocol, record.results[0].primary) == ("wsoleval-v2", "maxboxaccv2")
-    assert read_observations(sidecar_path(record_path))[0].ids == tuple(f"val/{i}.jpg" for i in range(12))
+    assert read_observations(observations_path(record_path))[0].ids == tuple(f"val/{i}.jpg" for i in range(12))
     assert not (place / "results").exists()
     table = scored(place / "mine.maps").stdout
     assert f"{printed['metrics']['maxboxaccv2']['value']:.2f}" in table
@@ -274,7 +274,7 @@ def test_what_cannot_be_compared_is_said_so(two: tuple[Path, Path], place: Path)
     a, b = two
     other = place / "v1.record.json"
     scored(place / "a.maps", "--record", other, "--protocol", "wsoleval-v1")
-    sidecar_path(b).unlink()
+    observations_path(b).unlink()
     for arguments, says in (
         ((a, other), "protocols differ: wsoleval-v2 and wsoleval-v1"),
         ((a, b), r"b\.observations\.npz: the record's observations cannot be read"),
@@ -295,7 +295,7 @@ def test_other_images_of_the_same_names_are_not_compared(two: tuple[Path, Path])
 
 
 def test_observations_of_another_record_are_not_compared(two: tuple[Path, Path]) -> None:
-    sidecar_path(two[1]).write_bytes(sidecar_path(two[0]).read_bytes())
+    observations_path(two[1]).write_bytes(observations_path(two[0]).read_bytes())
     with pytest.raises(DataError, match=r"b\.record\.json: its observations are of another record"):
         raise run("compare", *two).exception or AssertionError
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import wsol
 from wsol.cli.score import score
-from wsol.evaluation.store import ScoreStore, StoreWriter
+from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
 from wsol.plugins import load_plugins
 from wsol.records import read_record
 

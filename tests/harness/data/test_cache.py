@@ -18,12 +18,13 @@ import pytest
 
 import wsol
 from tests.support.data_sets import Boxes, edit, ids, write_data, write_image
-from wsol.data import cache, disk
+from wsol import files
+from wsol.data import cache
+from wsol.data.benchmark import ImageList
 from wsol.data.cache import Transform, cached_images, default_cache
-from wsol.data.splits import ImageList
-from wsol.data.stages import fill_cache, open_search
+from wsol.data.views import fill_cache, open_search
 from wsol.errors import DataError
-from wsol.evaluation.protocols import get_protocol
+from wsol.protocols import get_protocol
 
 COUNT = 30
 
@@ -110,7 +111,7 @@ def test_a_killed_build_is_not_taken_for_whole_and_its_rest_is_swept(source: Sou
         import numpy as np
         from pathlib import Path
         from wsol.data.cache import Transform, cached_images
-        from wsol.data.splits import ImageList
+        from wsol.data.benchmark import ImageList
 
         def load(index):
             if index == 25:
@@ -157,7 +158,7 @@ def test_works_where_there_are_no_locks(source: Source, tmp_path: Path, monkeypa
 def test_too_small_a_disk_is_refused_before_anything_is_decoded(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = type("Usage", (), {"free": disk.MARGIN + 3 * 2**20})
+    usage = type("Usage", (), {"free": files.MARGIN + 3 * 2**20})
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
     big = Transform(256)
     with pytest.raises(DataError, match=r"decoded images need 6 MiB and 64 to spare, 67 MiB are free; free some"):
@@ -321,7 +322,7 @@ def test_a_small_disk_is_refused_before_anything_is_decoded(source: Source, smal
 def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_nothing(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disk, "MARGIN", 0)
+    monkeypatch.setattr(files, "MARGIN", 0)
     folder = small_disk / "cache"
     filler = small_disk / "filler"
 
@@ -337,7 +338,7 @@ def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_noth
     assert leftovers(folder) == []
     filler.unlink()
     monkeypatch.undo()
-    monkeypatch.setattr(disk, "MARGIN", 0)
+    monkeypatch.setattr(files, "MARGIN", 0)
     assert cached_images(image_list(Source()), Transform(128), folder)[[9]].max() == 9
 
 
@@ -347,7 +348,7 @@ def test_two_processes_that_want_the_same_build_it_once(tmp_path: Path) -> None:
         import numpy as np
         from pathlib import Path
         from wsol.data.cache import Transform, cached_images
-        from wsol.data.splits import ImageList
+        from wsol.data.benchmark import ImageList
 
         def load(index):
             with open(sys.argv[2], "a") as log:

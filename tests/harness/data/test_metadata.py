@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.data_sets import edit, ids, write_data
-from wsol.data.metadata import MaskNames, SplitFiles
+from wsol.data.readers.metadata import MaskNames, SplitFiles
 from wsol.errors import DataError
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import wsol
+from wsol.data.benchmark import CacheMode
 from wsol.data.cache import Transform
-from wsol.data.loader import AHEAD, TrainLoader, normalised, read_ahead
-from wsol.data.pixels import DecodedImages, open_pixels
-from wsol.data.splits import CacheMode
-from wsol.data.stages import TrainData
+from wsol.data.decoded import ImagesOnDemand, open_images
+from wsol.data.views import TrainData
 from wsol.errors import DataError, UsageError
+from wsol.training.loader import AHEAD, TrainLoader, normalised, read_ahead
 
 COUNT, SIDE, CROP = 12, 10, 8
 MODES: tuple[CacheMode, ...] = get_args(CacheMode)
@@ -34,7 +34,7 @@ def image_list(load: Any = picture) -> wsol.ImageList:
 
 def loader(mode: CacheMode, folder: Path, threads: int = 1) -> TrainLoader:
     images = image_list()
-    pixels = open_pixels(images, Transform(SIDE), mode, folder, threads)
+    pixels = open_images(images, Transform(SIDE), mode, folder, threads)
     data = TrainData(images.ids, images.labels, pixels, 3, CROP, images.fingerprint, on_device=mode == "device")
     return TrainLoader(data, MEAN, STD, CPU)
 
@@ -47,7 +47,7 @@ def batches(view: TrainLoader, seed: int = 0) -> list[wsol.Batch]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_place_gives_the_same_bytes(mode: CacheMode, tmp_path: Path) -> None:
-    pixels = open_pixels(image_list(), Transform(SIDE), mode, tmp_path)
+    pixels = open_images(image_list(), Transform(SIDE), mode, tmp_path)
     assert len(pixels) == COUNT
     found = pixels[[7, 0, 7]]
     assert found.dtype == np.uint8
@@ -70,7 +70,7 @@ def test_pixels_may_be_moved_before_they_are_normalised(tmp_path: Path) -> None:
     class Late(wsol.RandomCrop):
         """As the crop, but behind the conversion."""
 
-        on_bytes = False
+        geometric = False
 
     view = loader("memmap", tmp_path)
     rows = torch.arange(COUNT).split(5)
@@ -98,7 +98,7 @@ def test_images_that_are_not_kept_are_decoded_when_asked_for(tmp_path: Path) -> 
             raise DataError("three.jpg: not a readable image")
         return picture(index)
 
-    pixels = open_pixels(image_list(load), Transform(SIDE), "none", tmp_path)
+    pixels = open_images(image_list(load), Transform(SIDE), "none", tmp_path)
     assert not asked
     assert pixels[[5, 2]].shape == (2, 3, SIDE, SIDE)
     assert sorted(asked) == [2, 5]
@@ -113,13 +113,13 @@ def test_a_broken_image_is_named_before_the_first_batch(mode: CacheMode, tmp_pat
         raise DataError("one.jpg: not a readable image")
 
     with pytest.raises(DataError, match=r"one\.jpg"):
-        open_pixels(image_list(load), Transform(SIDE), mode, tmp_path)
+        open_images(image_list(load), Transform(SIDE), mode, tmp_path)
 
 
 def test_more_than_the_memory_holds_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 16)
     with pytest.raises(DataError, match="cache: memmap"):
-        open_pixels(image_list(), Transform(SIDE), "ram", tmp_path)
+        open_images(image_list(), Transform(SIDE), "ram", tmp_path)
 
 
 def test_a_benchmark_does_not_slip_through_with_its_images() -> None:
@@ -141,7 +141,7 @@ def test_a_benchmark_does_not_slip_through_with_its_images() -> None:
             return picture(index)
 
     with pytest.raises(UsageError, match="memmap"):
-        DecodedImages(Own().images("train"), Transform(SIDE))
+        ImagesOnDemand(Own().images("train"), Transform(SIDE))
 
 
 def test_reading_runs_ahead_but_not_away() -> None:

@@ -411,7 +411,7 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         import wsol
-        from wsol.data.folder import unpacking
+        from wsol.data.unpack_marks import unpacking
 
         root = Path(sys.argv[1])
         with unpacking(root, wsol.Archive("x.zip", "", "a"), root):

@@ -13,12 +13,12 @@ import torch
 
 import wsol
 from tests.support.data_sets import Boxes, Masks, write_data, write_masks
+from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.cache import Transform
 from wsol.data.files import ImageFiles, MaskFiles
-from wsol.data.loader import TrainLoader, to_float
-from wsol.data.splits import Annotations, Benchmark, ImageList
-from wsol.data.stages import evaluation_transform, fill_cache, load_eval, open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import evaluation_transform, fill_cache, load_eval, open_search
+from wsol.protocols import get_protocol
+from wsol.training.loader import TrainLoader, to_float
 from wsol_sprites import Sprites
 
 PROTOCOL = get_protocol("wsoleval-v2")

@@ -13,8 +13,8 @@ from PIL import Image
 import wsol
 from tests.support.data_sets import SIZE, Boxes, Masks, edit, ids, write_data, write_image, write_masks
 from wsol.data.check import check
-from wsol.data.stages import open_search
-from wsol.evaluation.protocols import get_protocol
+from wsol.data.views import open_search
+from wsol.protocols import get_protocol
 
 
 @pytest.fixture

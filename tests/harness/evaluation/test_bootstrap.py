@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.evaluation_samples import Hits, MeanPeak, image_ids
-from wsol.components import Array
+from wsol.arrays import Array
 from wsol.errors import DataError
 from wsol.evaluation import bootstrap as module
 from wsol.evaluation.bootstrap import bootstrap, interval, paired_test

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.support.evaluation_strategies import KINDS, gt_boxes, score_maps
 from tests.support.reference_evaluation import cam_like, noisy, plain_best_ious, plain_boxes, smooth
 from wsol.errors import DataError, UsageError
-from wsol.evaluation._compile import kernel
-from wsol.evaluation.boxes import best_ious, best_ious_batch, estimated_boxes, threshold_values
+from wsol.evaluation.boxes import best_ious, best_ious_batch, estimated_boxes
+from wsol.evaluation.kernels.compile import kernel
+from wsol.protocols import threshold_values
 
 TAUS = (0, 0.2, 0.4, 0.6, 0.8)
 CONTOURS = ("all", "largest")

@@ -9,12 +9,12 @@ import pytest
 
 import wsol
 from tests.support.evaluation_samples import Hits, MinMax, boxes_in, bumps, image_ids, make_store
-from wsol.components import Array
+from wsol.arrays import Array
 from wsol.errors import DataError
-from wsol.evaluation.boxfile import PixelBoxes
 from wsol.evaluation.evaluate import evaluate
-from wsol.evaluation.external import fingerprint, open_maps
-from wsol.evaluation.protocols import get_protocol
+from wsol.evaluation.predictions.box_csv import PixelBoxes
+from wsol.evaluation.predictions.submitted import fingerprint, open_maps
+from wsol.protocols import get_protocol
 
 IDS = image_ids(6)
 MAPS = bumps(6) / bumps(6).max()
@@ -55,7 +55,7 @@ def test_a_folder_a_store_and_the_engine_agree(tmp_path: Path, folder: Path) -> 
 
 def test_a_store_in_another_order_is_put_in_order(tmp_path: Path) -> None:
     order = [3, 0, 5, 1, 4, 2]
-    with wsol.evaluation.store.StoreWriter(tmp_path / "s") as writer:
+    with wsol.evaluation.predictions.store.StoreWriter(tmp_path / "s") as writer:
         writer.append([IDS[i] for i in order], [i % 3 for i in order], MAPS[order], np.eye(6)[order])
     source, _ = open_maps(tmp_path / "s", IMAGES, normalised=False)
     assert not isinstance(source, PixelBoxes)

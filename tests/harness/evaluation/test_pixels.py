@@ -7,7 +7,14 @@ from sklearn.metrics import average_precision_score
 from tests.support.evaluation_strategies import score_maps
 from tests.support.reference_evaluation import cam_like, plain_pxap
 from wsol.errors import DataError
-from wsol.evaluation.pixels import BIN_EDGES, BINS, average_precision, combine_masks, pixel_histograms, precision_recall
+from wsol.evaluation.pixel_ap import (
+    BIN_EDGES,
+    BINS,
+    average_precision,
+    combine_masks,
+    pixel_histograms,
+    precision_recall,
+)
 
 quick = settings(deadline=None, derandomize=True, max_examples=100)
 seeds = st.integers(0, 2**32 - 1)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from wsol.errors import UsageError
-from wsol.evaluation.protocols import PROTOCOLS, frame_boxes, frame_map, frame_mask, frame_size, get_protocol
+from wsol.evaluation.geometry import frame_boxes, frame_map, frame_mask, frame_size
+from wsol.protocols import PROTOCOLS, get_protocol
 
 BOX = np.array([[50, 20, 300, 180]])
 SIZE = (400, 200)

@@ -10,8 +10,8 @@ import pytest
 from tests.support.evaluation_samples import Hits, Known, MinMax, boxes_in, bumps, make_store
 from wsol.errors import DataError
 from wsol.evaluation.evaluate import Scores, evaluate, summarise
-from wsol.evaluation.protocols import get_protocol
-from wsol.evaluation.sidecar import read_observations, sidecar_path, write_observations
+from wsol.evaluation.observation_file import observations_path, read_observations, write_observations
+from wsol.protocols import get_protocol
 
 V2 = get_protocol("wsoleval-v2").at(36, 32)
 METRICS = [Hits(), Known()]
@@ -41,8 +41,8 @@ def test_what_results_share_is_stored_once(tmp_path: Path, scores: list[Scores])
 
 
 def test_it_lies_beside_the_record() -> None:
-    assert sidecar_path(Path("runs/a-t003.record.json")) == Path("runs/a-t003.observations.npz")
-    assert sidecar_path(Path("runs/other.json")) == Path("runs/other.json.observations.npz")
+    assert observations_path(Path("runs/a-t003.record.json")) == Path("runs/a-t003.observations.npz")
+    assert observations_path(Path("runs/other.json")) == Path("runs/other.json.observations.npz")
 
 
 def test_missing_foreign_and_truncated_files_say_so(tmp_path: Path, scores: list[Scores]) -> None:

@@ -23,18 +23,18 @@ from tests.support.evaluation_samples import (
     image_ids,
     make_store,
 )
-from wsol.components import FloatArray, IntArray
+from wsol.arrays import FloatArray, IntArray
 from wsol.errors import DataError, RunError, UsageError
 from wsol.evaluation.boxes import best_ious
 from wsol.evaluation.evaluate import evaluate, summarise
-from wsol.evaluation.geometry import box_iou
+from wsol.evaluation.geometry import box_iou, frame_boxes, frame_map
 from wsol.evaluation.observations import Observations, merge
-from wsol.evaluation.observe import Reading, observe
-from wsol.evaluation.protocols import frame_boxes, frame_map, get_protocol
-from wsol.evaluation.store import ScoreStore
+from wsol.evaluation.observe import EvalSetting, observe
+from wsol.evaluation.predictions.store import ScoreStore
+from wsol.protocols import get_protocol
 
 V2 = get_protocol("wsoleval-v2").at(36, 32)
-READINGS: list[Reading] = [(MinMax(), None)]
+READINGS: list[EvalSetting] = [(MinMax(), None)]
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from wsol.errors import DataError
-from wsol.evaluation.sources import Kind
-from wsol.evaluation.store import ScoreStore, StoreWriter
+from wsol.evaluation.predictions.source import PredictionKind
+from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
 
 
 def write(path: Path, count: int = 5) -> None:
@@ -26,7 +26,7 @@ def write(path: Path, count: int = 5) -> None:
             writer.append([f"a/{i}.jpg" for i in rows], list(rows), maps, rng.normal(size=(len(rows), 6)))
 
 
-def write_batches(path: Path, *batches: tuple[object, ...], kind: Kind = "maps") -> None:
+def write_batches(path: Path, *batches: tuple[object, ...], kind: PredictionKind = "maps") -> None:
     with StoreWriter(path, kind=kind) as writer:
         for batch in batches:
             writer.append(*batch)  # type: ignore[arg-type]
@@ -165,7 +165,8 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def test_reading_and_scoring_a_store_needs_no_torch() -> None:
     code = (
-        "import sys, wsol.evaluation.evaluate, wsol.evaluation.external, wsol.evaluation.sidecar, wsol_metrics;"
+        "import sys, wsol.evaluation.evaluate, wsol.evaluation.predictions.submitted;"
+        "import wsol.evaluation.observation_file, wsol_metrics;"
         "print(sorted({'torch', 'ray', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

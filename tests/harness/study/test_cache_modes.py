@@ -9,13 +9,13 @@ from typing import Any, get_args
 import pytest
 
 from tests.support.paths import TOY
-from wsol.data.splits import CacheMode
+from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
+from wsol.study.config import Study
 from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
-from wsol.study.study import Study
 
 
 def run_here(jobs: Sequence[Job]) -> None:

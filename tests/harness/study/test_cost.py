@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import wsol
-from wsol.study.cost import network_cost
+from wsol.inference.cost import network_cost
 
 CPU = torch.device("cpu")
 

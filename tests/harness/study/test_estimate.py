@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from wsol.plugins import load_plugins
+from wsol.study.config import validate_study
 from wsol.study.estimate import gpu_hours
 from wsol.study.plan import make_plan
-from wsol.study.study import validate_study
 
 
 def hours(recipe: dict[str, object], tflops: float = 1.0, **study: object) -> float | None:

@@ -6,9 +6,9 @@ import pytest
 
 import wsol
 from wsol.plugins import load_plugins
-from wsol.records import ComponentRef, EvalSpec
+from wsol.recipes import ComponentRef, EvalSpec
+from wsol.study.config import validate_study
 from wsol.study.plan import Plan, final_seeds, make_plan, sweeps
-from wsol.study.study import validate_study
 
 
 def plan(**changes: Any) -> Plan:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import wsol
-from wsol.evaluation.protocols import get_protocol
 from wsol.plugins import load_plugins
+from wsol.protocols import get_protocol
 from wsol.records import MetricValue, Result, RunIdentity, RunRecord
-from wsol.study import ledger, seal
+from wsol.study import ledger
+from wsol.study import selection as sealing
+from wsol.study.config import validate_study
 from wsol.study.plan import Plan, make_plan
-from wsol.study.study import validate_study
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def record(plan: Plan, trial: int, values: list[float] | None, **changes: Any) -
     )
 
 
-def choose(plan: Plan, records: list[RunRecord]) -> seal.Selection:
-    return seal.choose(plan, records, {}, "now")
+def choose(plan: Plan, records: list[RunRecord]) -> sealing.Selection:
+    return sealing.choose(plan, records, {}, "now")
 
 
 def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) -> None:
@@ -65,7 +66,7 @@ def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) ->
 
 def test_the_order_of_records_does_not_matter(plan: Plan) -> None:
     records = [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])]
-    assert choose(plan, records).seal == choose(plan, records[::-1]).seal
+    assert choose(plan, records).selection == choose(plan, records[::-1]).selection
 
 
 def test_smaller_is_better_where_the_metric_says_so(plan: Plan) -> None:
@@ -89,12 +90,12 @@ def test_no_choice_while_a_trial_is_missing(plan: Plan) -> None:
 @pytest.fixture
 def sealed(plan: Plan, tmp_path: Path) -> Path:
     records = [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])]
-    path = tmp_path / seal.FILE_NAME
-    seal.write_selection(choose(plan, records), path)
+    path = tmp_path / sealing.FILE_NAME
+    sealing.write_selection(choose(plan, records), path)
     return path
 
 
-def identity(plan: Plan, selection: seal.Selection, **changes: Any) -> RunIdentity:
+def identity(plan: Plan, selection: sealing.Selection, **changes: Any) -> RunIdentity:
     choice = selection.choices[0]
     run = RunIdentity(
         run_id="final",
@@ -114,15 +115,15 @@ def identity(plan: Plan, selection: seal.Selection, **changes: Any) -> RunIdenti
 def open_test(path: Path, run: RunIdentity, tmp_path: Path) -> Any:
     benchmark = load_plugins().create("benchmarks", "sprites")
     protocol = get_protocol("wsoleval-v2")
-    return seal.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, tmp_path / "cache")
+    return sealing.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, tmp_path / "cache")
 
 
 def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, tmp_path: Path) -> None:
-    selection = seal.read_selection(sealed)
+    selection = sealing.read_selection(sealed)
     data, opening = open_test(sealed, identity(plan, selection), tmp_path)
     assert len(data.ids) == 320
     assert opening.touched == 1
-    assert opening.selection == selection.seal
+    assert opening.selection == selection.selection
     (line,) = ledger.read_ledger(tmp_path / "ledger.jsonl")
     assert line["cell"] == "sprites/cam/tiny/gap/cam/minmax/-"
     # the same selection with its other seed is the same touch
@@ -136,7 +137,7 @@ def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, 
 def test_what_was_not_sealed_does_not_open_test(
     plan: Plan, sealed: Path, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    selection = seal.read_selection(sealed)
+    selection = sealing.read_selection(sealed)
     if "run" in change:
         change = {"evaluations": plan.cells[0].evaluations}  # the second one chose another trial
     with pytest.raises(wsol.SealError, match="test stays closed"):
@@ -145,13 +146,13 @@ def test_what_was_not_sealed_does_not_open_test(
 
 
 def test_without_a_selection_test_stays_closed(plan: Plan, sealed: Path, tmp_path: Path) -> None:
-    run = identity(plan, seal.read_selection(sealed))
+    run = identity(plan, sealing.read_selection(sealed))
     with pytest.raises(wsol.SealError, match="no sealed selection"):
         open_test(tmp_path / "nowhere.json", run, tmp_path)
 
 
 def test_a_changed_selection_is_refused(plan: Plan, sealed: Path, tmp_path: Path) -> None:
-    run = identity(plan, seal.read_selection(sealed))
+    run = identity(plan, sealing.read_selection(sealed))
     content = json.loads(sealed.read_text())
     content["choices"][0]["trial"] = 2
     sealed.write_text(json.dumps(content))
@@ -160,12 +161,12 @@ def test_a_changed_selection_is_refused(plan: Plan, sealed: Path, tmp_path: Path
 
 
 def test_a_seal_cannot_be_replaced(plan: Plan, sealed: Path) -> None:
-    same = seal.read_selection(sealed)
-    seal.write_selection(same.model_copy(update={"sealed_at": "later"}), sealed)  # same choice: kept as it was
-    assert seal.read_selection(sealed).sealed_at == "now"
+    same = sealing.read_selection(sealed)
+    sealing.write_selection(same.model_copy(update={"sealed_at": "later"}), sealed)  # same choice: kept as it was
+    assert sealing.read_selection(sealed).sealed_at == "now"
     other = choose(plan, [record(plan, i, [float(i), 1.0]) for i in range(3)])
     with pytest.raises(wsol.SealError, match="another selection is sealed"):
-        seal.write_selection(other, sealed)
+        sealing.write_selection(other, sealed)
 
 
 def test_the_ledger_counts_selections_of_a_cell(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from wsol.study import search
-from wsol.study.study import Resources
+from wsol.study import ray_runner
+from wsol.study.config import Resources
 
 
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(search, "worker_died", lambda job, reason: job.record_path.write_text(reason))
+    monkeypatch.setattr(ray_runner, "worker_died", lambda job, reason: job.record_path.write_text(reason))
     return [SimpleNamespace(record_path=tmp_path / name) for name in "abc"]
 
 
@@ -26,8 +26,8 @@ def run(jobs: list[Any], folder: Path, fit: Any, monkeypatch: pytest.MonkeyPatch
         passes.append([job.record_path.name for job in left])
         return str(fit(left))
 
-    monkeypatch.setattr(search, "_fit", tune)
-    search.run_jobs(jobs, Resources(), folder, max_failures=2)
+    monkeypatch.setattr(ray_runner, "_fit", tune)
+    ray_runner.run_jobs(jobs, Resources(), folder, max_failures=2)
     return passes
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import wsol
-from wsol.study.study import apply_override, load_study, shipped_studies, validate_study
+from wsol.study.config import apply_override, load_study, shipped_studies, validate_study
 
 MINIMAL: dict[str, Any] = {"name": "s", "benchmark": "sprites", "recipes": [{"method": "cam"}]}
 

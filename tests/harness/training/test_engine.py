@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 import wsol
 from wsol.data.cache import Transform, cached_images
-from wsol.data.loader import TrainLoader, to_float
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol.training import checkpoint
 from wsol.training.engine import TrainConfig, train
+from wsol.training.loader import TrainLoader, to_float
 from wsol.training.seeds import seed_everything
 
 CPU = torch.device("cpu")

@@ -27,7 +27,9 @@ class Chain(wsol.Backbone):
 
     def build(self) -> wsol.Features:
         units = {name: nn.Conv2d(3, 3, 1) for name in UNITS}
-        return wsol.Features(units, {"all": "added"}, {"all": 3}, new_units=["added"], fast_units=["deep"])
+        return wsol.Features(
+            units, {"all": "added"}, {"all": 3}, head_lr_units=["added"], wsoleval_head_lr_units=["deep"]
+        )
 
 
 class Plain(wsol.ClassifierMethod):
@@ -59,13 +61,16 @@ def test_new_and_fast_layers(options: dict[str, Any], expected: dict[str, float]
 
 def test_dropped_units_are_not_fast() -> None:
     features = wsol.Features(
-        {"a": nn.Identity(), "b": nn.Identity()}, {"a": "a", "b": "b"}, {"a": 3, "b": 3}, fast_units=["a", "b"]
+        {"a": nn.Identity(), "b": nn.Identity()},
+        {"a": "a", "b": "b"},
+        {"a": 3, "b": 3},
+        wsoleval_head_lr_units=["a", "b"],
     )
     features.truncate("a")
-    assert features.fast_units == {"a"}
+    assert features.wsoleval_head_lr_units == {"a"}
     assert torch.equal(features(torch.ones(1, 3, 1, 1)), torch.ones(1, 3, 1, 1))
 
 
 def test_fast_units_that_do_not_exist_are_refused() -> None:
     with pytest.raises(wsol.PluginError, match="nowhere"):
-        wsol.Features({"a": nn.Identity()}, {"a": "a"}, {"a": 3}, fast_units=["nowhere"])
+        wsol.Features({"a": nn.Identity()}, {"a": "a"}, {"a": 3}, wsoleval_head_lr_units=["nowhere"])

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import wsol
-from wsol.data.splits import Schedule
+from wsol.data.benchmark import Schedule
+from wsol.inference.cost import network_cost
 from wsol.options import build_options
 from wsol.plugins import load_plugins
-from wsol.study.cost import network_cost
 from wsol_beyond_gap.pyramid import Pyramid
 from wsol_cam.extractor import CamExtractor
 from wsol_cam.method import CAM

@@ -15,9 +15,9 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 import wsol
-from wsol.evaluation.store import ScoreStore
+from wsol.evaluation.predictions.store import ScoreStore
+from wsol.inference.localizer import Localizer
 from wsol.plugins import load_plugins
-from wsol.study.pictures import Localizer
 from wsol_psol.command import pseudo_boxes
 from wsol_psol.other import localize_split
 from wsol_psol.pseudo import training_boxes
@@ -142,7 +142,9 @@ def test_a_constant_map_is_the_whole_image() -> None:
 
 
 def test_boxes_of_a_method_are_taken_for_each_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsol.study.pictures.load_localizer", lambda folder, plugins, evaluation: localizer(Shifted))
+    monkeypatch.setattr(
+        "wsol.inference.localizer.load_localizer", lambda folder, plugins, evaluation: localizer(Shifted)
+    )
     path = tmp_path / "boxes.csv"
     result = CliRunner().invoke(app, ["pseudo-boxes", "--run", "runs/r", "--out", str(path)])
     assert result.exit_code == 0, result.output
@@ -180,7 +182,7 @@ def test_other_classes_need_a_method_that_knows_none(tmp_path: Path, monkeypatch
 
 
 def test_the_transfer_command_opens_the_other_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsol.study.pictures.load_localizer", lambda folder, plugins, evaluation: localizer(Fixed))
+    monkeypatch.setattr("wsol.inference.localizer.load_localizer", lambda folder, plugins, evaluation: localizer(Fixed))
     path = tmp_path / "t.maps"
     command = ["transfer", "--run", "r", "--benchmark", "sprites", "--out", str(path), "--cache", str(tmp_path)]
     result = CliRunner().invoke(app, [*command, "--split", "val"])

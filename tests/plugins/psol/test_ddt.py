@@ -189,10 +189,10 @@ def test_descriptors_come_from_pretrained_layers() -> None:
     units = dict(zip("abcd", conv, strict=True))
     stages, channels = {"first": "a", "second": "c", "third": "d"}, {"first": 3, "second": 3, "third": 3}
     assert pretrained_stage(wsol.Features(units, stages, channels)) == "third"
-    assert pretrained_stage(wsol.Features(units, stages, channels, new_units=["d"])) == "second"
-    assert pretrained_stage(wsol.Features(units, stages, channels, new_units=["b"])) == "first"
+    assert pretrained_stage(wsol.Features(units, stages, channels, head_lr_units=["d"])) == "second"
+    assert pretrained_stage(wsol.Features(units, stages, channels, head_lr_units=["b"])) == "first"
     with pytest.raises(wsol.UsageError, match="name one with the option 'stage'"):
-        pretrained_stage(wsol.Features(units, stages, channels, new_units=["a"]))
+        pretrained_stage(wsol.Features(units, stages, channels, head_lr_units=["a"]))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.paths import PUBLISHED
 from wsol.plugins import Plugins, load_plugins
+from wsol.study.config import load_study
 from wsol.study.plan import Plan, make_plan
-from wsol.study.study import load_study
 
 NAMES = {
     "CUB": "cub",

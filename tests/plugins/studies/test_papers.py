@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.paths import PUBLISHED
 from wsol.plugins import Plugins, load_plugins
-from wsol.study.plan import Cell, Plan, make_plan
-from wsol.study.study import load_study
+from wsol.study.config import load_study
+from wsol.study.plan import Plan, TrainingCell, make_plan
 
 NAMES = {"CUB": "cub", "ImageNet": "ilsvrc", "OpenImages": "openimages"}
 METRICS = {"MaxBoxAccV2": "maxboxaccv2", "PxAP": "pxap"}
@@ -37,7 +37,7 @@ def published(paper: str, table: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
 
 
-def names(cell: Cell) -> tuple[Any, ...]:
+def names(cell: TrainingCell) -> tuple[Any, ...]:
     spec = cell.train
     assert spec.backbone is not None
     return spec.benchmark.name, spec.method.name, spec.backbone.name

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.paths import PUBLISHED
 from wsol.plugins import load_plugins
-from wsol.study.plan import Cell, make_plan
-from wsol.study.study import load_study
+from wsol.study.config import load_study
+from wsol.study.plan import TrainingCell, make_plan
 
 NAMES = {"CUB": "cub", "ImageNet": "ilsvrc"}
 SCHEDULES = {  # section 4.2
@@ -26,7 +26,7 @@ BACKBONES = {
 }
 
 
-def cells(name: str, *overrides: str) -> tuple[Cell, ...]:
+def cells(name: str, *overrides: str) -> tuple[TrainingCell, ...]:
     return make_plan(load_study(name, overrides), load_plugins()).cells
 
 
@@ -36,7 +36,7 @@ def published(table: str, **wanted: str) -> list[dict[str, str]]:
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
-def named(cell: Cell) -> tuple[str, str, dict[str, Any]]:
+def named(cell: TrainingCell) -> tuple[str, str, dict[str, Any]]:
     assert cell.train.backbone is not None
     return cell.train.method.name, cell.train.backbone.name, cell.train.method.options
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 import wsol
 from tests.support.weightmap_parts import CLASSES, COUNT, CROP, assert_equal, build, loader, run, squares, state_of
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol_weightmap.losses import completeness, triplet
 from wsol_weightmap.sampling import held_out
 

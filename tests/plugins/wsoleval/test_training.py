@@ -12,10 +12,10 @@ import torch
 import wsol
 from tests.support.wsoleval_parts import method, parts
 from wsol.data.cache import Transform, cached_images
-from wsol.data.loader import TrainLoader
-from wsol.data.stages import TrainData
+from wsol.data.views import TrainData
 from wsol.plugins import load_plugins
 from wsol.training.engine import TrainConfig, train
+from wsol.training.loader import TrainLoader
 from wsol.training.seeds import seed_everything
 
 COUNT, CLASSES, SIDE, CROP = 24, 3, 36, 32

@@ -1,0 +1,208 @@
+"""Reading the text files of the wsoleval metadata layout, one folder a split.
+
+Files are UTF-8, without a header: ``image_ids.txt`` (one id a line: a path below the image folder),
+``class_labels.txt`` (id, class from 0), ``image_sizes.txt`` (id, width, height), ``localization.txt`` (id, x0, y0, x1,
+y1, one line a box; or id, mask, ignore mask, one line an instance, with the ignore mask on an image's first line only).
+The layout is that of Choe et al., "Evaluating weakly supervised object localization methods right" (CVPR 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsol.arrays import IntArray
+from wsol.data.benchmark import Report
+from wsol.errors import DataError
+
+LARGEST = 2**31 - 1
+"""No class, side or coordinate is larger."""
+
+
+def raise_data_error(kind: str, message: str) -> None:
+    """The report that stops at the first problem: raises DataError."""
+    raise DataError(message)
+
+
+@dataclass(frozen=True)
+class MaskNames:
+    """Masks of one image, as paths below the mask folder: one an instance, and what is to be ignored."""
+
+    instances: tuple[str, ...] = ()
+    ignore: str | None = None
+
+
+class SplitFiles:
+    """The metadata of one split.
+
+    What is wrong goes to ``report``, with file and line. Where that returns, the line is left out and reading goes on.
+    """
+
+    def __init__(self, folder: Path, report: Report = raise_data_error) -> None:
+        self.folder = folder
+        self.report = report
+
+    def ids(self, file: str = "image_ids.txt") -> list[str]:
+        """Image ids in the order of the file, each once."""
+        path = self.folder / file
+        lines = self._lines(path)
+        names = [line.strip() for line in lines]
+        if names and all(names) and len(set(names)) == len(names):
+            return names
+        found: dict[str, int] = {}
+        for number, (image_id,) in self._rows(path, 1, lines):
+            if image_id in found:
+                self.report("duplicate id", f"{path}:{number}: id '{image_id}' was on line {found[image_id]} already")
+            found.setdefault(image_id, number)
+        if not found:
+            self.report("empty split", f"{path}: no image; the split is empty")
+        return list(found)
+
+    def labels(self, ids: Sequence[str], num_classes: int | None = None) -> IntArray:
+        """Classes, int64 [N]; ``num_classes`` None takes any class from 0 on. -1 where the file has none."""
+        path = self.folder / "class_labels.txt"
+        quick = self._aligned(path, ids, 1)
+        if quick is not None and quick.min() >= 0 and (num_classes is None or quick.max() < num_classes):
+            return quick[:, 0]
+        labels = np.full(len(ids), -1, dtype=np.int64)
+        for number, index, values in self._once(path, ids, 1):
+            label = values[0]
+            if label < 0 or (num_classes is not None and label >= num_classes):
+                span = "0 or more" if num_classes is None else f"0 to {num_classes - 1}"
+                self.report("bad label", f"{path}:{number}: class {label} is out of range; classes are {span}")
+            else:
+                labels[index] = label
+        return labels
+
+    def sizes(self, ids: Sequence[str]) -> IntArray:
+        """Widths and heights, int64 [N, 2]; 0 where the file has none."""
+        path = self.folder / "image_sizes.txt"
+        quick = self._aligned(path, ids, 2)
+        if quick is not None and quick.min() >= 1:
+            return quick
+        sizes = np.zeros((len(ids), 2), dtype=np.int64)
+        for number, index, values in self._once(path, ids, 2):
+            if min(values) < 1:
+                self.report("bad size", f"{path}:{number}: a size of {values[0]} x {values[1]} pixels")
+            else:
+                sizes[index] = values
+        return sizes
+
+    def has_sizes(self) -> bool:
+        """Whether there is anything in ``image_sizes.txt``: the public files of some splits are empty."""
+        path = self.folder / "image_sizes.txt"
+        return path.is_file() and path.stat().st_size > 0
+
+    def boxes(self, ids: Sequence[str], sizes: IntArray) -> list[IntArray]:
+        """Boxes of every image, int64 [G, 4] (x0, y0, x1, y1), G >= 1; x1 and y1 may be the width and height."""
+        path = self.folder / "localization.txt"
+        boxes: list[list[tuple[int, ...]]] = [[] for _ in ids]
+        seen = [False] * len(ids)
+        for number, index, box in self._integers(path, ids, 4):
+            seen[index] = True
+            problem = box_problem(box, sizes[index])
+            if problem:
+                self.report("bad box", f"{path}:{number}: box {box} of '{ids[index]}' {problem}")
+            else:
+                boxes[index].append(box)
+        self._complete(path, ids, seen)
+        return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
+
+    def masks(self, ids: Sequence[str]) -> list[MaskNames]:
+        """Mask files of every image."""
+        path = self.folder / "localization.txt"
+        instances: list[list[str]] = [[] for _ in ids]
+        ignore: dict[int, str] = {}
+        for number, index, (instance, ignored) in self._keyed(path, ids, 2):
+            if ignored and instances[index]:
+                self.report("bad line", f"{path}:{number}: an ignore mask stands on the image's first line only")
+            elif ignored:
+                ignore[index] = ignored
+            instances[index].append(instance)
+        self._complete(path, ids, [bool(found) for found in instances])
+        return [MaskNames(tuple(found), ignore.get(index)) for index, found in enumerate(instances)]
+
+    def _aligned(self, path: Path, ids: Sequence[str], values: int) -> IntArray | None:
+        """Numbers behind the ids, int64 [N, values], of a file whose lines have the order of ``ids`` and no fault.
+
+        None for any other file, which is then read line by line. The public files are like this, and a million lines
+        of them are read in a few seconds.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            names, *columns = zip(*(line.rsplit(",", values) for line in lines), strict=True)
+            numbers = [np.fromiter(map(int, column), dtype=np.int64, count=len(lines)) for column in columns]
+        except (OSError, ValueError, OverflowError):
+            return None
+        if len(numbers) != values or names != tuple(ids) or max(column.max() for column in numbers) > LARGEST:
+            return None
+        return np.stack(numbers, axis=1)
+
+    def _rows(self, path: Path, fields: int, lines: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
+        """Line numbers from 1, and the fields of each line: ``fields`` of them."""
+        for number, line in enumerate(self._lines(path) if lines is None else lines, start=1):
+            values = [value.strip() for value in line.rsplit(",", fields - 1)]
+            if len(values) != fields or not values[0]:
+                self.report("bad line", f"{path}:{number}: needs {fields} fields separated by commas, not '{line}'")
+            else:
+                yield number, values
+
+    def _lines(self, path: Path) -> list[str]:
+        try:
+            return path.read_text(encoding="utf-8-sig").splitlines()
+        except FileNotFoundError:
+            self.report("missing file", f"{path}: no such file; a split needs it (see 'wsol data info')")
+        except (OSError, UnicodeDecodeError) as error:
+            self.report("missing file", f"{path}: cannot be read: {error}")
+        return []
+
+    def _keyed(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, list[str]]]:
+        """Line numbers, rows of the images they are about, and the values behind the id."""
+        rows = {image_id: index for index, image_id in enumerate(ids)}
+        for number, (image_id, *rest) in self._rows(path, values + 1):
+            if image_id in rows:
+                yield number, rows[image_id], rest
+            else:
+                self.report("unknown id", f"{path}:{number}: id '{image_id}' is not in image_ids.txt")
+
+    def _integers(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        for number, index, texts in self._keyed(path, ids, values):
+            try:
+                numbers = tuple(int(text) for text in texts)
+            except ValueError:
+                numbers = ()
+            if not numbers or max(map(abs, numbers)) > LARGEST:
+                self.report("bad line", f"{path}:{number}: '{','.join(texts)}' should be whole numbers")
+            else:
+                yield number, index, numbers
+
+    def _once(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """As :meth:`_integers`, for a file with exactly one line an image."""
+        seen = [False] * len(ids)
+        for number, index, numbers in self._integers(path, ids, values):
+            if seen[index]:
+                self.report("duplicate id", f"{path}:{number}: a second line for '{ids[index]}'")
+            else:
+                yield number, index, numbers
+            seen[index] = True
+        self._complete(path, ids, seen)
+
+    def _complete(self, path: Path, ids: Sequence[str], seen: Sequence[bool]) -> None:
+        if path.is_file():
+            for image_id, found in zip(ids, seen, strict=True):
+                if not found:
+                    self.report("missing line", f"{path}: no valid line for '{image_id}'")
+
+
+def box_problem(box: Sequence[int], size: IntArray) -> str:
+    """What is wrong with a box (x0, y0, x1, y1) in an image of ``size`` (width, height; 0: unknown); "" if nothing."""
+    x0, y0, x1, y1 = box
+    width, height = size.tolist()
+    if x1 < x0 or y1 < y0:
+        return "ends before it starts"
+    if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
+        return f"is not inside the image of {width} x {height} pixels"
+    return ""

@@ -1,0 +1,87 @@
+"""The folder that holds a data set, and the marks in it that say what was unpacked there and how far."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from wsol.data.benchmark import Archive
+from wsol.errors import DataError
+
+MARKS = ".wsol"
+"""Folder below a data set's root for the marks."""
+
+
+def refuse_unfinished(root: Path) -> None:
+    """Raises DataError when the unpacking of an archive below ``root`` was begun and not finished."""
+    begun = sorted(mark.stem for mark in (root / MARKS).glob("*.begun"))
+    if begun:
+        raise DataError(
+            f"{root}: {', '.join(begun)} is not wholly unpacked (still at it, or interrupted); "
+            "run 'wsol data prepare' again: it goes on where it stopped"
+        )
+
+
+def is_begun(root: Path, archive: Archive) -> bool:
+    """Whether the unpacking of ``archive`` below ``root`` was begun and not finished."""
+    return (root / MARKS / f"{archive.name}.begun").exists()
+
+
+def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
+    """Whether ``archive`` was unpacked below ``root`` to the end, from a file as large as ``found`` (None: gone)."""
+    try:
+        mark = json.loads((root / MARKS / f"{archive.name}.done").read_text())
+    except (OSError, ValueError):
+        return False
+    whole = (root / archive.gives).exists() and not is_begun(root, archive)
+    return whole and (found is None or mark["size"] == found.stat().st_size)
+
+
+@contextmanager
+def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
+    """While the block runs, and after a crash in it, ``root`` is marked as not whole; yields a file for scratch.
+
+    Raises DataError when another process is at the same archive, and when the marks cannot be written.
+    """
+    folder = root / MARKS
+    begun, part = folder / f"{archive.name}.begun", folder / f"{archive.name}.part"
+    with _begin(begun) as mark:
+        with contextlib.suppress(ImportError):  # no locks on this platform: then two would write the same files
+            import fcntl
+
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError(f"{root}: another process is unpacking {archive.name} here; wait for it") from None
+            except OSError:
+                pass  # no locks on this file system
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+        if hasattr(os, "sync"):
+            os.sync()  # the mark must not outlive, in a power cut, what it says
+        with _writing(folder):
+            part.write_text(json.dumps({"archive": archive.name, "size": found.stat().st_size}))
+            os.replace(part, folder / f"{archive.name}.done")
+            begun.unlink(missing_ok=True)  # two that began one just after the other share it
+
+
+def _begin(begun: Path) -> IO[str]:
+    with _writing(begun.parent):
+        begun.parent.mkdir(parents=True, exist_ok=True)
+        return begun.open("a")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what writing into ``folder`` raises into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None

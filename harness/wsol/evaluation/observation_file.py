@@ -1,0 +1,104 @@
+"""Observations kept beside a record, ``<run>.observations.npz``: what paired tests and scatter plots need later.
+
+One entry a result of the record, in the record's order. Images and tables that several results share are stored once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsol.arrays import Array
+from wsol.errors import DataError
+from wsol.evaluation.observations import Observations, Table
+from wsol.files import write_atomic
+
+VERSION = 1
+RECORD, SIDECAR = ".record.json", ".observations.npz"
+
+
+def observations_path(record: Path) -> Path:
+    """Where the observations of a record lie."""
+    return record.with_name(record.name.removesuffix(RECORD) + SIDECAR)
+
+
+def write_observations(path: Path, results: Sequence[Observations]) -> None:
+    """Write the observations of a record's results, each under one evaluation, atomically and compressed.
+
+    Raises DataError when the disk is full or read-only.
+    """
+    arrays: dict[str, Array] = {}
+    header = {"version": VERSION, "results": [_pack(result, arrays) for result in results]}
+    arrays["header"] = _text(json.dumps(header))
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_atomic(path, buffer.getvalue())
+
+
+def read_observations(path: Path) -> list[Observations]:
+    """Read what :func:`write_observations` wrote; raises DataError for a file that is missing, broken or foreign."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(bytes(arrays["header"]))
+            if header["version"] != VERSION:
+                raise DataError(f"{path}: observations of version {header['version']}, this wsol reads {VERSION}")
+            return [_unpack(entry, arrays) for entry in header["results"]]
+    except OSError as error:
+        raise DataError(f"{path}: the record's observations cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise DataError(f"{path}: not the observations of a record, or broken; score again to get them") from None
+
+
+def _pack(result: Observations, arrays: dict[str, Array]) -> dict[str, Any]:
+    """Put a result's arrays where they belong; returns what stands in the header for it."""
+    if len(result.tables) != 1:
+        raise ValueError("a result has one evaluation; select one")
+    tables = {
+        name: {"shape": table.shape, "dtype": table.dtype.str, "data": _store(table.data, arrays)}
+        for name, table in result.tables[0].items()
+    }
+    return {
+        "ids": _store(_text("\n".join(result.ids)), arrays),
+        "labels": _store(result.labels, arrays),
+        "rows": _store(result.rows, arrays),
+        "problems": _store(result.problems, arrays),
+        "notes": result.notes,
+        "balanced": result.balanced,
+        "tables": tables,
+    }
+
+
+def _unpack(entry: dict[str, Any], arrays: Any) -> Observations:
+    tables = {
+        name: Table(tuple(table["shape"]), np.dtype(table["dtype"]), arrays[table["data"]])
+        for name, table in entry["tables"].items()
+    }
+    return Observations(
+        ids=tuple(bytes(arrays[entry["ids"]]).decode().split("\n")),
+        labels=arrays[entry["labels"]],
+        rows=arrays[entry["rows"]],
+        problems=arrays[entry["problems"]],
+        tables=(tables,),
+        notes=tuple(entry["notes"]),
+        balanced=entry["balanced"],
+    )
+
+
+def _store(array: Array, arrays: dict[str, Array]) -> str:
+    """Add an array under the hash of its content; returns that name."""
+    content = np.ascontiguousarray(array)
+    name = hashlib.sha256(f"{content.dtype}{content.shape}".encode() + content.tobytes()).hexdigest()[:16]
+    arrays[name] = content
+    return name
+
+
+def _text(text: str) -> Array:
+    return np.frombuffer(text.encode(), dtype=np.uint8)

@@ -1,0 +1,85 @@
+"""PxAP: average precision of pixels over a whole split (Choe et al., CVPR 2020, section 4.2).
+
+The scores of all pixels go into a pair of histograms, which add up over images; everything else follows from their sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wsol.arrays import Array, BoolArray, FloatArray, IntArray
+from wsol.errors import DataError
+from wsol.evaluation.kernels.compile import kernel
+
+BIN_EDGES: FloatArray = np.append(np.arange(1000) * 0.001, [1.0, 2.0, 3.0])
+"""float64 [1003]: 0, .001, ..., .999, 1, 2, 3. Bins include their left edge; a score of 1 falls into the bin [1, 2)."""
+BINS = len(BIN_EDGES) - 1
+
+
+def combine_masks(masks: Sequence[Array] | Array, ignore: Array | None) -> tuple[BoolArray, BoolArray]:
+    """Masks of instances, bool [K, H, W], and of pixels to ignore, bool [H, W] → (foreground, ignore), bool [H, W].
+
+    Foreground is what any instance covers; what is foreground is never ignored. Raises DataError without a mask.
+    """
+    stacked = np.asarray(masks, dtype=bool)
+    if stacked.ndim != 3:
+        raise DataError(f"instance masks must be [K, H, W], these are {stacked.shape}")
+    foreground: BoolArray = np.logical_or.reduce(stacked, axis=0)
+    ignored = np.zeros_like(foreground) if ignore is None else np.asarray(ignore, dtype=bool) & ~foreground
+    return foreground, ignored
+
+
+def pixel_histograms(score_map: FloatArray, foreground: BoolArray, ignore: BoolArray | None = None) -> IntArray:
+    """Count the scores of background (row 0) and foreground pixels (row 1) in :data:`BIN_EDGES`, int64 [2, BINS].
+
+    score_map: float64 [H, W] in [0, 1]. foreground, ignore: bool [H, W]; pixels in ``ignore`` are left out.
+    Raises DataError for other shapes or scores.
+    """
+    scores = np.ascontiguousarray(score_map, dtype=np.float64)
+    ignore = np.zeros(scores.shape, dtype=bool) if ignore is None else ignore
+    if not scores.shape == foreground.shape == ignore.shape:
+        raise DataError(f"score map {scores.shape}, mask {foreground.shape} and ignore {ignore.shape} differ in shape")
+    if not (scores.size and scores.min() >= 0 and scores.max() <= 1):
+        raise DataError("a score map must hold scores in [0, 1]; normalise it first")
+    return _count(scores.ravel(), np.ascontiguousarray(foreground).ravel(), np.ascontiguousarray(ignore).ravel())
+
+
+@kernel
+def _count(scores: FloatArray, foreground: BoolArray, ignore: BoolArray) -> IntArray:
+    counts = np.zeros((2, BINS), dtype=np.int64)
+    for i in range(scores.size):
+        if not ignore[i]:
+            place = int(scores[i] * 1000.0)
+            # Just below an edge the product may round up to it; at an edge it never rounds down.
+            if scores[i] < BIN_EDGES[place]:
+                place -= 1
+            counts[1 if foreground[i] else 0, place] += 1
+    return counts
+
+
+def precision_recall(histograms: Array) -> tuple[FloatArray, FloatArray]:
+    """Precision and recall of "score >= edge" from the highest edge to the lowest.
+
+    histograms: [..., 2, bins], background and foreground. Returns two float64 [..., bins]; precision is 1 where no
+    score is that high. Raises DataError when no pixel is foreground.
+    """
+    found = np.cumsum(np.asarray(histograms)[..., ::-1], axis=-1)
+    true, total = found[..., 1, :], found.sum(axis=-2)
+    positives = true[..., -1:]
+    if not (positives > 0).all():
+        raise DataError("no pixel of the split is foreground, so PxAP is undefined; check its masks")
+    precision = np.divide(true, total, out=np.ones(total.shape), where=total > 0)
+    return precision, true / positives
+
+
+def average_precision(histograms: Array) -> Any:
+    """PxAP in [0, 100]: the sum over the bins of precision times the increase of recall, x100.
+
+    histograms: [..., 2, bins], background and foreground, summed over images. Returns a float, or float64 [...] for
+    histograms with leading dimensions (bootstrap). Raises DataError when no pixel is foreground.
+    """
+    precision, recall = precision_recall(histograms)
+    return (precision[..., 1:] * np.diff(recall, axis=-1)).sum(axis=-1) * 100 + precision[..., 0] * recall[..., 0] * 100

@@ -1,0 +1,215 @@
+"""The score-map store: what a localizer gave for a split, in one file that is read without torch.
+
+A store is written once, in batches, and read through a memory map. Layout, all little-endian:
+
+* 64 bytes: ``WSOLMAPS``, then zeros;
+* one record of fixed size an image: the map float32 [h, w] (or the box float32 [4]), the label int64, the logits
+  float32 [C] where there are any;
+* JSON: kind, fields of a record, image ids, free metadata;
+* 24 bytes: where the JSON starts, how long it is, ``WSOLDONE``.
+
+The end is written last and the file gets its name after that, so that a truncated file is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from wsol.arrays import Array, IntArray
+from wsol.errors import DataError
+from wsol.evaluation.predictions.source import PredictionKind
+
+FloatMap = npt.NDArray[np.float32]
+
+_HEAD, _DONE = b"WSOLMAPS", b"WSOLDONE"
+_OFFSET = 64
+_TAIL = struct.Struct("<QQ8s")
+
+
+class ScoreStore:
+    """A finished store, read through a memory map: opening one costs nothing that grows with its maps."""
+
+    def __init__(self, kind: PredictionKind, ids: Sequence[str], metadata: Mapping[str, Any], records: Array) -> None:
+        self.kind: PredictionKind = kind
+        self.ids = tuple(ids)
+        self.metadata = dict(metadata)
+        self.labels: IntArray = np.asarray(records["label"], dtype=np.int64)
+        self.logits: Array | None = records["logits"] if "logits" in (records.dtype.names or ()) else None
+        self._located = records["located"]
+
+    @classmethod
+    def open(cls, path: str | Path) -> ScoreStore:
+        """Open a store; raises DataError for a file that is missing, truncated or no store."""
+        path = Path(path)
+        try:
+            header, size = _read_header(path)
+            dtype = _record_dtype(header["fields"])
+            count = len(header["ids"])
+            if _OFFSET + count * dtype.itemsize != size:
+                raise ValueError("its records and its end disagree")
+            _check_header(header, dtype)
+            records = np.memmap(path, dtype=dtype, mode="r", offset=_OFFSET, shape=(count,))
+            return cls(header["kind"], header["ids"], header["metadata"], records)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: a score-map store that is broken ({error}); write it again") from None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def boxes(self) -> Array | None:
+        """float32 [N, 4] (x0, y0, x1, y1) as shares of the image sides, or None for a store of maps."""
+        return self._located if self.kind == "boxes" else None
+
+    def map(self, i: int) -> FloatMap:
+        """The raw map of image i, float32 [h, w]; raises DataError for a store of boxes."""
+        if self.kind == "boxes":
+            raise DataError("the store holds boxes, no maps")
+        return cast(FloatMap, np.asarray(self._located[i]))
+
+
+class StoreWriter:
+    """Writes a store batch by batch: ``with StoreWriter(path, kind="maps", metadata={…}) as writer: writer.append(…)``.
+
+    The file appears under its name when the block ends without an error, and not at all otherwise. ``metadata`` is
+    any JSON (benchmark, split, fingerprint, versions). Raises DataError when the disk is full or read-only.
+    """
+
+    def __init__(
+        self, path: str | Path, kind: PredictionKind = "maps", metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.kind = kind
+        self.metadata = dict(metadata or {})
+        self._ids: dict[str, None] = {}
+        self._dtype: np.dtype[Any] | None = None
+        self._file: Any = None
+
+    def __enter__(self) -> StoreWriter:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False)
+        except OSError as error:
+            raise self._failed(error) from None
+        self._write(_HEAD.ljust(_OFFSET, b"\0"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._file.close()
+            Path(self._file.name).unlink(missing_ok=True)
+
+    def append(self, ids: Sequence[str], labels: Any, located: Any, logits: Any = None) -> None:
+        """Append B images: labels int [B], maps float [B, h, w] or boxes float [B, 4], logits float [B, C] or None.
+
+        Raises DataError when the lengths differ, a shape differs from the first batch's, or an id comes twice.
+        """
+        located = np.asarray(located, dtype="<f4")
+        columns = {"located": located, "label": np.asarray(labels, dtype="<i8")}
+        if logits is not None:
+            columns["logits"] = np.asarray(logits, dtype="<f4")
+        self._check(ids, columns)
+        records = np.empty(len(ids), dtype=self._dtype)
+        for name, column in columns.items():
+            records[name] = column
+        self._ids.update(dict.fromkeys(ids))
+        self._write(records.tobytes())
+
+    def _check(self, ids: Sequence[str], columns: dict[str, Array]) -> None:
+        lengths = {name: len(column) for name, column in columns.items()}
+        if set(lengths.values()) != {len(ids)}:
+            raise DataError(f"{self.path}: {len(ids)} ids, but {lengths}")
+        twice = [i for i, count in Counter(ids).items() if count > 1 or i in self._ids]
+        if twice:
+            raise DataError(f"{self.path}: image '{twice[0]}' comes twice")
+        shape = columns["located"].shape[1:]
+        if shape != (4,) if self.kind == "boxes" else len(shape) != 2:
+            raise DataError(f"{self.path}: {self.kind} of shape {columns['located'].shape}")
+        dtype = _record_dtype([[name, c.dtype.str, list(c.shape[1:])] for name, c in columns.items()])
+        if self._dtype not in (None, dtype):
+            raise DataError(
+                f"{self.path}: a batch of {dtype} after batches of {self._dtype}; all images need one shape"
+            )
+        self._dtype = dtype
+
+    def _finish(self) -> None:
+        if self._dtype is None:
+            raise DataError(f"{self.path}: no image was written")
+        names = self._dtype.names or ()
+        fields = [[n, self._dtype[n].base.str, list(self._dtype[n].shape)] for n in names]
+        header = {"kind": self.kind, "fields": fields, "ids": list(self._ids)}
+        text = json.dumps({**header, "metadata": self.metadata}, allow_nan=False).encode()
+        start = _OFFSET + len(self._ids) * self._dtype.itemsize
+        self._write(text + _TAIL.pack(start, len(text), _DONE))
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            os.chmod(self._file.name, 0o644)
+            os.replace(self._file.name, self.path)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _failed(self, error: OSError) -> DataError:
+        return DataError(f"{self.path}: cannot be written: {error.strerror or error}")
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file starts like a store."""
+    with path.open("rb") as file:
+        return file.read(len(_HEAD)) == _HEAD
+
+
+def _record_dtype(fields: Sequence[Sequence[Any]]) -> np.dtype[Any]:
+    return np.dtype([(name, kind, tuple(shape)) for name, kind, shape in fields])
+
+
+def _check_header(header: dict[str, Any], dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless the fields are those of the kind, and the ids names that come once."""
+    kind, ids, shape = header["kind"], header["ids"], dtype["located"].shape
+    if kind not in get_args(PredictionKind) or (shape != (4,) if kind == "boxes" else len(shape) != 2):
+        raise ValueError(f"it holds {kind} of shape {list(shape)}")
+    if not all(isinstance(image_id, str) for image_id in ids) or len(set(ids)) < len(ids):
+        raise ValueError("its image ids are not names that come once")
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """The JSON of a store and the place where it starts; raises ValueError saying what is wrong."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if file.read(len(_HEAD)) != _HEAD:
+            raise DataError(f"{path}: not a score-map store")
+        file.seek(max(_OFFSET, size - _TAIL.size))
+        tail = file.read(_TAIL.size)
+        if len(tail) < _TAIL.size or not tail.endswith(_DONE):
+            raise DataError(f"{path}: a score-map store that is truncated; write it again")
+        start, length, _ = _TAIL.unpack(tail)
+        if start + length + _TAIL.size != size:
+            raise ValueError("its length is wrong")
+        file.seek(start)
+        header: dict[str, Any] = json.loads(file.read(length))
+        return header, start

@@ -1,0 +1,175 @@
+"""Score maps or boxes made by anybody's code, checked against the images of a split before anything is scored.
+
+Three forms: a score-map store; a folder in the wsoleval layout (``<image_id>.npy``, real numbers [h, w] of any
+resolution); a CSV file of boxes (:mod:`wsol.evaluation.predictions.box_csv`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from wsol.arrays import Array, IntArray
+from wsol.data.benchmark import ImageList
+from wsol.errors import DataError
+from wsol.evaluation.geometry import sanitize_map
+from wsol.evaluation.predictions.box_csv import PixelBoxes, read_boxes
+from wsol.evaluation.predictions.problems import Problems
+from wsol.evaluation.predictions.source import PredictionKind, Predictions
+from wsol.evaluation.predictions.store import ScoreStore, is_store
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A finished store, its images in the order of the split: image i is row ``rows[i]`` of the store."""
+
+    store: ScoreStore
+    ids: Sequence[str]
+    labels: IntArray
+    rows: IntArray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def kind(self) -> PredictionKind:
+        """Maps or boxes."""
+        return self.store.kind
+
+    @cached_property
+    def logits(self) -> Array | None:
+        """float32 [N, C] or None."""
+        return None if self.store.logits is None else self.store.logits[self.rows]
+
+    @cached_property
+    def boxes(self) -> Array | None:
+        """float32 [N, 4] or None."""
+        return None if self.store.boxes is None else self.store.boxes[self.rows]
+
+    def map(self, i: int) -> Array:
+        """The raw map of image i of the split."""
+        return self.store.map(int(self.rows[i]))
+
+
+@dataclass(frozen=True)
+class MapFolder:
+    """``<image_id>.npy`` files, read one at a time."""
+
+    folder: Path
+    ids: Sequence[str]
+    labels: IntArray
+    kind: PredictionKind = "maps"
+    logits: Array | None = None
+    boxes: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def map(self, i: int) -> Array:
+        """The map of image i, real [h, w]; raises OSError, ValueError and more when the file cannot be read."""
+        with (self.folder / f"{self.ids[i]}.npy").open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predictions | PixelBoxes, Problems]:
+    """Open and check what lies at ``path`` for the images of a split, without any annotation.
+
+    ``normalised``: maps must lie in [0, 1] already. Missing images, unreadable or wrongly shaped maps, and values that
+    are not allowed raise DataError, which names all of them; names of no image, and NaN, infinite or constant maps
+    where they count as zeros, are warnings in the findings.
+    """
+    findings = Problems()
+    source: Predictions
+    if path.is_dir():
+        source = _open_folder(path, images, findings)
+    elif not path.is_file():
+        raise DataError(f"{path}: no such file or folder")
+    elif path.suffix == ".csv":
+        return read_boxes(path, images, findings), findings
+    elif is_store(path):
+        source = _open_store(path, images, findings)
+    else:
+        raise DataError(f"{path}: neither a score-map store, nor a folder of .npy files, nor a .csv file of boxes")
+    if source.kind == "maps":
+        for i, name in enumerate(source.ids):
+            _check_map(source, i, name, findings, normalised)
+    else:
+        _check_boxes(source, findings)
+    findings.check(path)
+    return source, findings
+
+
+def open_logits(path: Path, images: ImageList) -> Array:
+    """The logits in a score-map store for the images of a split, float32 [N, C] in its order.
+
+    Raises DataError for another file, a store without logits, and one that lacks images or gives them other labels.
+    """
+    if not path.is_file() or not is_store(path):
+        raise DataError(f"{path}: not a score-map store; logits are read from the store of a run with a classifier")
+    findings = Problems()
+    store = _open_store(path, images, findings)
+    findings.check(path)
+    if store.logits is None:
+        raise DataError(f"{path}: the store has no logits; name that of a run with a classifier")
+    return store.logits
+
+
+def fingerprint(path: Path) -> str:
+    """Hash of the content of a file, or of all .npy files of a folder with their names: 16 hex digits."""
+    found = hashlib.sha256()
+    for file in sorted(path.rglob("*.npy")) if path.is_dir() else [path]:
+        found.update(f"{file.relative_to(path)}\n{file.stat().st_size}\n".encode())
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                found.update(chunk)
+    return found.hexdigest()[:16]
+
+
+def _open_store(path: Path, images: ImageList, findings: Problems) -> Ordered:
+    store = ScoreStore.open(path)
+    findings.compare(store.ids, images.ids)
+    findings.check(path)
+    place = {image_id: row for row, image_id in enumerate(store.ids)}
+    rows = np.array([place[image_id] for image_id in images.ids], dtype=np.int64)
+    labels = zip(images.ids, images.labels, store.labels[rows], strict=True)
+    findings.error("images have another label in the store", *(name for name, ours, theirs in labels if ours != theirs))
+    return Ordered(store, images.ids, images.labels, rows)
+
+
+def _open_folder(path: Path, images: ImageList, findings: Problems) -> MapFolder:
+    names = [file.relative_to(path).as_posix().removesuffix(".npy") for file in sorted(path.rglob("*.npy"))]
+    findings.compare(names, images.ids)
+    return MapFolder(path, images.ids, images.labels)
+
+
+def _check_boxes(source: Predictions, findings: Problems) -> None:
+    boxes = np.asarray(source.boxes)
+    finite = np.isfinite(boxes).all(axis=1)
+    backward = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
+    findings.warn("boxes are not finite and count as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite)))
+    findings.error("boxes end before they start", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward)))
+
+
+def _check_map(source: Predictions, i: int, name: str, findings: Problems, normalised: bool) -> None:
+    try:
+        score_map = source.map(i)
+    except FileNotFoundError:
+        return  # reported as missing
+    except Exception:  # a broken header raises many types: of the tokenizer, of the memory that it asks for
+        findings.error("maps cannot be read", name)
+        return
+    if score_map.dtype.kind not in "fiu" or score_map.ndim != 2 or not score_map.size:
+        findings.error("maps are not [h, w] of real numbers", f"{name} {score_map.dtype} {list(score_map.shape)}")
+        return
+    low, high = score_map.min(), score_map.max()
+    if normalised and not (low >= 0 and high <= 1):
+        findings.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:.9g} to {high:.9g})")
+        return
+    problem = sanitize_map(score_map)[1]
+    if problem:
+        findings.warn(f"maps are {problem} and count as all zeros", name)

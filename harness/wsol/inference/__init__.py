@@ -1,0 +1,1 @@
+"""What a trained method is used for: prediction, heat maps, cost."""

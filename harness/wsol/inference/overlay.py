@@ -1,0 +1,48 @@
+"""Pictures of what a localizer sees: the map over the image, its box, and the true box where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from wsol.arrays import Array, FloatArray
+
+PREDICTED = (255, 64, 64)
+TRUE = (64, 255, 64)
+
+
+def overlay(
+    image: Array, score_map: FloatArray | None, predicted: Array | None = None, truth: Array | None = None
+) -> Array:
+    """The map as colours over the image, predicted boxes red, true boxes green.
+
+    image: uint8 [H, W, 3], RGB. score_map: float64 of any size in [0, 1], or None for a method that gives boxes only.
+    predicted, truth: [N, 4], (x0, y0, x1, y1) as shares of the image sides. Returns uint8 [H, W, 3].
+    """
+    height, width = image.shape[:2]
+    canvas = image.copy()
+    if score_map is not None:
+        resized = cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
+        heat = cv2.applyColorMap((np.clip(resized, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+        canvas = cv2.addWeighted(canvas, 0.5, cv2.cvtColor(heat, cv2.COLOR_BGR2RGB), 0.5, 0)
+    for boxes, colour in ((truth, TRUE), (predicted, PREDICTED)):
+        for box in boxes if boxes is not None else ():
+            x0, y0, x1, y1 = (np.asarray(box) * [width, height, width, height]).round().astype(int).tolist()
+            cv2.rectangle(canvas, (x0, y0), (min(x1, width - 1), min(y1, height - 1)), colour, max(1, width // 150))
+    return canvas
+
+
+def contact_sheet(rows: Sequence[tuple[str, Sequence[Array]]], tile: int = 192) -> Array:
+    """Rows of pictures, each below its title, as one picture: uint8 [H, W, 3]."""
+    title = 24
+    columns = max(len(pictures) for _, pictures in rows)
+    sheet = np.full((len(rows) * (tile + title), columns * tile, 3), 255, dtype=np.uint8)
+    for r, (name, pictures) in enumerate(rows):
+        top = r * (tile + title)
+        cv2.putText(sheet, name, (4, top + 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        for c, picture in enumerate(pictures):
+            fitted = cv2.resize(picture, (tile, tile), interpolation=cv2.INTER_AREA)
+            sheet[top + title : top + title + tile, c * tile : (c + 1) * tile] = fitted
+    return sheet

@@ -1,0 +1,141 @@
+"""From cached bytes to training batches on the device."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsol.data.decoded import DecodedImages, ImagesOnDemand
+from wsol.data.views import TrainData
+from wsol.networks import Augmentation
+from wsol.training.batch import Batch
+
+T = TypeVar("T")
+AHEAD = 2
+"""Batches that are read while a GPU works on the one before, or that are decoded meanwhile."""
+
+
+def to_float(
+    images: npt.NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: torch.device
+) -> Tensor:
+    """uint8 [B, 3, H, W] → float32 on ``device``, (x / 255 - mean) / std for each channel."""
+    return normalised(to_device(torch.from_numpy(images), device), mean, std)
+
+
+def to_device(pixels: Tensor, device: torch.device) -> Tensor:
+    """``pixels`` on ``device``; to a GPU without waiting for the copy."""
+    return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels
+
+
+def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 [B, 3, H, W] → float32, (x / 255 - mean) / std for each channel."""
+    scale = torch.tensor([1 / (255.0 * s) for s in std], device=pixels.device)[:, None, None]
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device)[:, None, None]
+    return pixels.float().mul_(scale).add_(shift)
+
+
+def batches_ahead(images: DecodedImages, device: torch.device) -> int:
+    """How far to read ahead of ``device``: not where a CPU works, whose cores reading takes, except to decode."""
+    return AHEAD if device.type == "cuda" or isinstance(images, ImagesOnDemand) else 0
+
+
+def read_ahead(
+    read: Callable[[Tensor], T], index_batches: Iterable[Tensor], ahead: int = AHEAD
+) -> Iterator[tuple[Tensor, T]]:
+    """(rows, what ``read`` gives for them), in order; a thread reads ``ahead`` batches before they are asked for.
+
+    With 0 there is no thread.
+    """
+    if ahead == 0:
+        yield from ((rows, read(rows)) for rows in index_batches)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        waiting: deque[tuple[Tensor, Future[T]]] = deque()
+        for rows in index_batches:
+            waiting.append((rows, reader.submit(read, rows)))
+            if len(waiting) > ahead:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for last, future in waiting:
+            yield last, future.result()
+
+
+class TrainLoader:
+    """Batches of the training split: augmented ones for the engine, plain ones for a method's own computations.
+
+    This, and nothing behind it, is what a method is handed.
+    """
+
+    def __init__(self, data: TrainData, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
+        self._data = data
+        self._mean, self._std, self._device = tuple(mean), tuple(std), device
+        self.ids: Sequence[str] = tuple(data.ids)
+        self.num_classes = data.num_classes
+        self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
+        self._ahead = batches_ahead(data.images, device)
+        self._resident: Tensor | None = None
+        if data.on_device:
+            self._resident = torch.from_numpy(data.images[range(len(data.images))]).to(device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
+        """The images of the rows ``index`` (default: all) in order, squashed to the network's input, not augmented."""
+        rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
+        side = self._data.crop
+        for chunk, pixels in read_ahead(self._read, rows.split(batch_size), self._ahead):  # type: ignore[no-untyped-call]
+            batch = self._normalised(self._batch(chunk, pixels, None))
+            images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)
+            yield batch.replace(images=images)
+
+    def training_batches(
+        self,
+        index_batches: Iterable[Tensor],
+        augmentations: Sequence[Augmentation],
+        generator: torch.Generator,
+        boxes: Tensor | None = None,
+    ) -> Iterator[Batch]:
+        """Augmented batches. ``boxes``: float [N, 4] pseudo boxes as shares of the image sides.
+
+        Augmentations that only move pixels come before the conversion to float32, as long as nothing else did: a
+        quarter of the memory to move. All of it may run ahead, in one thread, so that the generator's order is kept.
+        """
+
+        def prepare(rows: Tensor) -> Batch:
+            batch = self._batch(rows, self._read(rows), boxes)
+            for augmentation in augmentations:
+                batch = augmentation(batch if augmentation.geometric else self._normalised(batch), generator)
+            return self._normalised(batch)
+
+        for _, batch in read_ahead(prepare, index_batches, self._ahead):
+            yield batch
+
+    def _read(self, rows: Tensor) -> Tensor:
+        """uint8 [B, 3, S, S], on the device if the images are kept there."""
+        if self._resident is not None:
+            return self._resident[rows.to(self._resident.device)]
+        return torch.from_numpy(self._data.images[rows.numpy()])
+
+    def _normalised(self, batch: Batch) -> Batch:
+        if batch.images.dtype != torch.uint8:
+            return batch
+        return batch.replace(images=normalised(batch.images, self._mean, self._std))
+
+    def _batch(self, rows: Tensor, pixels: Tensor, boxes: Tensor | None) -> Batch:
+        labels = self.labels[rows].to(self._device)
+        return Batch(
+            images=pixels if self._resident is not None else to_device(pixels, self._device),
+            labels=labels,
+            targets=F.one_hot(labels, self.num_classes).float(),
+            index=rows,
+            boxes=None if boxes is None else boxes.detach()[rows.to(boxes.device)].float().to(self._device),
+        )

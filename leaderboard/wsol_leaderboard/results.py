@@ -1,0 +1,157 @@
+"""Cells: one recipe in one study, with the runs that searched for it and the runs that give its score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from wsol.errors import DataError
+from wsol.recipes import EvalSpec, TrainSpec
+from wsol.records import MetricValue, Result, RunRecord
+
+
+class RankedMetric(NamedTuple):
+    """What is ranked: a metric under a protocol. Results of different targets are never compared."""
+
+    protocol: str
+    version: int
+    metric: str
+
+
+NOTHING = RankedMetric("", 0, "")
+
+
+@dataclass(frozen=True)
+class RecipeResults:
+    """One recipe in one study. ``runs``: its final runs, or scored maps, by seed; ``search``: its trials, by number."""
+
+    study: str
+    plan: str
+    recipe: str
+    train: TrainSpec
+    evaluation: EvalSpec
+    search: tuple[RunRecord, ...]
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def sources(self) -> tuple[RunRecord, ...]:
+        """The runs, or the trials while there is no run."""
+        return self.runs or self.search
+
+    @property
+    def seeds_planned(self) -> int:
+        """How many seeds the study asks for; scored maps count as planned when they are there."""
+        return max(len(self.runs), *(record.seeds_planned for record in self.sources))
+
+    @property
+    def trials_planned(self) -> int:
+        """How many trials the study asks for; 0 for scored maps."""
+        return max(record.trials_planned for record in (*self.search, *self.runs))
+
+    def results(self, record: RunRecord, split: Literal["val", "test"]) -> list[Result]:
+        """The results of ``record`` on ``split`` that belong to this recipe."""
+        return [r for r in record.results if r.split == split and r.evaluation == self.evaluation]
+
+    def targets(self) -> dict[RankedMetric, bool]:
+        """Each target → is it the primary one; from test, or from val while nothing was tested."""
+        tested = [result for run in self.runs for result in self.results(run, "test")]
+        found: dict[RankedMetric, bool] = {}
+        for result in tested or [result for trial in self.search for result in self.results(trial, "val")]:
+            for metric in result.metrics:
+                target = RankedMetric(result.protocol, result.protocol_version, metric)
+                found[target] = found.get(target, False) or metric == result.primary
+        return found
+
+
+def group_results(records: Iterable[RunRecord]) -> list[RecipeResults]:
+    """Cells in a fixed order; raises DataError when a recipe has two final runs of one seed in one study."""
+    groups: dict[tuple[str, str, str], list[tuple[EvalSpec, RunRecord]]] = {}
+    for record in records:
+        for recipe, evaluation in zip(record.recipe_ids(), record.evaluations, strict=True):
+            groups.setdefault((record.study, record.plan, recipe), []).append((evaluation, record))
+    return [_cell(key, groups[key]) for key in sorted(groups)]
+
+
+def _cell(key: tuple[str, str, str], members: list[tuple[EvalSpec, RunRecord]]) -> RecipeResults:
+    evaluation, first = members[0]
+    search = [record for _, record in members if record.stage == "search"]
+    runs: dict[int, RunRecord] = {}
+    for _, record in members:
+        if record.stage != "search" and runs.setdefault(record.seed, record) is not record:
+            other = runs[record.seed]
+            raise DataError(
+                f"runs {other.run_id} and {record.run_id} are both seed {record.seed} of {record.train.method.label()} "
+                f"in study {record.study}; a seed counts once: remove one, or give it another seed"
+            )
+    return RecipeResults(
+        *key,
+        train=first.train,
+        evaluation=evaluation,
+        search=tuple(sorted(search, key=lambda record: (record.trial, record.run_id))),
+        runs=tuple(runs[seed] for seed in sorted(runs)),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the runs of a cell gave for a target: seed → value, seed → why there is none."""
+
+    values: dict[int, MetricValue]
+    gaps: dict[int, str]
+
+
+def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
+    """Collect the values that count: of complete runs, on test, finite."""
+    values: dict[int, MetricValue] = {}
+    gaps: dict[int, str] = {}
+    for run in cell.runs:
+        value = find_value(cell.results(run, "test"), target)
+        if run.status != "complete":
+            gaps[run.seed] = one_line(f"{run.status}: {run.reason}" if run.reason else run.status)
+        elif value is None:
+            gaps[run.seed] = f"no {target.metric or 'result'} on test"
+        elif not math.isfinite(value.value):
+            gaps[run.seed] = f"{target.metric} is {value.value}"
+        else:
+            values[run.seed] = value
+    return Outcome(values, gaps)
+
+
+def find_value(results: Iterable[Result], target: RankedMetric) -> MetricValue | None:
+    """The value of ``target`` among ``results``, or None."""
+    for result in results:
+        if (result.protocol, result.protocol_version) == (target.protocol, target.version):
+            return result.metrics.get(target.metric)
+    return None
+
+
+def verdict(cell: RecipeResults, found: Outcome) -> tuple[str, str]:
+    """Status (``complete``, ``partial``, ``failed``, ``diverged``) and, unless complete, the reason."""
+    if not cell.runs:
+        return _unstarted(cell)
+    missing = cell.seeds_planned - len(cell.runs)
+    if not missing and not found.gaps:
+        return "complete", ""
+    reasons = [f"seed {seed}: {why}" for seed, why in found.gaps.items()]
+    reasons += [f"{missing} of {cell.seeds_planned} seeds not run"] if missing else []
+    if found.values:
+        return "partial", "; ".join(reasons)
+    return _worst(cell.runs), "; ".join(reasons)
+
+
+def _unstarted(cell: RecipeResults) -> tuple[str, str]:
+    done = sum(trial.status == "complete" for trial in cell.search)
+    if done or len(cell.search) < cell.trials_planned:
+        return "partial", f"no final run: {done} of {cell.trials_planned} trials complete"
+    return _worst(cell.search), one_line(f"no trial of {len(cell.search)} completed: {cell.search[0].reason}")
+
+
+def _worst(records: tuple[RunRecord, ...]) -> str:
+    return "diverged" if all(record.status == "diverged" for record in records) else "failed"
+
+
+def one_line(text: str) -> str:
+    """``text`` with runs of white space, line breaks included, made single spaces."""
+    return " ".join(text.split())
