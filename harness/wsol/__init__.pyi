@@ -1,77 +1,121 @@
-"""The names of the public API; each is loaded from its module at its first use."""
+"""The public API by subject. Each name is imported from its module at its first use."""
 
-from .arrays import Array as Array
-from .arrays import BoolArray as BoolArray
-from .arrays import ByteArray as ByteArray
-from .arrays import FloatArray as FloatArray
-from .arrays import IntArray as IntArray
-from .components import BoxRule as BoxRule
-from .components import Component as Component
-from .components import Normalizer as Normalizer
-from .data.benchmark import Annotations as Annotations
-from .data.benchmark import Archive as Archive
-from .data.benchmark import Benchmark as Benchmark
-from .data.benchmark import BenchmarkOptions as BenchmarkOptions
-from .data.benchmark import ImageList as ImageList
-from .data.benchmark import Report as Report
-from .data.benchmark import Schedule as Schedule
-from .data.benchmark import Split as Split
-from .data.files import ImageFiles as ImageFiles
-from .data.files import MaskFiles as MaskFiles
-from .data.files import image_list as image_list
+# Arrays, errors and files
+from .arrays import (
+    Array as Array,
+    BoolArray as BoolArray,
+    ByteArray as ByteArray,
+    FloatArray as FloatArray,
+    IntArray as IntArray,
+)
+from .errors import (
+    DataError as DataError,
+    DivergedError as DivergedError,
+    PluginError as PluginError,
+    RunError as RunError,
+    SealError as SealError,
+    UsageError as UsageError,
+    WeightsError as WeightsError,
+    WsolError as WsolError,
+)
+from .files import write_atomic as write_atomic
+
+# Components and their options
+from .components import BoxRule as BoxRule, Component as Component, Normalizer as Normalizer
+from .hooks import hookimpl as hookimpl
+from .options import (
+    Distribution as Distribution,
+    Options as Options,
+    choice as choice,
+    hparam as hparam,
+    integer as integer,
+    loguniform as loguniform,
+    option as option,
+    suggest as suggest,
+    uniform as uniform,
+)
+
+# Networks
+from .networks import (
+    Augmentation as Augmentation,
+    Backbone as Backbone,
+    BackboneOptions as BackboneOptions,
+    Classifier as Classifier,
+    Extractor as Extractor,
+    Features as Features,
+    Pooling as Pooling,
+)
+
+# Benchmarks, images and annotations
+from .data.benchmark import (
+    Annotations as Annotations,
+    Archive as Archive,
+    Benchmark as Benchmark,
+    BenchmarkOptions as BenchmarkOptions,
+    ImageList as ImageList,
+    Report as Report,
+    Schedule as Schedule,
+    Split as Split,
+)
+from .data.cache import cached_images as cached_images
+from .data.files import ImageFiles as ImageFiles, MaskFiles as MaskFiles, image_list as image_list
 from .data.holdout import hold_out as hold_out
-from .data.images import decode_image as decode_image
-from .data.images import decode_values as decode_values
-from .data.readers.file_list import FileListBenchmark as FileListBenchmark
-from .data.readers.file_list import ImageListBuilder as ImageListBuilder
-from .data.readers.file_list import ImageTable as ImageTable
+from .data.images import (
+    decode_image as decode_image,
+    decode_values as decode_values,
+    resize_square as resize_square,
+)
+from .data.readers.file_list import (
+    FileListBenchmark as FileListBenchmark,
+    ImageListBuilder as ImageListBuilder,
+    ImageTable as ImageTable,
+)
 from .data.readers.matfile import read_mat as read_mat
 from .data.readers.metadata import raise_data_error as raise_data_error
 from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
-from .errors import DataError as DataError
-from .errors import DivergedError as DivergedError
-from .errors import PluginError as PluginError
-from .errors import RunError as RunError
-from .errors import SealError as SealError
-from .errors import UsageError as UsageError
-from .errors import WeightsError as WeightsError
-from .errors import WsolError as WsolError
+from .data.views import evaluation_protocol as evaluation_protocol, evaluation_transform as evaluation_transform
+
+# Training
+from .training.augment import HorizontalFlip as HorizontalFlip, RandomCrop as RandomCrop, mirrored as mirrored
+from .training.batch import Batch as Batch, TrainView as TrainView
+from .training.loader import normalize_images as normalize_images
+from .training.method import (
+    IMAGENET_MEAN as IMAGENET_MEAN,
+    IMAGENET_STD as IMAGENET_STD,
+    ClassifierMethod as ClassifierMethod,
+    Method as Method,
+    Parts as Parts,
+    split_groups as split_groups,
+)
+from .training.phases import (
+    Loss as Loss,
+    ParameterGroup as ParameterGroup,
+    Phase as Phase,
+    Sampler as Sampler,
+    TrainingOptions as TrainingOptions,
+    shuffled as shuffled,
+)
+from .training.seeds import seeded_generator as seeded_generator
+
+# Maps, boxes and metrics
 from .evaluation.boxes import estimated_boxes as estimated_boxes
-from .evaluation.metric import Metric as Metric
-from .evaluation.metric import ScoredImage as ScoredImage
-from .evaluation.pixel_ap import average_precision as average_precision
-from .evaluation.pixel_ap import pixel_histograms as pixel_histograms
-from .evaluation.pixel_ap import precision_recall as precision_recall
-from .files import write_atomic as write_atomic
-from .hooks import hookimpl as hookimpl
-from .networks import Augmentation as Augmentation
-from .networks import Backbone as Backbone
-from .networks import BackboneOptions as BackboneOptions
-from .networks import Classifier as Classifier
-from .networks import Extractor as Extractor
-from .networks import Features as Features
-from .networks import Pooling as Pooling
-from .options import Distribution as Distribution
-from .options import Options as Options
-from .options import choice as choice
-from .options import hparam as hparam
-from .options import integer as integer
-from .options import loguniform as loguniform
-from .options import option as option
-from .options import uniform as uniform
-from .training.augment import HorizontalFlip as HorizontalFlip
-from .training.augment import RandomCrop as RandomCrop
-from .training.augment import mirrored as mirrored
-from .training.batch import Batch as Batch
-from .training.batch import TrainView as TrainView
-from .training.method import ClassifierMethod as ClassifierMethod
-from .training.method import Method as Method
-from .training.method import Parts as Parts
-from .training.method import split_groups as split_groups
-from .training.phases import Loss as Loss
-from .training.phases import ParameterGroup as ParameterGroup
-from .training.phases import Phase as Phase
-from .training.phases import Sampler as Sampler
-from .training.phases import TrainingOptions as TrainingOptions
-from .training.phases import shuffled as shuffled
-from .training.seeds import generator as generator
+from .evaluation.geometry import resize_map as resize_map, sanitize_map as sanitize_map
+from .evaluation.metric import Metric as Metric, ScoredImage as ScoredImage
+from .evaluation.pixel_ap import (
+    average_precision as average_precision,
+    pixel_histograms as pixel_histograms,
+    precision_recall as precision_recall,
+)
+from .evaluation.predictions.store import StoreWriter as StoreWriter
+
+# Records, finished runs and commands
+from .cli.common import PluginFiles as PluginFiles
+from .inference.localizer import Localizer as Localizer, load_localizer as load_localizer
+from .recipes import ComponentRef as ComponentRef, EvalSpec as EvalSpec, TrainSpec as TrainSpec
+from .records import (
+    MetricValue as MetricValue,
+    Result as Result,
+    RunRecord as RunRecord,
+    find_records as find_records,
+    read_record as read_record,
+)

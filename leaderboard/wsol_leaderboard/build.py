@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wsol.files import write_atomic
+import wsol
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
 
@@ -22,5 +22,5 @@ def write_files(frame: pd.DataFrame, out: Path, published: pd.DataFrame | None =
     if published is not None:
         files["leaderboard-published.csv"] = to_csv(published)
     for name, content in files.items():
-        write_atomic(out / name, content)
+        wsol.write_atomic(out / name, content)
     return [out / name for name in files]

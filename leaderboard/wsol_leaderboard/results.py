@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from wsol.errors import DataError
-from wsol.recipes import EvalSpec, TrainSpec
-from wsol.records import MetricValue, Result, RunRecord
+import wsol
 
 
 class RankedMetric(NamedTuple):
@@ -30,13 +28,13 @@ class RecipeResults:
     study: str
     plan: str
     recipe: str
-    train: TrainSpec
-    evaluation: EvalSpec
-    search: tuple[RunRecord, ...]
-    runs: tuple[RunRecord, ...]
+    train: wsol.TrainSpec
+    evaluation: wsol.EvalSpec
+    search: tuple[wsol.RunRecord, ...]
+    runs: tuple[wsol.RunRecord, ...]
 
     @property
-    def sources(self) -> tuple[RunRecord, ...]:
+    def sources(self) -> tuple[wsol.RunRecord, ...]:
         """The runs, or the trials while there is no run."""
         return self.runs or self.search
 
@@ -50,7 +48,7 @@ class RecipeResults:
         """How many trials the study asks for; 0 for scored maps."""
         return max(record.trials_planned for record in (*self.search, *self.runs))
 
-    def results(self, record: RunRecord, split: Literal["val", "test"]) -> list[Result]:
+    def results(self, record: wsol.RunRecord, split: Literal["val", "test"]) -> list[wsol.Result]:
         """The results of ``record`` on ``split`` that belong to this recipe."""
         return [r for r in record.results if r.split == split and r.evaluation == self.evaluation]
 
@@ -65,23 +63,23 @@ class RecipeResults:
         return found
 
 
-def group_results(records: Iterable[RunRecord]) -> list[RecipeResults]:
+def group_results(records: Iterable[wsol.RunRecord]) -> list[RecipeResults]:
     """Cells in a fixed order; raises DataError when a recipe has two final runs of one seed in one study."""
-    groups: dict[tuple[str, str, str], list[tuple[EvalSpec, RunRecord]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[wsol.EvalSpec, wsol.RunRecord]]] = {}
     for record in records:
         for recipe, evaluation in zip(record.recipe_ids(), record.evaluations, strict=True):
             groups.setdefault((record.study, record.plan, recipe), []).append((evaluation, record))
     return [_cell(key, groups[key]) for key in sorted(groups)]
 
 
-def _cell(key: tuple[str, str, str], members: list[tuple[EvalSpec, RunRecord]]) -> RecipeResults:
+def _cell(key: tuple[str, str, str], members: list[tuple[wsol.EvalSpec, wsol.RunRecord]]) -> RecipeResults:
     evaluation, first = members[0]
     search = [record for _, record in members if record.stage == "search"]
-    runs: dict[int, RunRecord] = {}
+    runs: dict[int, wsol.RunRecord] = {}
     for _, record in members:
         if record.stage != "search" and runs.setdefault(record.seed, record) is not record:
             other = runs[record.seed]
-            raise DataError(
+            raise wsol.DataError(
                 f"runs {other.run_id} and {record.run_id} are both seed {record.seed} of {record.train.method.label()} "
                 f"in study {record.study}; a seed counts once: remove one, or give it another seed"
             )
@@ -98,13 +96,13 @@ def _cell(key: tuple[str, str, str], members: list[tuple[EvalSpec, RunRecord]]) 
 class Outcome:
     """What the runs of a cell gave for a target: seed → value, seed → why there is none."""
 
-    values: dict[int, MetricValue]
+    values: dict[int, wsol.MetricValue]
     gaps: dict[int, str]
 
 
 def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
     """Collect the values that count: of complete runs, on test, finite."""
-    values: dict[int, MetricValue] = {}
+    values: dict[int, wsol.MetricValue] = {}
     gaps: dict[int, str] = {}
     for run in cell.runs:
         value = find_value(cell.results(run, "test"), target)
@@ -119,7 +117,7 @@ def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
     return Outcome(values, gaps)
 
 
-def find_value(results: Iterable[Result], target: RankedMetric) -> MetricValue | None:
+def find_value(results: Iterable[wsol.Result], target: RankedMetric) -> wsol.MetricValue | None:
     """The value of ``target`` among ``results``, or None."""
     for result in results:
         if (result.protocol, result.protocol_version) == (target.protocol, target.version):
@@ -148,7 +146,7 @@ def _unstarted(cell: RecipeResults) -> tuple[str, str]:
     return _worst(cell.search), one_line(f"no trial of {len(cell.search)} completed: {cell.search[0].reason}")
 
 
-def _worst(records: tuple[RunRecord, ...]) -> str:
+def _worst(records: tuple[wsol.RunRecord, ...]) -> str:
     return "diverged" if all(record.status == "diverged" for record in records) else "failed"
 
 

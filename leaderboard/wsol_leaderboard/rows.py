@@ -8,8 +8,7 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from wsol.recipes import ComponentRef, EvalSpec, TrainSpec
-from wsol.records import MetricValue, RunRecord
+import wsol
 from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
 
 
@@ -53,15 +52,15 @@ def _recipe(cell: RecipeResults) -> dict[str, Any]:
     }
 
 
-def _label(part: ComponentRef | None) -> str:
+def _label(part: wsol.ComponentRef | None) -> str:
     """Name and fixed options; not the folder it was read from, which differs between machines, nor what is searched."""
     if part is None:
         return ""
     options = {name: value for name, value in part.options.items() if name != "root"}
-    return ComponentRef(name=part.name, options=options).label()
+    return wsol.ComponentRef(name=part.name, options=options).label()
 
 
-def _spaces(train: TrainSpec, evaluation: EvalSpec) -> dict[str, Any]:
+def _spaces(train: wsol.TrainSpec, evaluation: wsol.EvalSpec) -> dict[str, Any]:
     """The distributions that the study gave instead of a component's own, as ``kind.option``."""
     parts = {name: getattr(train, name) for name in ("method", "backbone", "pooling")}
     parts |= {part.name: part for part in train.augmentations}
@@ -91,7 +90,7 @@ def _mean(values: list[float | None]) -> float:
     return statistics.fmean(known) if known and len(known) == len(values) else math.nan
 
 
-def _mean_parts(values: list[MetricValue]) -> dict[str, float]:
+def _mean_parts(values: list[wsol.MetricValue]) -> dict[str, float]:
     names = sorted({name for value in values for name in value.parts})
     means = {name: _mean([value.parts.get(name) for value in values]) for name in names}
     return {name: mean for name, mean in means.items() if math.isfinite(mean)}
@@ -130,7 +129,7 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
     }
 
 
-def _is_dirty(record: RunRecord) -> bool:
+def _is_dirty(record: wsol.RunRecord) -> bool:
     code = record.versions.get("code")
     return isinstance(code, dict) and bool(code.get("dirty"))
 

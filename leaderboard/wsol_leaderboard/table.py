@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from wsol.records import RunRecord
+import wsol
 from wsol_leaderboard.reading import distinct
 from wsol_leaderboard.results import NOTHING, RankedMetric, RecipeResults, group_results
 from wsol_leaderboard.rows import build_row
@@ -74,7 +74,7 @@ RANKING = ["benchmark", "protocol", "protocol_version", "metric"]
 """The columns that make a ranking: rows that differ in one of them are never compared."""
 
 
-def build_table(records: Iterable[RunRecord]) -> pd.DataFrame:
+def build_table(records: Iterable[wsol.RunRecord]) -> pd.DataFrame:
     """The table, with the columns and dtypes of :data:`COLUMNS`; the order of ``records`` does not matter.
 
     Raises DataError for two different records with one run id and for two final runs of one seed.

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 import wsol
-from wsol.training.method import IMAGENET_MEAN, IMAGENET_STD
 
 
 class CutoutOptions(wsol.Options):
@@ -44,7 +43,7 @@ class Cutout(wsol.Augmentation):
 
     def colour(self, images: Tensor) -> Tensor:
         """What fills the hole, [1, 3, 1, 1], like ``images``."""
-        black = [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]
+        black = [-mean / std for mean, std in zip(wsol.IMAGENET_MEAN, wsol.IMAGENET_STD, strict=True)]
         return images.new_tensor(black if self.options.fill == "black" else [0.0] * 3).reshape(1, 3, 1, 1)
 
 

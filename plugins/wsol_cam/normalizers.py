@@ -3,7 +3,6 @@
 import numpy as np
 
 import wsol
-from wsol.arrays import FloatArray
 
 
 class MinMax(wsol.Normalizer):
@@ -12,7 +11,7 @@ class MinMax(wsol.Normalizer):
     name = "minmax"
     paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
 
-    def __call__(self, score_map: FloatArray) -> FloatArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W], not constant → float64 [H, W] in [0, 1]."""
         low, high = score_map.min(), score_map.max()
         return (score_map - low) / (high - low)
@@ -23,6 +22,6 @@ class Unchanged(wsol.Normalizer):
 
     name = "none"
 
-    def __call__(self, score_map: FloatArray) -> FloatArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → the same, clipped to [0, 1]."""
         return np.clip(score_map, 0.0, 1.0)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 import wsol
-from wsol.arrays import FloatArray
 
 PAPER = "Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021"
 
 
-def percentile(values: FloatArray, share: float) -> float:
+def percentile(values: wsol.FloatArray, share: float) -> float:
     """The element at index int(share·n) of the n ascending ``values``; 0 <= share < 1."""
     index = int(share * values.size)
     return float(np.partition(values, index, axis=None)[index])
 
 
-def positive_share(values: FloatArray) -> FloatArray:
+def positive_share(values: wsol.FloatArray) -> wsol.FloatArray:
     """``values`` (overwritten) clipped at 0 and divided by their maximum; zeros when none is positive."""
     np.maximum(values, 0.0, out=values)
     top = values.max()
@@ -34,7 +33,7 @@ class Max(wsol.Normalizer):
     name = "max"
     paper = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
 
-    def __call__(self, score_map: FloatArray) -> FloatArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when no value is positive."""
         return positive_share(score_map.copy())
 
@@ -53,7 +52,7 @@ class PaS(wsol.Normalizer):
 
         percentile: float = wsol.option(0.9, "share of pixels below the value that becomes 1", ge=0, lt=1)
 
-    def __call__(self, score_map: FloatArray) -> FloatArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → float64 [H, W] in [0, 1]; where the percentile is the minimum, all above it is 1."""
         raised = score_map - score_map.min()
         standard = percentile(raised, self.options.percentile)
@@ -80,6 +79,6 @@ class IVR(wsol.Normalizer):
             0.45, wsol.choice(*(step / 20 for step in range(20))), "share of pixels that become 0", ge=0, lt=1
         )
 
-    def __call__(self, score_map: FloatArray) -> FloatArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when the percentile is the maximum."""
         return positive_share(score_map - percentile(score_map, self.options.percentile))

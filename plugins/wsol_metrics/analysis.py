@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.arrays import Array
 from wsol_metrics.rates import curve, share
 
 _STEPS = 20
@@ -29,37 +28,37 @@ class BackgroundShare(wsol.Metric):
     needs = frozenset({"boxes"})
     higher_is_better = False
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """uint16 [thresholds, 22]."""
         fixed = image.protocol.theta is not None
         taus = image.protocol.taus if fixed else np.arange(_STEPS) / _STEPS
         return np.stack([self._at(image, float(tau)) for tau in taus])
 
-    def _at(self, image: wsol.ScoredImage, tau: float) -> Array:
+    def _at(self, image: wsol.ScoredImage, tau: float) -> wsol.Array:
         boxes = image.boxes_at(tau, "largest")
         hit = image.protocol.hits(np.array(image.iou(boxes)), 0.5)
         background = round(_UNIT * _background(boxes, image))
         above = background > np.arange(_STEPS) * _UNIT // _STEPS
         return np.array([hit, background, *above], dtype=np.uint16)
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., thresholds, 22] → [...]: the mean share at the best threshold, in percent."""
         return share(self._best(total)[..., 1], weight) / _UNIT
 
-    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
         """``above_0.1``: images whose share exceeds a tenth, in percent (the paper's figure)."""
         return {"above_0.1": float(share(self._best(total)[2 + _STEPS // 10], weight))}
 
-    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
         """``images_above``: images whose share exceeds k / 20, in percent."""
         return {"images_above": curve(share(self._best(total)[2:], weight))}
 
-    def _best(self, total: Array) -> Array:
+    def _best(self, total: wsol.Array) -> wsol.Array:
         best = np.asarray(total)[..., 0].argmax(axis=-1)
         return np.take_along_axis(total, best[..., None, None], axis=-2)[..., 0, :]
 
 
-def _background(boxes: Array, image: wsol.ScoredImage) -> float:
+def _background(boxes: wsol.Array, image: wsol.ScoredImage) -> float:
     """The share of the pixels of the predicted boxes that no true box covers. Predicted ends are exclusive."""
     assert image.gt_boxes is not None
     edge = 1 if image.protocol.inclusive else 0
@@ -93,7 +92,7 @@ class MapExtrema(wsol.Metric):
     needs = frozenset({"map"})
     higher_is_better = False
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """float32 [136]."""
         bins = np.zeros((2, len(_EDGES) + 1), dtype=np.float32)
         if image.raw_map is None:
@@ -104,12 +103,12 @@ class MapExtrema(wsol.Metric):
             head = np.array([1, low < 0, low, high, low * low, high * high]).astype(np.float32)
         return np.concatenate([head, bins.ravel()])
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., 136] → [...], in percent of the images with a map."""
         sums = np.asarray(total, dtype=np.float64)
         return 100 * sums[..., 1] / np.maximum(sums[..., 0], 1)
 
-    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
         """Means and standard deviations of minima and maxima, in the maps' own unit, and ``std_ratio``.
 
         {} without maps, and where values beyond 1e19, whose squares are infinite here, leave no number to tell.
@@ -123,7 +122,7 @@ class MapExtrema(wsol.Metric):
         found = {name: float(v) for name, v in zip(names, [*means, *stds], strict=True)}
         return {**found, "std_ratio": float(stds[1] / stds[0])} if stds[0] > 0 else found
 
-    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
         """``edges`` of the bins, and ``minimum`` and ``maximum``: images in each bin, in percent."""
         count = max(float(total[0]), 1.0)
         low, high = 100 * np.asarray(total[6:]).reshape(2, -1) / count

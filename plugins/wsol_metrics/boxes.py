@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.arrays import Array
 from wsol_metrics.rates import curve, share
 
 _CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
@@ -27,24 +26,24 @@ class MaxBoxAcc(wsol.Metric):
     contours: str | None = "largest"
     """Which contours give boxes; None: those of the protocol."""
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """bool [D, T]: whether the image is a hit at each IoU and threshold."""
         return np.stack([image.hits(delta, self.contours) for delta in self.deltas])
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., D, T] → [...]: mean over the IoUs of the best rate over the thresholds, in percent."""
         return self._rates(total, weight, calibration).mean(axis=-1)
 
-    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
         """The rate at each IoU whose mean is the score, ``iou_…``."""
         rates = self._rates(total, weight, calibration)
         return {f"iou_{delta}": float(rate) for delta, rate in zip(self.deltas, rates, strict=True)}
 
-    def _rates(self, total: Array, weight: Array, calibration: Any) -> Array:
+    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: Any) -> wsol.Array:
         """[..., D, T] → [..., D]: the rate at each IoU, at the threshold that counts for it."""
         return share(total, weight).max(axis=-1)
 
-    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
         """The rate over the thresholds, ``accuracy_at_iou_…``: value k belongs to tau = k / T."""
         rates = share(total, weight)
         return {f"accuracy_at_iou_{d}": curve(r) for d, r in zip(self.deltas, rates, strict=True)}
@@ -66,7 +65,7 @@ class MaxBoxAccV2(MaxBoxAcc):
 class _CarriedThreshold(MaxBoxAcc):
     """Box accuracy at the thresholds that were best on the validation split."""
 
-    def _rates(self, total: Array, weight: Array, calibration: Any) -> Array:
+    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: Any) -> wsol.Array:
         """At the thresholds of ``calibration`` [D]; without one, at the split's own best ones."""
         if calibration is None:
             return super()._rates(total, weight, None)
@@ -74,7 +73,7 @@ class _CarriedThreshold(MaxBoxAcc):
         rates = share(total, weight)
         return np.stack([rates[..., d, column] for d, column in enumerate(columns)], axis=-1)
 
-    def calibrate(self, total: Array, weight: Array) -> list[float]:
+    def calibrate(self, total: wsol.Array, weight: wsol.Array) -> list[float]:
         """The lowest best threshold at each IoU, as a share of the map's maximum."""
         return _best_taus(share(total, weight))
 
@@ -95,6 +94,6 @@ class BoxAccV2AtVal(_CarriedThreshold):
     contours = None
 
 
-def _best_taus(rates: Array) -> list[float]:
+def _best_taus(rates: wsol.Array) -> list[float]:
     """[D, T] → the lowest threshold of the highest rate in each row, as a share of the map's maximum."""
     return [float(k) / rates.shape[-1] for k in rates.argmax(axis=-1)]

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 import wsol
-from wsol.arrays import Array
 from wsol_metrics.rates import share
 
 
@@ -21,11 +20,11 @@ class Top1Cls(wsol.Metric):
     needs = frozenset({"logits"})
     k: ClassVar[int] = 1
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """bool [1]: whether the class is among the first k."""
         return np.array([image.rank_of_label < self.k])
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., 1] → [...], in percent."""
         return share(total, weight)[..., 0]
 

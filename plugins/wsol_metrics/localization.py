@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 import wsol
-from wsol.arrays import Array
 from wsol_metrics.rates import share
 
 
@@ -22,7 +21,7 @@ class GtKnown(wsol.Metric):
     paper = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
     needs = frozenset({"boxes"})
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """bool [2, T]."""
         hits = image.hits(0.5, "largest")
         return np.stack([hits, hits & self.known(image)])
@@ -31,7 +30,7 @@ class GtKnown(wsol.Metric):
         """Whether the class counts as known."""
         return True
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., 2, T] → [...]: the second row's rate at the threshold where the first row's is highest, in percent."""
         rates = share(total, weight)
         best = rates[..., 0, :].argmax(axis=-1)

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol.arrays import Array
-from wsol.evaluation.pixel_ap import average_precision, pixel_histograms, precision_recall
 from wsol_metrics.rates import curve
 
 _UINT16_PIXELS = 1 << 16
@@ -24,26 +22,26 @@ class PxAP(wsol.Metric):
     paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
     needs = frozenset({"masks", "map"})
 
-    def observe(self, image: wsol.ScoredImage) -> Array:
+    def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """[2, 1002]: pixels in each bin; the dtype depends on the protocol's frame only."""
         assert image.score_map is not None
         assert image.foreground is not None
-        counts = pixel_histograms(image.score_map, image.foreground, image.ignore)
+        counts = wsol.pixel_histograms(image.score_map, image.foreground, image.ignore)
         wide = image.protocol.original_size or image.score_map.size >= _UINT16_PIXELS
         return counts.astype(np.uint32 if wide else np.uint16)
 
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., 2, 1002] → [...], in percent. Raises DataError when the split has no foreground; a resample without
         any has NaN."""
         found = np.asarray(total)
         if found.ndim == 2:
-            return np.asarray(average_precision(found))
+            return np.asarray(wsol.average_precision(found))
         values = np.full(found.shape[:-2], np.nan)
         there = found[..., 1, :].sum(axis=-1) > 0
-        values[there] = average_precision(found[there])
+        values[there] = wsol.average_precision(found[there])
         return values
 
-    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
         """``precision`` and ``recall`` in percent, from the highest threshold to the lowest."""
-        precision, recall = precision_recall(total)
+        precision, recall = wsol.precision_recall(total)
         return {"precision": curve(100 * precision), "recall": curve(100 * recall)}

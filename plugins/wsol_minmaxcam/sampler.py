@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 import wsol
-from wsol.training.phases import Sampler
 
 
-def set_sampler(set_size: int) -> Sampler:
+def set_sampler(set_size: int) -> wsol.Sampler:
     """Batches of N classes with ``set_size`` images each, N as the batch size allows, but no more than there are.
 
     Classes are drawn without replacement, and so are the images of a class; rows of a class are contiguous. An epoch is

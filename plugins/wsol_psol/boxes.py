@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from wsol.arrays import Array
+import wsol
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
@@ -30,7 +30,7 @@ def positive_boxes(maps: Tensor, upsample: int | None = None) -> Tensor:
     return torch.tensor(np.array([component_box(mask) for mask in masks]), dtype=torch.float32).reshape(-1, 4)
 
 
-def component_box(mask: Array) -> tuple[float, float, float, float]:
+def component_box(mask: wsol.Array) -> tuple[float, float, float, float]:
     """The box around the largest 8-connected component of a mask, bool [h, w]; the whole image for an empty one."""
     height, width = mask.shape
     statistics = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)[2][1:]

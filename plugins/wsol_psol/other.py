@@ -12,7 +12,7 @@ from wsol.data.cache import cached_images
 from wsol.data.views import evaluation_protocol, evaluation_transform
 from wsol.evaluation.predictions.store import StoreWriter
 from wsol.inference.localizer import Localizer
-from wsol.training.loader import to_float
+from wsol.training.loader import normalize_images
 from wsol_psol.pseudo import to_device
 
 BATCH = 32
@@ -40,7 +40,7 @@ def localize_split(
     metadata = {"benchmark": target.name, "split": split, "run": localizer.record.run_id}
     with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer:
         for rows in torch.arange(len(images)).split(BATCH):
-            inputs = to_float(pixels[rows.numpy()], method.image_mean, method.image_std, device)
+            inputs = normalize_images(pixels[rows.numpy()], method.image_mean, method.image_std, device)
             if same:
                 located = method.localize(inputs, labels[rows].to(device), localizer.extractor)
                 logits = method.classify(inputs)

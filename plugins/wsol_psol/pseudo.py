@@ -13,7 +13,7 @@ from wsol.arrays import FloatArray
 from wsol.data.images import resize_square
 from wsol.evaluation.geometry import resize_map, sanitize_map
 from wsol.inference.localizer import Localizer
-from wsol.training.loader import to_float
+from wsol.training.loader import normalize_images
 from wsol_psol.boxes import WHOLE, positive_boxes
 
 BATCH = 32
@@ -42,7 +42,7 @@ def to_device(localizer: Localizer) -> torch.device:
 def _inputs(localizer: Localizer, images: wsol.ImageList, rows: Sequence[int], device: torch.device) -> Tensor:
     side = localizer.benchmark.crop
     pixels = np.stack([resize_square(images.load(i), side).transpose(2, 0, 1) for i in rows])
-    return to_float(pixels, localizer.method.image_mean, localizer.method.image_std, device)
+    return normalize_images(pixels, localizer.method.image_mean, localizer.method.image_std, device)
 
 
 @torch.no_grad()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 import wsol
-from wsol.arrays import FloatArray, IntArray
-from wsol.evaluation.boxes import estimated_boxes
 from wsol_rethinking_cam.pooling import PAPER
 
 
@@ -28,7 +26,7 @@ class PasThreshold(wsol.BoxRule):
         )
         percentile: float = wsol.option(90.0, "percentile of the map's levels, in percent", ge=0, le=100)
 
-    def __call__(self, score_map: FloatArray) -> IntArray:
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.IntArray:
         """float64 [H, W] in [0, 1] → int64 [1, 4]."""
         levels = (score_map * 255).astype(np.uint8)
         top = int(levels.max())
@@ -37,4 +35,4 @@ class PasThreshold(wsol.BoxRule):
             return np.array([[0, 0, width - 1, height - 1]])
         level = int(self.options.theta * np.percentile(levels, self.options.percentile))
         # Half a level more, so that no rounding moves the threshold: estimated_boxes takes it as a share of the top.
-        return estimated_boxes(score_map, (level + 0.5) / top, contours="largest")
+        return wsol.estimated_boxes(score_map, (level + 0.5) / top, contours="largest")

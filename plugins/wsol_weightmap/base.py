@@ -12,7 +12,6 @@ from torch import Tensor
 
 import wsol
 from wsol.plugins import load_plugins
-from wsol.training.phases import Sampler
 from wsol_weightmap.generator import Generator
 from wsol_weightmap.losses import completeness
 from wsol_weightmap.sampling import held_out, on_rows
@@ -56,7 +55,7 @@ class WeightMapMethod(wsol.ClassifierMethod):
     def generate(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
         """The step of g's training."""
 
-    def sampler(self) -> Sampler:
+    def sampler(self) -> wsol.Sampler:
         """Index batches of both trainings."""
         return wsol.shuffled
 

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsol.arrays import FloatArray
-from wsol.evaluation.boxes import estimated_boxes
+import wsol
 
 TAU = 0.1
 """Share of a map's maximum below which a pixel does not count (Eq. 5)."""
@@ -32,7 +31,7 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 
     return (near - far + margin).clamp(min=0).mean()
 
 
-def completeness(weights: FloatArray, whole: float = 1.0) -> float:
+def completeness(weights: wsol.FloatArray, whole: float = 1.0) -> float:
     """S of Eq. 6: which share of the weights that count lies in the box around the largest contour.
 
     weights: float64 [H, W] in [0, 1]. A map so dark that it has no contour scores 0. whole: the factor for a map whose
@@ -41,6 +40,6 @@ def completeness(weights: FloatArray, whole: float = 1.0) -> float:
     if weights.max() < 1 / 255:
         return 0.0
     kept = np.where(weights >= TAU * weights.max(), weights, 0.0)
-    x0, y0, x1, y1 = estimated_boxes(weights, TAU, contours="largest")[0]
+    x0, y0, x1, y1 = wsol.estimated_boxes(weights, TAU, contours="largest")[0]
     share = min(float(kept[y0 : y1 + 1, x0 : x1 + 1].sum() / kept.sum()), 1.0)  # sums round in different orders
     return share * whole if kept[y0 : y1 + 1, x0 : x1 + 1].size == kept.size else share

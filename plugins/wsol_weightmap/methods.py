@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import wsol
-from wsol.training.phases import Sampler
 from wsol_weightmap.base import WeightMapMethod
 from wsol_weightmap.losses import discrepancy, triplet
 from wsol_weightmap.options import ClassifierOptions, SiameseOptions
@@ -56,7 +55,7 @@ class WeightMap2(WeightMapMethod):
         assert self.parts.pooling is not None
         return wsol.Classifier(self.build_features(), self.parts.pooling, self.options.embedding)
 
-    def sampler(self) -> Sampler:
+    def sampler(self) -> wsol.Sampler:
         """Triplets, of as many anchors as the batch size says."""
         return triplets
 

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 
 import wsol
-from wsol.training.phases import Sampler
-from wsol.training.seeds import generator as stream
 
 
 def held_out(count: int, share: float) -> tuple[Tensor, Tensor]:
@@ -17,12 +15,12 @@ def held_out(count: int, share: float) -> tuple[Tensor, Tensor]:
 
     At least one image is kept apart when ``share`` is above 0, and one is left.
     """
-    order = torch.randperm(count, generator=stream("weightmap", "held out"))
+    order = torch.randperm(count, generator=wsol.seeded_generator("weightmap", "held out"))
     apart = min(max(round(share * count), int(share > 0)), count - 1)
     return order[apart:].sort().values, order[:apart].sort().values
 
 
-def on_rows(rows: Tensor, sampler: Sampler) -> Sampler:
+def on_rows(rows: Tensor, sampler: wsol.Sampler) -> wsol.Sampler:
     """``sampler`` on a part of the images."""
 
     def sample(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -19,7 +19,7 @@ from wsol.inference.overlay import contact_sheet, overlay
 from wsol.plugins import Plugins, load_plugins
 from wsol.recipes import with_hparams
 from wsol.records import Result, RunRecord, find_records, read_record
-from wsol.training.loader import to_float
+from wsol.training.loader import normalize_images
 from wsol.weights import no_pretrained
 
 FRAME = 224
@@ -56,7 +56,7 @@ class Localizer:
 
         crop = self.benchmark.crop
         pixels = np.ascontiguousarray(resize_square(image, crop).transpose(2, 0, 1))[None]
-        batch = to_float(pixels, self.method.image_mean, self.method.image_std, torch.device("cpu"))
+        batch = normalize_images(pixels, self.method.image_mean, self.method.image_std, torch.device("cpu"))
         with torch.no_grad():
             chosen = self._label(batch) if label is None else label
             located = self.method.localize(batch, torch.tensor([chosen]), self.extractor)[0].double().numpy()

@@ -11,7 +11,7 @@ from wsol.data.views import EvalData
 from wsol.errors import RunError
 from wsol.evaluation.predictions.store import StoreWriter
 from wsol.networks import Extractor
-from wsol.training.loader import batches_ahead, read_ahead, to_float
+from wsol.training.loader import batches_ahead, normalize_images, read_ahead
 from wsol.training.method import Method
 
 
@@ -34,7 +34,7 @@ def predict(
         ahead = batches_ahead(data.images, device)
         for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):
             rows = chunk.tolist()
-            images = to_float(pixels, method.image_mean, method.image_std, device)
+            images = normalize_images(pixels, method.image_mean, method.image_std, device)
             labels = torch.as_tensor(data.labels[rows], device=device)
             located = method.localize(images, labels, extractor)
             _check(method, located, len(rows))

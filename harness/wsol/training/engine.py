@@ -21,7 +21,7 @@ from wsol.training.losses import RunningLosses
 from wsol.training.method import Method
 from wsol.training.optimization import build_optimizer, epochs_of, lr_factor
 from wsol.training.phases import Phase, shuffled
-from wsol.training.seeds import generator, seed_everything
+from wsol.training.seeds import seed_everything, seeded_generator
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -102,7 +102,7 @@ def _run_epoch(
         group["lr"] = group["base_lr"] * factor
     # The streams depend on the epoch only, so that resuming at any epoch needs no generator's state.
     seed_everything(config.seed, index, epoch, "model")
-    augment = generator(config.seed, index, epoch, "augment")
+    augment = seeded_generator(config.seed, index, epoch, "augment")
     losses = RunningLosses(f"phase '{phase.name}', epoch {epoch}")
     (phase.train_mode or method.train)()
     for batch in data.training_batches(
@@ -155,7 +155,7 @@ def _index_batches(
 ) -> Iterable[Tensor]:
     sampler = phase.sampler or shuffled
     size = phase.batch_size or method.parts.schedule.batch_size
-    return sampler(data.labels, size, generator(seed, index, epoch, "order"))
+    return sampler(data.labels, size, seeded_generator(seed, index, epoch, "order"))
 
 
 def _score(method: Method, phase: Phase, data: TrainLoader, state: TrainState) -> float | None:

@@ -23,7 +23,7 @@ AHEAD = 2
 """Batches that are read while a GPU works on the one before, or that are decoded meanwhile."""
 
 
-def to_float(
+def normalize_images(
     images: npt.NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: torch.device
 ) -> Tensor:
     """uint8 [B, 3, H, W] → float32 on ``device``, (x / 255 - mean) / std for each channel."""

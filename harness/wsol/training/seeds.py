@@ -16,7 +16,7 @@ def stream(*key: Any) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(*key: Any) -> torch.Generator:
+def seeded_generator(*key: Any) -> torch.Generator:
     """A CPU generator at the start of the stream named by ``key``."""
     return torch.Generator().manual_seed(stream(*key))
 

@@ -18,7 +18,7 @@ from wsol.data.cache import Transform
 from wsol.data.files import ImageFiles, MaskFiles
 from wsol.data.views import evaluation_transform, fill_cache, load_eval, open_search
 from wsol.protocols import get_protocol
-from wsol.training.loader import TrainLoader, to_float
+from wsol.training.loader import TrainLoader, normalize_images
 from wsol_sprites import Sprites
 
 PROTOCOL = get_protocol("wsoleval-v2")
@@ -165,7 +165,7 @@ def test_a_split_evaluates_in_the_order_of_its_images(tmp_path: Path) -> None:
 
 def test_pixels_become_normalised_floats() -> None:
     pixels = np.array([0, 51, 255], dtype=np.uint8).reshape(1, 3, 1, 1)
-    found = to_float(pixels, (0.5, 0.2, 0.0), (0.25, 0.1, 2.0), CPU)
+    found = normalize_images(pixels, (0.5, 0.2, 0.0), (0.25, 0.1, 2.0), CPU)
     assert found.dtype == torch.float32
     assert torch.allclose(found.flatten(), torch.tensor([-2.0, 0.0, 0.5]), atol=1e-6)
 

@@ -18,7 +18,7 @@ from wsol.data.cache import Transform, cached_images
 from wsol.data.views import TrainData
 from wsol.training import checkpoint
 from wsol.training.engine import TrainConfig, train
-from wsol.training.loader import TrainLoader, to_float
+from wsol.training.loader import TrainLoader, normalize_images
 from wsol.training.seeds import seed_everything
 
 CPU = torch.device("cpu")
@@ -300,7 +300,7 @@ def test_to_float_is_what_torchvision_does() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 4), dtype=np.uint8)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     expected = torch.stack([T.normalize(torch.from_numpy(p) / 255, list(mean), list(std)) for p in pixels])
-    assert torch.allclose(to_float(pixels, mean, std, CPU), expected, atol=1e-6)
+    assert torch.allclose(normalize_images(pixels, mean, std, CPU), expected, atol=1e-6)
 
 
 def test_crop_and_flip_move_boxes_with_the_pixels() -> None:
