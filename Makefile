@@ -11,13 +11,14 @@ help:  ## List the targets
 leaderboard: $(VENV)/installed  ## Run the quick-start study and print its leaderboard
 	$(BIN)/wsol run quickstart
 
-test: $(VENV)/installed-test lint  ## ruff, mypy and pytest
+test: $(VENV)/installed-test lint  ## Lint, then pytest
 	$(BIN)/pytest -n 2
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-test  ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(VENV)/installed-test  ## Measure speed (minutes; prints tables)
 	for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
