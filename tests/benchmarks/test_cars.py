@@ -12,6 +12,7 @@ from scipy.io import loadmat, savemat
 import wsol
 from tests.support.pictures import SIZE, cut, write
 from wsol.data.check import check
+from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_cars import wsol_benchmarks
@@ -120,7 +121,7 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(root: Path, tmp_path: 
     spoiled = [row if f"cars_train/{row[5]}" in val else (999, 999, 3, 3, *row[4:]) for row in rows(TRAIN)]
     save(root / "devkit" / "cars_train_annos.mat", spoiled)
     data = cars(root)
-    open_search(data, get_protocol(data.protocol), tmp_path / "cache")
+    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

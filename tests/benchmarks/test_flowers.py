@@ -19,6 +19,7 @@ import wsol
 from tests.support.pictures import SIZE, cut, write
 from wsol.cli.main import app
 from wsol.data.check import check
+from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
@@ -204,7 +205,7 @@ def test_training_opens_no_segmentation(root: Path, tmp_path: Path) -> None:
     for number in range(1, 103):
         (root / "segmim" / f"segmim_{number:05d}.jpg").write_text("never opened")
     data = flowers(root)
-    open_search(data, get_protocol(data.protocol), tmp_path / "cache")
+    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

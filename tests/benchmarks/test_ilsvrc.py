@@ -22,6 +22,7 @@ from tests.support.official_layouts import (
     write_lines,
 )
 from wsol.data.check import check
+from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_ilsvrc import Ilsvrc, wsol_benchmarks
@@ -74,7 +75,7 @@ def test_an_image_may_have_hundreds_of_boxes(root: Path) -> None:
 
 
 def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) -> None:
-    data = open_search(ilsvrc(root), get_protocol("wsoleval-v2"), tmp_path / "cache")
+    data = open_search(ilsvrc(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 10  # train/localization.txt is a folder
     assert check(ilsvrc(root)).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
@@ -203,7 +204,7 @@ def test_the_proxy_list_trains_all_runs_or_trials_alone(
     protocol = get_protocol("wsoleval-v2")
     for search, count in ((True, searched), (False, final)):
         benchmark = ilsvrc(root, train_list=train_list)
-        train = open_search(benchmark, protocol, tmp_path / "cache", search=search).train
+        train = open_search(benchmark, protocol, ImageCache(tmp_path / "cache"), search=search).train
         full = ilsvrc_ids("train")
         assert list(train.ids) == (list(full) if count == 10 else proxy_ids())
         assert train.labels.tolist() == [full[image_id] for image_id in train.ids]

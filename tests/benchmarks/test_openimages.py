@@ -22,6 +22,7 @@ from tests.support.official_layouts import (
 )
 from wsol.cli.main import app
 from wsol.data.check import check
+from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_openimages import OpenImages, wsol_benchmarks
@@ -122,7 +123,7 @@ def test_a_missing_mask_is_named_when_the_split_is_opened(root: Path, kind: str)
 
 
 def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) -> None:
-    data = open_search(openimages(root), get_protocol("wsoleval-v2"), tmp_path / "cache")
+    data = open_search(openimages(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 8  # train/localization.txt is a folder
     report = check(openimages(root))
     assert report.problems == []

@@ -17,6 +17,7 @@ from tests.support.paths import SHARED
 from tests.support.pictures import cut, write
 from wsol.data.archives import unpack
 from wsol.data.check import check
+from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_tiny_imagenet import wsol_benchmarks
@@ -146,7 +147,7 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(
         data.images(split)
     assert any("val_annotations" in path for path in opened)
     assert not any(path.endswith("_boxes.txt") for path in opened)
-    open_search(data, get_protocol(data.protocol), tmp_path / "cache")
+    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

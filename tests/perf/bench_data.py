@@ -27,8 +27,9 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 import wsol
+from wsol.data.benchmark import CacheMode
 from wsol.data.cache import Transform
-from wsol.data.decoded import CacheMode, open_images
+from wsol.data.decoded import ImageCache
 from wsol.data.files import ImageFiles
 from wsol.data.views import TrainData
 from wsol.plugins import load_plugins
@@ -86,7 +87,7 @@ class Data:
 
     def loader(self, mode: CacheMode) -> TrainLoader:
         """Training images kept as ``mode`` says; two threads decode where they are not."""
-        pixels = open_images(self.images, Transform(RESIZE), mode, self.folder, threads=2)
+        pixels = ImageCache(self.folder, mode, threads=2).open(self.images, Transform(RESIZE))
         data = TrainData(self.images.ids, self.labels, pixels, CLASSES, CROP, "bench", on_device=mode == "device")
         return TrainLoader(data, wsol.Method.image_mean, wsol.Method.image_std, self.device)
 
@@ -107,7 +108,7 @@ class Data:
 
     def bare(self) -> Callable[[], Iterator[int]]:
         """Copies of random images out of the memory map, and nothing else."""
-        pixels = open_images(self.images, Transform(RESIZE), "memmap", self.folder)
+        pixels = ImageCache(self.folder, "memmap").open(self.images, Transform(RESIZE))
         return lambda: (len(pixels[rows.numpy()]) for rows in self.order())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -142,8 +143,7 @@ def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) 
         _say(f"decoded images will take {needed / 2**20:,.1f} MiB more in {where}")
     for part in splits:
         with _progress() as advance:
-            total, done = len(benchmark.images(part)), iter(range(1, 2**62))
-            path = fill_cache(benchmark, protocol, part, folder, lambda: advance(part, next(done), total))  # noqa: B023
+            path = fill_cache(benchmark, protocol, part, folder, partial(advance, part))
         _say(str(path))
 
 

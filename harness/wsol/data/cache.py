@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from wsol.arrays import Array
+from wsol.arrays import Array, ByteArray, IntArray
 from wsol.data.benchmark import ImageList
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
@@ -27,8 +26,8 @@ FORMAT = 1
 """Raised when the same source and transform give other bytes."""
 LARGE = 2**29
 """Bytes from which on a file is announced before it is written."""
-OnDecoded = Callable[[], object]
-"""Called once an image."""
+OnDecoded = Callable[[int, int], None]
+"""Called after each decoded image with the number of images done and the number of all images."""
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,28 @@ class Transform:
         return np.ascontiguousarray(cropped.transpose(2, 0, 1))
 
 
+Shape = tuple[int, int, int, int]
+"""N, 3, S, S."""
+
+
 class CachedImages:
     """Images of one size, uint8 [N, 3, S, S], in a file that is mapped, not read."""
 
-    def __init__(self, path: Path, shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, path: Path, shape: Shape) -> None:
         self.path = path
         self.shape = shape
-        self._pixels: npt.NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
+        self._pixels: ByteArray = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
         """The images of ``rows``, copied: uint8 [B, 3, S, S]."""
-        picked: npt.NDArray[np.uint8] = self._pixels[np.asarray(rows)]
+        picked: ByteArray = self._pixels[np.asarray(rows)]
         return picked
 
-    def __getstate__(self) -> tuple[Path, tuple[int, int, int, int]]:
-        return self.path, self.shape
-
-    def __setstate__(self, state: tuple[Path, tuple[int, int, int, int]]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type[CachedImages], tuple[Path, Shape]]:
+        return CachedImages, (self.path, self.shape)  # a pickle maps the file again instead of copying its content
 
 
 def default_cache() -> Path:
@@ -104,7 +104,7 @@ def cached_images(
                 for rest in _unfinished(path):
                     rest.unlink(missing_ok=True)
             if not _is_whole(path, shape):
-                _build(images, transform, path, shape, progress or slow_progress(path.name, len(images)))
+                _build(images, transform, path, shape, progress or slow_progress(path.name))
     return CachedImages(path, shape)
 
 
@@ -126,21 +126,20 @@ def reserve(folder: Path, size: int) -> None:
     check_space(folder, size)
 
 
-def slow_progress(name: str, total: int, seconds: float = 10.0) -> OnDecoded:
-    """Says on standard error, now and then, how many of ``total`` images are decoded; quick builds say nothing."""
-    done, told = 0, time.monotonic()
+def slow_progress(name: str, seconds: float = 10.0) -> OnDecoded:
+    """A progress function that prints to standard error every ``seconds`` seconds; short builds print nothing."""
+    last = time.monotonic()
 
-    def advance() -> None:
-        nonlocal done, told
-        done += 1
-        if time.monotonic() - told > seconds:
-            told = time.monotonic()
+    def advance(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > seconds:
+            last = time.monotonic()
             print(f"image cache {name}: {done} of {total} images decoded", file=sys.stderr, flush=True)
 
     return advance
 
 
-def _place(images: ImageList, transform: Transform, folder: Path) -> tuple[Path, tuple[int, int, int, int]]:
+def _place(images: ImageList, transform: Transform, folder: Path) -> tuple[Path, Shape]:
     key = digest(images.fingerprint, images.stamp, repr(transform), str(FORMAT))
     name = f"{re.sub(r'[^A-Za-z0-9-]+', '-', images.fingerprint)[:40]}-{transform.label}-{key}.u8"
     return folder / name, (len(images), 3, transform.side, transform.side)
@@ -150,13 +149,11 @@ def _unfinished(path: Path) -> list[Path]:
     return list(path.parent.glob(f".{path.name}.*"))
 
 
-def _is_whole(path: Path, shape: tuple[int, int, int, int]) -> bool:
+def _is_whole(path: Path, shape: Shape) -> bool:
     return path.exists() and path.stat().st_size == math.prod(shape)
 
 
-def _build(
-    images: ImageList, transform: Transform, path: Path, shape: tuple[int, int, int, int], progress: OnDecoded
-) -> None:
+def _build(images: ImageList, transform: Transform, path: Path, shape: Shape, progress: OnDecoded) -> None:
     size = math.prod(shape)
     check_space(path.parent, size)
     if size >= LARGE:
@@ -169,12 +166,12 @@ def _build(
             if os.pwrite(file, pixels, index * len(pixels)) < len(pixels):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        for _ in in_threads(decode, len(images), chunk=8):
-            progress()
+        for done, _ in enumerate(in_threads(decode, len(images), chunk=8), start=1):
+            progress(done, len(images))
         _write_index(images, transform, path, shape)
 
 
-def _write_index(images: ImageList, transform: Transform, path: Path, shape: tuple[int, ...]) -> None:
+def _write_index(images: ImageList, transform: Transform, path: Path, shape: Shape) -> None:
     """What the file holds, image by image, for people and for other programs; nothing here reads it."""
     index = {"source": images.fingerprint, "transform": transform.label, "shape": shape, "ids": list(images.ids)}
     with temporary(path.with_suffix(".json")) as file, open(file, "w", closefd=False) as text:

@@ -6,12 +6,13 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import Benchmark, CacheMode, ImageList
 from wsol.data.cache import Transform, cached_images, slow_progress
 from wsol.data.files import in_threads
@@ -23,7 +24,7 @@ class DecodedImages(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
         """The images of ``rows``, copied: uint8 [B, 3, S, S]. Raises DataError for one that cannot be read."""
         ...
 
@@ -35,20 +36,20 @@ class ImagesInMemory:
         shape = (len(images), 3, transform.side, transform.side)
         _check_memory(math.prod(shape))
         self.pixels = np.empty(shape, dtype=np.uint8)
-        advance = slow_progress(f"{images.fingerprint[:40]}, {transform.label}", len(images))
+        progress = slow_progress(f"{images.fingerprint[:40]}, {transform.label}")
 
         def decode(index: int) -> None:
             self.pixels[index] = transform(images.load(index))
 
-        for _ in in_threads(decode, len(images), chunk=8):
-            advance()
+        for done, _ in enumerate(in_threads(decode, len(images), chunk=8), start=1):
+            progress(done, len(images))
 
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
         """See :class:`DecodedImages`."""
-        picked: npt.NDArray[np.uint8] = self.pixels[np.asarray(rows)]
+        picked: ByteArray = self.pixels[np.asarray(rows)]
         return picked
 
 
@@ -69,25 +70,62 @@ class ImagesOnDemand:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
         """See :class:`DecodedImages`."""
         return np.stack(list(self._pool.map(self._decode, np.asarray(rows).tolist())))
 
-    def _decode(self, index: int) -> npt.NDArray[np.uint8]:
-        decoded: npt.NDArray[np.uint8] = self._transform(self._load(index))
+    def _decode(self, index: int) -> ByteArray:
+        decoded: ByteArray = self._transform(self._load(index))
         return decoded
 
 
-def open_images(
-    images: ImageList, transform: Transform, mode: CacheMode = "memmap", folder: Path | None = None, threads: int = 1
-) -> DecodedImages:
-    """The images of a split as ``mode`` says. ``folder``: of the files of ``memmap`` (None: the default one).
+@dataclass(frozen=True)
+class ImageCache:
+    """Where and how decoded images are kept.
 
-    Raises DataError for a broken image (``none``: when it is asked for), or where disk or memory are too small.
+    Attributes:
+        folder: Folder of the files that mode ``memmap`` writes; None is :func:`wsol.data.cache.default_cache`.
+        mode: One of :data:`wsol.data.benchmark.CacheMode`; None is the benchmark's own mode.
+        threads: Threads that decode a batch in mode ``none``.
+
+    Example:
+        >>> from wsol.data.decoded import ImageCache
+        >>> ImageCache(mode="ram").resolve("memmap").mode
+        'ram'
+        >>> ImageCache().resolve("memmap").mode
+        'memmap'
     """
-    if mode == "memmap":
-        return cached_images(images, transform, folder)
-    return ImagesOnDemand(images, transform, threads) if mode == "none" else ImagesInMemory(images, transform)
+
+    folder: Path | None = None
+    mode: CacheMode | None = None
+    threads: int = 1
+
+    def resolve(self, default: CacheMode) -> ImageCache:
+        """The same cache with mode ``default`` where none was given."""
+        return replace(self, mode=self.mode or default)
+
+    def open(self, images: ImageList, transform: Transform) -> DecodedImages:
+        """Open the images of a split, decoding them now unless the mode is ``none`` or they are in the cache.
+
+        Args:
+            images: The images to decode.
+            transform: Resizing and cropping of every image.
+
+        Returns:
+            The decoded images, uint8 [N, 3, S, S]; without a mode they are kept as in ``memmap``.
+
+        Raises:
+            DataError: An image is broken (mode ``none``: raised when it is read), or disk or memory are too small.
+        """
+        if self.mode == "none":
+            return ImagesOnDemand(images, transform, self.threads)
+        if self.mode in ("ram", "device"):
+            return ImagesInMemory(images, transform)
+        return cached_images(images, transform, self.folder)
+
+
+DEFAULT_CACHE = ImageCache()
+"""The default folder, with the benchmark's own mode."""
 
 
 def _check_memory(size: int) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, CacheMode, Split
+from wsol.data.benchmark import Annotations, Benchmark, Split
 from wsol.data.cache import OnDecoded, Transform, cached_images, default_cache, missing_bytes, reserve
-from wsol.data.decoded import DecodedImages, open_images
+from wsol.data.decoded import DEFAULT_CACHE, DecodedImages, ImageCache
 from wsol.errors import DataError
 from wsol.protocols import EvalProtocol, get_protocol
 
@@ -51,45 +51,46 @@ class SearchData:
 def open_search(
     benchmark: Benchmark,
     protocol: EvalProtocol,
-    cache: Path | None = None,
+    cache: ImageCache = DEFAULT_CACHE,
     *,
     search: bool = False,
-    mode: CacheMode | None = None,
-    threads: int = 1,
 ) -> SearchData:
-    """Train without annotations, val with them. ``cache``: folder of decoded images (None: the default one).
+    """Open train without annotations, and val with them.
 
-    ``search``: for a trial, which some benchmarks train on fewer images than a final run. ``mode``: how decoded images
-    are kept (None: as the benchmark says); ``threads`` decode where they are not. Raises DataError when the data are
-    missing or broken.
+    Args:
+        benchmark: The data set.
+        protocol: Its test transform is applied to the images of val.
+        cache: Where and how decoded images are kept.
+        search: Whether this is for a trial; some benchmarks train trials on fewer images than final runs.
+
+    Returns:
+        Both splits, without a reference to the benchmark.
+
+    Raises:
+        DataError: The data are missing or broken.
     """
-    mode = mode or benchmark.cache
+    cache = cache.resolve(benchmark.cache)
     images = benchmark.training_images(search=search)
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split 'train' is empty")
     train = TrainData(
         ids=images.ids,
         labels=images.labels,
-        images=open_images(images, Transform(benchmark.resize), mode, cache, threads),
+        images=cache.open(images, Transform(benchmark.resize)),
         num_classes=len(benchmark.class_names()),
         crop=benchmark.crop,
         fingerprint=images.fingerprint,
-        on_device=mode == "device",
+        on_device=cache.mode == "device",
     )
-    return SearchData(train, load_eval(benchmark, "val", protocol, cache, mode, threads))
+    return SearchData(train, load_eval(benchmark, "val", protocol, cache))
 
 
 def load_eval(
-    benchmark: Benchmark,
-    split: Split,
-    protocol: EvalProtocol,
-    cache: Path | None = None,
-    mode: CacheMode | None = None,
-    threads: int = 1,
+    benchmark: Benchmark, split: Split, protocol: EvalProtocol, cache: ImageCache = DEFAULT_CACHE
 ) -> EvalData:
-    """A split with its annotations; for the rest see :func:`open_search`.
+    """Open a split with its annotations; arguments and errors are those of :func:`open_search`.
 
-    For test only :func:`wsol.study.selection.open_test` calls this.
+    For test, only :func:`wsol.study.selection.open_test` calls this.
     """
     images = benchmark.images(split)
     if len(images) == 0:
@@ -98,7 +99,7 @@ def load_eval(
     return EvalData(
         ids=images.ids,
         labels=images.labels,
-        images=open_images(images, evaluation_transform(benchmark, protocol), mode or benchmark.cache, cache, threads),
+        images=cache.resolve(benchmark.cache).open(images, evaluation_transform(benchmark, protocol)),
         annotations=annotations,
         fingerprint=images.fingerprint,
     )

@@ -15,8 +15,15 @@ WEIGHTS = "weights.pt"
 """File in a final run's folder that holds the trained method's state_dict."""
 
 
-def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Method:
-    """The run's method with its parts and drawn hyper-parameters, freshly initialised from the run's seed."""
+def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, num_classes: int | None = None) -> Method:
+    """Build the run's method with its parts and drawn hyper-parameters, initialised from the run's seed.
+
+    Args:
+        run: The recipe, its hyper-parameters and the seed.
+        plugins: Where the components come from.
+        benchmark: Gives the side of the network's input.
+        num_classes: Number of classes; None counts the benchmark's, which needs its data.
+    """
     train = run.train
 
     def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
@@ -24,7 +31,7 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark) -> Me
 
     seed_everything(run.seed, "init")
     parts = Parts(
-        num_classes=len(benchmark.class_names()),
+        num_classes=len(benchmark.class_names()) if num_classes is None else num_classes,
         schedule=Schedule(**train.schedule.model_dump()),
         crop=benchmark.crop,
         backbone=create("backbone", "backbones", train.backbone),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from wsol.data.benchmark import Benchmark
 from wsol.errors import DataError
@@ -15,7 +18,7 @@ from wsol.inference.cost import network_cost
 from wsol.plugins import Plugins
 from wsol.records import RunIdentity
 from wsol.study.plan import TrainingCell
-from wsol.training.batch import TrainView
+from wsol.training.batch import Batch, TrainView
 from wsol.training.method import Method
 from wsol.weights import no_pretrained
 
@@ -71,18 +74,18 @@ def _work(cell: TrainingCell, backbone: dict[str, Any], images: int, plugins: Pl
         seed=0,
         hparams=drawn,
     )
-    benchmark: Any = plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options)
+    benchmark = plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options)
     try:
-        benchmark.class_names()
+        classes = len(benchmark.class_names())
     except DataError:
-        benchmark.class_names = lambda: [""] * CLASSES
+        classes = CLASSES
     meta = torch.device("meta")
     try:
         with meta, no_pretrained():
-            method = build_method(run, plugins, benchmark)
+            method = build_method(run, plugins, benchmark, num_classes=classes)
     except NotImplementedError:  # an initialisation that needs numbers
         return None
-    epochs = _epochs(method, images, cell.train.schedule.epochs)
+    epochs = _epochs(method, UnreadImages(images, classes), cell.train.schedule.epochs)
     if not epochs:
         return 0.0
     cost = network_cost(method, None, benchmark.crop, meta)
@@ -90,10 +93,35 @@ def _work(cell: TrainingCell, backbone: dict[str, Any], images: int, plugins: Pl
     return None if flops is None else float(flops) * epochs
 
 
-def _epochs(method: Method, images: int, scheduled: int) -> int:
-    """Epochs of all phases that train; the schedule's where a method's phases need more than the number of images."""
+@dataclass(frozen=True)
+class UnreadImages:
+    """A training split (:class:`wsol.TrainView`) of which only the numbers of images and classes are known."""
+
+    count: int
+    num_classes: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Raises DataError."""
+        raise DataError("image ids are not known when the cost of a plan is estimated")
+
+    @property
+    def labels(self) -> Tensor:
+        """Raises DataError."""
+        raise DataError("labels are not known when the cost of a plan is estimated")
+
+    def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
+        """Raises DataError."""
+        raise DataError("images are not read when the cost of a plan is estimated")
+
+
+def _epochs(method: Method, train: TrainView, scheduled: int) -> int:
+    """Epochs of all phases that train; the schedule's where a method's phases read the images."""
     try:
-        phases = list(method.phases(cast(TrainView, range(images))))
-    except Exception:  # a stranger's phases may look at the images
+        phases = list(method.phases(train))
+    except Exception:  # a third-party plugin may raise anything
         return scheduled
     return sum(scheduled if phase.epochs is None else phase.epochs for phase in phases if phase.step is not None)

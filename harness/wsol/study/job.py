@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from wsol.data.benchmark import CacheMode
+from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol
 from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.observation_file import observations_path, write_observations
@@ -123,7 +124,7 @@ class _Run:
         self.benchmark: Benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
         self.protocol = evaluation_protocol(self.benchmark, job.protocol)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.cache = Path(job.cache) if job.cache else None
+        self.cache = ImageCache(Path(job.cache) if job.cache else None, job.cache_mode, job.threads)
         self.scorer = Scorer(
             evaluations=job.run.evaluations,
             swept=job.swept or None,
@@ -144,8 +145,6 @@ class _Run:
             self.protocol,
             self.cache,
             search=self.job.run.stage == "search",
-            mode=self.job.cache_mode,
-            threads=self.job.threads,
         )
         self.scorer.check(data.val.annotations, f"val of {self.benchmark.name}")
         method, history = self._train(data.train)
@@ -160,8 +159,6 @@ class _Run:
                 self.job.run,
                 self.protocol,
                 self.cache,
-                self.job.cache_mode,
-                self.job.threads,
             )
             fingerprints["test"] = test.fingerprint
             scored += self._score(method, test, "test", [s.result for s in scored])

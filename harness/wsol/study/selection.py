@@ -17,7 +17,8 @@ from wsol.study.ledger import cell_name, record_opening
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 
 if TYPE_CHECKING:
-    from wsol.data.benchmark import Benchmark, CacheMode
+    from wsol.data.benchmark import Benchmark
+    from wsol.data.decoded import ImageCache
     from wsol.data.views import EvalData
     from wsol.protocols import EvalProtocol
 
@@ -151,9 +152,7 @@ def open_test(
     ledger: Path,
     run: RunIdentity,
     protocol: EvalProtocol,
-    cache: Path | None = None,
-    mode: CacheMode | None = None,
-    threads: int = 1,
+    cache: ImageCache,
 ) -> tuple[EvalData, TestOpening]:
     """The test split with its annotations, for one run of a sealed selection.
 
@@ -168,5 +167,5 @@ def open_test(
         if choice is None or choice.hparams != run.hparams or run.seed not in sealed.seeds or run.plan != sealed.plan:
             raise SealError(f"run {run.run_id} is not part of the selection sealed in {selection}; test stays closed")
     touched = [record_opening(ledger, cell_name(run.train, e), sealed.seal, run.run_id) for e in run.evaluations]
-    data = load_eval(benchmark, "test", protocol, cache, mode, threads)
+    data = load_eval(benchmark, "test", protocol, cache)
     return data, TestOpening(selection=sealed.seal, touched=max(touched))

@@ -29,16 +29,33 @@ class Batch:
 
 
 class TrainView(Protocol):
-    """What a method sees of the training split: images, their names and labels, nothing else."""
+    """What a method sees of the training split: images, their ids and labels, nothing else."""
 
-    ids: Sequence[str]
-    """Names of the images, to find what was computed for them elsewhere (pseudo boxes in a file)."""
-    num_classes: int
-    labels: Tensor
-    """int64 [N], on the CPU."""
+    @property
+    def ids(self) -> Sequence[str]:
+        """Image ids, to look up what was computed for the images elsewhere (pseudo boxes in a file)."""
+        ...
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, C."""
+        ...
+
+    @property
+    def labels(self) -> Tensor:
+        """Class indices, int64 [N], on the CPU."""
+        ...
 
     def __len__(self) -> int: ...
 
     def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
-        """The images of the rows ``index`` (default: all, in order), as the test transform gives them."""
+        """Read images in order, squashed to the network's input and not augmented.
+
+        Args:
+            index: Rows of the training split; None reads all.
+            batch_size: Images in a batch; the last batch may be smaller.
+
+        Returns:
+            Batches on the device, with images float32 [B, 3, S, S].
+        """
         ...

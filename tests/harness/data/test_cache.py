@@ -22,6 +22,7 @@ from wsol import files
 from wsol.data import cache
 from wsol.data.benchmark import ImageList
 from wsol.data.cache import Transform, cached_images, default_cache
+from wsol.data.decoded import ImageCache
 from wsol.data.views import fill_cache, open_search
 from wsol.errors import DataError
 from wsol.protocols import get_protocol
@@ -221,15 +222,15 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_progress_counts_every_image(source: Source, tmp_path: Path) -> None:
-    calls: list[int] = []
-    cached_images(image_list(source), Transform(4), tmp_path, lambda: calls.append(1))
-    assert len(calls) == COUNT
+    calls: list[tuple[int, int]] = []
+    cached_images(image_list(source), Transform(4), tmp_path, lambda done, total: calls.append((done, total)))
+    assert calls == [(done, COUNT) for done in range(1, COUNT + 1)]
 
 
 def test_a_long_build_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    advance = cache.slow_progress("toy", 2, seconds=0)
-    advance()
-    advance()
+    advance = cache.slow_progress("toy", seconds=0)
+    advance(1, 2)
+    advance(2, 2)
     assert "image cache toy: 2 of 2 images decoded" in capsys.readouterr().err
 
 
@@ -297,7 +298,9 @@ def test_a_box_outside_stops_a_search_and_not_the_decoding(root: Path, tmp_path:
     edit(root / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},1,2,21,5")
     assert fill(root, tmp_path / "cache").exists()
     with pytest.raises(DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"):
-        open_search(Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), tmp_path / "cache")
+        open_search(
+            Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache")
+        )
 
 
 def test_an_empty_split_is_refused(root: Path, tmp_path: Path, source: Source) -> None:

@@ -13,7 +13,7 @@ import torch
 import wsol
 from wsol.data.benchmark import CacheMode
 from wsol.data.cache import Transform
-from wsol.data.decoded import ImagesOnDemand, open_images
+from wsol.data.decoded import ImageCache, ImagesOnDemand
 from wsol.data.views import TrainData
 from wsol.errors import DataError, UsageError
 from wsol.training.loader import AHEAD, TrainLoader, normalised, read_ahead
@@ -34,7 +34,7 @@ def image_list(load: Any = picture) -> wsol.ImageList:
 
 def loader(mode: CacheMode, folder: Path, threads: int = 1) -> TrainLoader:
     images = image_list()
-    pixels = open_images(images, Transform(SIDE), mode, folder, threads)
+    pixels = ImageCache(folder, mode, threads).open(images, Transform(SIDE))
     data = TrainData(images.ids, images.labels, pixels, 3, CROP, images.fingerprint, on_device=mode == "device")
     return TrainLoader(data, MEAN, STD, CPU)
 
@@ -47,7 +47,7 @@ def batches(view: TrainLoader, seed: int = 0) -> list[wsol.Batch]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_place_gives_the_same_bytes(mode: CacheMode, tmp_path: Path) -> None:
-    pixels = open_images(image_list(), Transform(SIDE), mode, tmp_path)
+    pixels = ImageCache(tmp_path, mode).open(image_list(), Transform(SIDE))
     assert len(pixels) == COUNT
     found = pixels[[7, 0, 7]]
     assert found.dtype == np.uint8
@@ -98,7 +98,7 @@ def test_images_that_are_not_kept_are_decoded_when_asked_for(tmp_path: Path) -> 
             raise DataError("three.jpg: not a readable image")
         return picture(index)
 
-    pixels = open_images(image_list(load), Transform(SIDE), "none", tmp_path)
+    pixels = ImageCache(tmp_path, "none").open(image_list(load), Transform(SIDE))
     assert not asked
     assert pixels[[5, 2]].shape == (2, 3, SIDE, SIDE)
     assert sorted(asked) == [2, 5]
@@ -113,13 +113,13 @@ def test_a_broken_image_is_named_before_the_first_batch(mode: CacheMode, tmp_pat
         raise DataError("one.jpg: not a readable image")
 
     with pytest.raises(DataError, match=r"one\.jpg"):
-        open_images(image_list(load), Transform(SIDE), mode, tmp_path)
+        ImageCache(tmp_path, mode).open(image_list(load), Transform(SIDE))
 
 
 def test_more_than_the_memory_holds_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 16)
     with pytest.raises(DataError, match="cache: memmap"):
-        open_images(image_list(), Transform(SIDE), "ram", tmp_path)
+        ImageCache(tmp_path, "ram").open(image_list(), Transform(SIDE))
 
 
 def test_a_benchmark_does_not_slip_through_with_its_images() -> None:

@@ -15,6 +15,7 @@ import wsol
 from tests.support.data_sets import Boxes, Masks, write_data, write_masks
 from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.cache import Transform
+from wsol.data.decoded import ImageCache
 from wsol.data.files import ImageFiles, MaskFiles
 from wsol.data.views import evaluation_transform, fill_cache, load_eval, open_search
 from wsol.protocols import get_protocol
@@ -101,7 +102,7 @@ def image_ids(benchmark: Benchmark, split: wsol.Split) -> set[str]:
 
 
 def test_from_the_training_data_nothing_else_can_be_reached(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, tmp_path / "cache").train
+    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache")).train
     for handed in (data, TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)):
         found = reachable(handed)
         assert forbidden(found, annotations=True) == []
@@ -110,7 +111,7 @@ def test_from_the_training_data_nothing_else_can_be_reached(benchmark: Benchmark
 
 
 def test_from_the_search_data_test_cannot_be_reached(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, tmp_path / "cache")
+    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache"))
     found = reachable(data)
     assert forbidden(found, annotations=False) == []
     assert [value for value in found if isinstance(value, Annotations)] == [data.val.annotations]
@@ -134,7 +135,7 @@ def test_opening_the_search_never_asks_for_more(tmp_path: Path) -> None:
 
     benchmark = Guarded(wsol.BenchmarkOptions(root=str(write_data(tmp_path / "data"))))
     benchmark.asked = []
-    open_search(benchmark, PROTOCOL, tmp_path / "cache")
+    open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache"))
     assert sorted(benchmark.asked) == [("annotations", "val"), ("images", "train"), ("images", "val")]
     benchmark.asked.clear()
     fill_cache(benchmark, PROTOCOL, "test", tmp_path / "cache")
@@ -142,7 +143,7 @@ def test_opening_the_search_never_asks_for_more(tmp_path: Path) -> None:
 
 
 def test_images_have_their_sides(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, tmp_path)
+    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path))
     assert data.train.images.shape[2:] == (benchmark.resize,) * 2
     assert data.val.images.shape[2:] == (benchmark.crop,) * 2
     assert data.train.num_classes == len(benchmark.class_names())
@@ -156,7 +157,7 @@ def test_the_protocol_chooses_the_transform() -> None:
 
 def test_a_split_evaluates_in_the_order_of_its_images(tmp_path: Path) -> None:
     benchmark = Boxes(wsol.BenchmarkOptions(root=str(write_data(tmp_path / "data"))))
-    data = load_eval(benchmark, "test", PROTOCOL, tmp_path / "cache")
+    data = load_eval(benchmark, "test", PROTOCOL, ImageCache(tmp_path / "cache"))
     images = benchmark.images("test")
     assert list(data.ids) == list(images.ids)
     assert np.array_equal(data.images[[1]][0], Transform(8)(images.load(1)))
@@ -171,7 +172,7 @@ def test_pixels_become_normalised_floats() -> None:
 
 
 def test_plain_batches_are_in_order_and_at_the_network_size(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, tmp_path).train
+    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path)).train
     loader = TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)
     batches = list(loader.batches(batch_size=3))
     assert torch.cat([batch.labels for batch in batches]).tolist() == data.labels.tolist()
@@ -183,7 +184,7 @@ def test_plain_batches_are_in_order_and_at_the_network_size(benchmark: Benchmark
 
 
 def test_training_batches_carry_boxes_along(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, tmp_path).train
+    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path)).train
     loader = TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)
     boxes = torch.arange(4.0 * len(loader)).reshape(-1, 4)
     rows = [torch.tensor([3, 1]), torch.tensor([0])]

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+import wsol
 from wsol.plugins import load_plugins
 from wsol.study.config import validate_study
-from wsol.study.estimate import gpu_hours
+from wsol.study.estimate import UnreadImages, gpu_hours
 from wsol.study.plan import make_plan
 
 
@@ -73,3 +74,11 @@ def test_trials_on_fewer_images_than_final_runs_take_less(monkeypatch: pytest.Mo
     monkeypatch.setattr(cub, "training_images", lambda self, *, search: range(600 if search else 5994))
     assert whole is not None
     assert hours(recipe) == pytest.approx(whole * (600 + 3 * 5994) / (4 * 5994))
+
+
+def test_unread_images_have_numbers_and_nothing_else() -> None:
+    images = UnreadImages(12, 3)
+    assert (len(images), images.num_classes) == (12, 3)
+    for read in (lambda: images.ids, lambda: images.labels, images.batches):
+        with pytest.raises(wsol.DataError, match="estimated"):
+            read()

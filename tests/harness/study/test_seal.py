@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import wsol
+from wsol.data.decoded import ImageCache
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
 from wsol.records import MetricValue, Result, RunIdentity, RunRecord
@@ -115,7 +116,7 @@ def identity(plan: Plan, selection: sealing.Selection, **changes: Any) -> RunIde
 def open_test(path: Path, run: RunIdentity, tmp_path: Path) -> Any:
     benchmark = load_plugins().create("benchmarks", "sprites")
     protocol = get_protocol("wsoleval-v2")
-    return sealing.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, tmp_path / "cache")
+    return sealing.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, ImageCache(tmp_path / "cache"))
 
 
 def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, tmp_path: Path) -> None:
