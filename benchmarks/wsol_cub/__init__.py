@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -30,7 +31,7 @@ class Cub(wsol.WsolevalBenchmark):
     Options = CubOptions
     upstream = "CUB"
     image_folders = ("images", "CUB_200_2011/images", "CUBV2", "")
-    metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
+    metrics: tuple[str, ...] = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
     split_sizes = (5994, 1000, 5794)
     licence = "images: for non-commercial research and education only, each under its photographer's rights"
@@ -118,7 +119,7 @@ class Cub(wsol.WsolevalBenchmark):
                 return place
         raise wsol.DataError(f"{places[0]}: no such folder; segmentations=true needs it (see 'wsol data info cub')")
 
-    def _masks(self, boxes: wsol.Annotations, ids: list[str]) -> wsol.MaskFiles:
+    def _masks(self, boxes: wsol.Annotations, ids: Sequence[str]) -> wsol.MaskFiles:
         """Brightness is the share of annotators that marked a pixel."""
         paths = [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]
         return wsol.MaskFiles([[path] for path in paths], above=128, sizes=boxes.sizes)

@@ -63,7 +63,8 @@ def earthy(rng: np.random.Generator) -> FloatArray:
     """A colour of soil, leaves, stone or water: any brightness, weak saturation, float64 [3, 1, 1]."""
     brightness, warm, green = rng.random(3)
     tint = (warm - 0.4) * np.array([0.30, 0.02, -0.30]) + (green - 0.4) * np.array([-0.12, 0.14, -0.14])
-    return ((0.35 + 0.4 * brightness) * (1 + 1.2 * tint))[:, None, None]
+    colour: FloatArray = (0.35 + 0.4 * brightness) * (1 + 1.2 * tint)
+    return colour[:, None, None]
 
 
 def background(rng: np.random.Generator) -> FloatArray:

@@ -25,7 +25,8 @@ class Pyramid(wsol.Features):
     """
 
     def __init__(self, trunk: wsol.Features, level: str, channels: int) -> None:
-        super().__init__(trunk.units, trunk.stages, trunk.channels, trunk.head_lr_units, trunk.wsoleval_head_lr_units)
+        units = dict(trunk.units.items())
+        super().__init__(units, trunk.stages, trunk.channels, trunk.head_lr_units, trunk.wsoleval_head_lr_units)
         depth = LEVELS.index(level) + 1
         if depth > len(self.stages):
             raise wsol.UsageError(
@@ -33,11 +34,13 @@ class Pyramid(wsol.Features):
                 f"({', '.join(self.stages)}): its lowest level is {LEVELS[len(self.stages) - 1]}"
             )
         self.levels = tuple(islice(reversed(self.stages), depth))
-        self.lateral = nn.ModuleDict({stage: nn.Conv2d(self.channels[stage], channels, 1) for stage in self.levels})
+        lateral = {stage: nn.Conv2d(self.channels[stage], channels, 1) for stage in self.levels}
+        self.lateral = nn.ModuleDict(lateral)
         self.output = nn.Conv2d(channels, channels, 3, padding=1)
-        for convolution in (*self.lateral.values(), self.output):
+        for convolution in (*lateral.values(), self.output):
             nn.init.kaiming_uniform_(convolution.weight, a=1)  # a linear layer: no ReLU that would halve the variance
-            nn.init.zeros_(convolution.bias)
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
 
     @property
     def out_channels(self) -> int:

@@ -13,7 +13,7 @@ class MinMax(wsol.Normalizer):
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W], not constant → float64 [H, W] in [0, 1]."""
-        low, high = score_map.min(), score_map.max()
+        low, high = float(score_map.min()), float(score_map.max())
         return (score_map - low) / (high - low)
 
 

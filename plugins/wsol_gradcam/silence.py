@@ -13,6 +13,8 @@ class Silence(AblationLayer):
     without a ReLU at the end), and more with each copy: weights then say nothing about the channels.
     """
 
+    activations: Tensor
+
     def __call__(self, x: Tensor) -> Tensor:
         """Ignores ``x``; the package's n copies [n, K, h, w] of an image's activations, copy i without channel i."""
         for copy, channel in zip(self.activations, self.indices[: len(self.activations)], strict=True):

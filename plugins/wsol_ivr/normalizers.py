@@ -48,13 +48,15 @@ class PaS(wsol.Normalizer):
     paper = "Bae et al., Rethinking Class Activation Mapping for Weakly Supervised Object Localization, ECCV 2020"
 
     class Options(wsol.Options):
-        """Options of the normaliser."""
+        """Options of the normalizer."""
 
         percentile: float = wsol.option(0.9, "share of pixels below the value that becomes 1", ge=0, lt=1)
 
+    options: Options
+
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → float64 [H, W] in [0, 1]; where the percentile is the minimum, all above it is 1."""
-        raised = score_map - score_map.min()
+        raised = score_map - float(score_map.min())
         standard = percentile(raised, self.options.percentile)
         if standard == 0:
             return (raised > 0).astype(np.float64)
@@ -73,11 +75,13 @@ class IVR(wsol.Normalizer):
     paper = PAPER
 
     class Options(wsol.Options):
-        """Options of the normaliser."""
+        """Options of the normalizer."""
 
         percentile: float = wsol.hparam(
             0.45, wsol.choice(*(step / 20 for step in range(20))), "share of pixels that become 0", ge=0, lt=1
         )
+
+    options: Options
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
         """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when the percentile is the maximum."""

@@ -32,7 +32,8 @@ class MaxBoxAcc(wsol.Metric):
 
     def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
         """[..., D, T] → [...]: mean over the IoUs of the best rate over the thresholds, in percent."""
-        return self._rates(total, weight, calibration).mean(axis=-1)
+        mean: wsol.Array = self._rates(total, weight, calibration).mean(axis=-1)
+        return mean
 
     def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
         """The rate at each IoU whose mean is the score, ``iou_…``."""
@@ -41,7 +42,8 @@ class MaxBoxAcc(wsol.Metric):
 
     def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: Any) -> wsol.Array:
         """[..., D, T] → [..., D]: the rate at each IoU, at the threshold that counts for it."""
-        return share(total, weight).max(axis=-1)
+        best: wsol.Array = share(total, weight).max(axis=-1)
+        return best
 
     def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
         """The rate over the thresholds, ``accuracy_at_iou_…``: value k belongs to tau = k / T."""

@@ -19,7 +19,7 @@ def set_sampler(set_size: int) -> wsol.Sampler:
     """
 
     def sample(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        members = [(labels == c).nonzero().flatten() for c in labels.unique()]
+        members = [(labels == c).nonzero().flatten() for c in sorted(set(labels.tolist()))]
         _check(set_size, batch_size, labels, members)
         classes = min(batch_size // set_size, len(members))
         for _ in range(len(labels) // (set_size * classes)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -20,7 +21,7 @@ class DDT(wsol.Method):
     name = "ddt"
     paper = "Wei et al., Unsupervised object discovery and co-localization by deep descriptor transformation, PR 2019"
     uses = frozenset({"backbone"})
-    outputs = "boxes"
+    outputs: ClassVar[Literal["maps", "boxes"]] = "boxes"
     Options = DDTOptions
 
     def __init__(self, options: wsol.Options, parts: wsol.Parts) -> None:

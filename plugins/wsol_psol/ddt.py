@@ -59,7 +59,8 @@ class Moments:
 
     def component(self) -> Tensor:
         """The unit vector along which the vectors vary most, float64 [d]; its sign means nothing."""
-        return torch.linalg.eigh(self.scatter / self.count)[1][:, -1]
+        vectors: Tensor = torch.linalg.eigh(self.scatter / self.count)[1]
+        return vectors[:, -1]
 
 
 def peak_sign(maps: Tensor) -> float:
@@ -107,7 +108,7 @@ class CoLocalizer(nn.Module):
         """
         self.eval()
         boxes = torch.zeros(len(train), 4)
-        for label in train.labels.unique().tolist():
+        for label in sorted(set(train.labels.tolist())):
             rows = torch.nonzero(train.labels == label)[:, 0].tolist()
             boxes[rows] = self._fit_class(train, label, rows)
         return boxes

@@ -39,7 +39,7 @@ def localize_split(
     device = to_device(localizer)
     metadata = {"benchmark": target.name, "split": split, "run": localizer.record.run_id}
     with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer:
-        for rows in torch.arange(len(images)).split(BATCH):
+        for rows in torch.split(torch.arange(len(images)), BATCH):
             inputs = normalize_images(pixels[rows.numpy()], method.image_mean, method.image_std, device)
             if same:
                 located = method.localize(inputs, labels[rows].to(device), localizer.extractor)

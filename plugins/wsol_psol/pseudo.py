@@ -26,7 +26,7 @@ def training_boxes(localizer: Localizer, theta: float | None = None) -> Iterator
     """
     device = to_device(localizer)
     images = localizer.benchmark.images("train")
-    for rows in torch.arange(len(images)).split(BATCH):
+    for rows in torch.split(torch.arange(len(images)), BATCH):
         inputs = _inputs(localizer, images, rows.tolist(), device)
         boxes = _boxes(localizer, inputs, torch.as_tensor(images.labels)[rows].to(device), theta)
         yield from zip((images.ids[i] for i in rows), boxes.tolist(), strict=True)

@@ -24,6 +24,8 @@ class TAP(wsol.Pooling):
 
         theta: float = wsol.option(0.1, "share of a channel's maximum", ge=0, lt=1)
 
+    options: Options
+
     def forward(self, features: Tensor) -> Tensor:
         """float [B, K, h, w] → float [B, K]."""
         kept = features > self.options.theta * features.amax(dim=(2, 3), keepdim=True)

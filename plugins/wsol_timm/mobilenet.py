@@ -34,6 +34,9 @@ class TimmOptions(wsol.BackboneOptions):
 class Rescale(nn.Module):
     """From the harness's normalisation of images to the one that timm's weights were trained with: to [-1, 1]."""
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         mean, std = torch.tensor(wsol.Method.image_mean), torch.tensor(wsol.Method.image_std)

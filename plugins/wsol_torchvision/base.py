@@ -31,7 +31,7 @@ class PublishedStrideOptions(StrideOptions):
 class TorchvisionBackbone(wsol.Backbone):
     """A network of torchvision's (of the same name), loaded with its first ImageNet weights and cut into units."""
 
-    Options = StrideOptions
+    Options: ClassVar[type[wsol.BackboneOptions]] = StrideOptions
     unused: ClassVar[tuple[str, ...]] = ("classifier.",)
     """Prefixes of the parameters, in torchvision's network and in a weights file, that belong to no unit."""
 

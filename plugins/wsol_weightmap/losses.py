@@ -28,7 +28,8 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 
     """Mean of max(|a - p| - |a - n| + margin, 0) with the length, not its square (Eqs. 2 to 4); float [B, K] each."""
     near = torch.linalg.vector_norm(anchor.float() - positive.float(), dim=1)
     far = torch.linalg.vector_norm(anchor.float() - negative.float(), dim=1)
-    return (near - far + margin).clamp(min=0).mean()
+    loss: Tensor = (near - far + margin).clamp(min=0).mean()
+    return loss
 
 
 def completeness(weights: wsol.FloatArray, whole: float = 1.0) -> float:

@@ -66,7 +66,8 @@ class WeightMap2(WeightMapMethod):
 
     def teach(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
         """Eq. 2."""
-        yield {"triplet": triplet(*self.embed(batch.images).chunk(3), self.options.margin)}
+        anchor, positive, negative = self.embed(batch.images).chunk(3)
+        yield {"triplet": triplet(anchor, positive, negative, self.options.margin)}
 
     def generate(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
         """Eqs. 3 and 4, and the mean of the anchors' maps."""

@@ -36,7 +36,7 @@ def triplets(labels: Tensor, batch_size: int, generator: torch.Generator) -> Ite
     A positive is another image of the anchor's class (itself where there is no other), a negative any image of another
     class, the class drawn first; none is chosen for being hard. Raises UsageError when there is only one class.
     """
-    members = {int(c): (labels == c).nonzero().flatten() for c in labels.unique()}
+    members = {c: (labels == c).nonzero().flatten() for c in sorted(set(labels.tolist()))}
     if len(members) < 2:
         raise wsol.UsageError("triplets need images of at least two classes")
     for anchors in wsol.shuffled(labels, batch_size, generator):

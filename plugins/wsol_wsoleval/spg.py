@@ -50,6 +50,7 @@ class SPG(wsol.ClassifierMethod):
     name = "spg"
     paper = "Zhang et al., Self-produced guidance for weakly-supervised object localization, ECCV 2018"
     Options = SPGOptions
+    options: SPGOptions
 
     def __init__(self, options: SPGOptions, parts: wsol.Parts) -> None:
         super().__init__(options, parts)
@@ -82,7 +83,8 @@ class SPG(wsol.ClassifierMethod):
 
     def step(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
         """Cross-entropy and the three losses on certain regions."""
-        size = batch.images.shape[-2:]
+        height, width = batch.images.shape[-2:]
+        size = (height, width)
         last, taps = self.classifier.features.run(batch.images, want=self.layout.spg_taps)
         attention = minmax(upsampled(self.attention(last, batch.labels), size))
         first, second = (taps[tap] for tap in self.layout.spg_taps)

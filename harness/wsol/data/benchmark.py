@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, get_args
 from wsol.arrays import Array, IntArray
 from wsol.components import Component
 from wsol.errors import DataError
-from wsol.options import Options, option
+from wsol.options import Options as AnyOptions
+from wsol.options import option
 
 Split = Literal["train", "val", "test"]
 CacheMode = Literal["memmap", "ram", "device", "none"]
@@ -93,7 +94,7 @@ class Archive:
     """Whether ``wsol data prepare --download`` may get it: torchvision keeps a downloader for this address."""
 
 
-class BenchmarkOptions(Options):
+class BenchmarkOptions(AnyOptions):
     """Options of benchmarks that are read from files."""
 
     root: str | None = option(None, "folder that holds the data set")
@@ -109,7 +110,7 @@ class Benchmark(Component, ABC):
     ``metrics``, ``resize`` and ``crop`` are the class's; an instance whose options change them sets its own.
     """
 
-    Options = BenchmarkOptions
+    Options: ClassVar[type[AnyOptions]] = BenchmarkOptions
     metrics: tuple[str, ...]
     """Metric names; the first is the primary one, which selection and ranking use."""
     protocol: ClassVar[str] = "wsoleval-v2"

@@ -30,7 +30,7 @@ def predict(
     """
     method.eval()
     with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer, torch.no_grad():
-        chunks = torch.arange(len(data.ids)).split(batch_size)  # type: ignore[no-untyped-call]
+        chunks = torch.split(torch.arange(len(data.ids)), batch_size)
         ahead = batches_ahead(data.images, device)
         for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):
             rows = chunk.tolist()

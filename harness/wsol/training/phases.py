@@ -80,7 +80,7 @@ class Phase:
 def shuffled(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Every image once, in random order; the last batch may be smaller, but never a single image (batch norm)."""
     order = torch.randperm(len(labels), generator=generator)
-    chunks = list(order.split(batch_size))  # type: ignore[no-untyped-call]
+    chunks = list(torch.split(order, batch_size))
     if len(chunks) > 1 and len(chunks[-1]) == 1:
         chunks[-2:] = [torch.cat(chunks[-2:])]
     return iter(chunks)
