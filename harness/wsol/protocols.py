@@ -13,6 +13,8 @@ from wsol.arrays import BoolArray, FloatArray
 from wsol.errors import UsageError
 from wsol.options import suggest
 
+Interpolation = Literal["cubic", "bilinear"]
+
 
 @dataclass(frozen=True)
 class EvalProtocol:
@@ -26,7 +28,7 @@ class EvalProtocol:
     """Side of the network's input in pixels, and of the frame that predictions are scored in."""
     original_size: bool = False
     """The frame is the original image instead."""
-    interpolation: Literal["cubic", "bilinear"] | None = "cubic"
+    interpolation: Interpolation | None = "cubic"
     """How score maps come into the frame; None for a protocol that only knows boxes."""
     thresholds: int = 1000
     """How many thresholds a box accuracy is a function of."""

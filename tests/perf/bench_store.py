@@ -20,7 +20,7 @@ import wsol
 from wsol.arrays import FloatArray
 from wsol.evaluation.bootstrap import bootstrap
 from wsol.evaluation.boxes import best_ious
-from wsol.evaluation.geometry import frame_map, sanitize_map
+from wsol.evaluation.geometry import map_frame
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
 from wsol.protocols import get_protocol
@@ -97,7 +97,7 @@ def stages(store: ScoreStore) -> dict[str, float]:
     boxes = np.array([[44, 44, 179, 179]])
     for i in range(len(store)):
         clock = time.process_time()
-        raw = frame_map(PROTOCOL, sanitize_map(store.map(i))[0], SIZE)
+        raw = frame_raw_map(store.map(i), map_frame(PROTOCOL, SIZE)).values
         upsampled = time.process_time()
         scores = [normalizer(raw) for normalizer in NORMALIZERS]
         normalised = time.process_time()

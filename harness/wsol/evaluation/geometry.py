@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -9,9 +10,18 @@ import numpy as np
 
 from wsol.arrays import Array, BoolArray, FloatArray, IntArray
 from wsol.errors import DataError, UsageError
-from wsol.protocols import EvalProtocol
+from wsol.protocols import EvalProtocol, Interpolation
 
 Problem = Literal["", "nan", "infinite", "constant"]
+
+@dataclass(frozen=True)
+class Frame:
+    """The pixels in which maps are normalised and boxes are measured, and how maps are brought there."""
+
+    width: int
+    height: int
+    interpolation: Interpolation = "cubic"
+
 
 _INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
 
@@ -114,15 +124,15 @@ def frame_boxes(protocol: EvalProtocol, boxes: Array, image_size: tuple[int, int
     return scale_boxes(boxes, image_size, frame_size(protocol, image_size))
 
 
-def frame_map(protocol: EvalProtocol, raw_map: Array, image_size: tuple[int, int]) -> FloatArray:
-    """A raw score map [h, w] of the test image upsampled to the evaluation frame, float64 [H, W], not normalised.
+def map_frame(protocol: EvalProtocol, image_size: tuple[int, int]) -> Frame:
+    """The evaluation frame of maps for an image of ``image_size`` (width, height) in pixels.
 
-    Raises UsageError for a protocol that only knows boxes.
+    Raises:
+        UsageError: The protocol scores boxes only.
     """
     if protocol.interpolation is None:
         raise UsageError(f"protocol '{protocol.name}' scores boxes, not maps; give boxes, or choose another protocol")
-    width, height = frame_size(protocol, image_size)
-    return resize_map(raw_map, (height, width), protocol.interpolation)
+    return Frame(*frame_size(protocol, image_size), protocol.interpolation)
 
 
 def frame_mask(protocol: EvalProtocol, mask: Array, size: tuple[int, int]) -> BoolArray:

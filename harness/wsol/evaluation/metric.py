@@ -36,7 +36,7 @@ class ScoredImage:
     foreground: Array | None = None
     ignore: Array | None = None
     logits: Array | None = None
-    _ious: dict[str, FloatArray] = field(default_factory=dict, repr=False)
+    _ious: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
     def hits(self, delta: float, contours: str | None = None) -> Array:
         """Whether the best IoU at each threshold of the protocol is a hit at ``delta``, bool [T]."""

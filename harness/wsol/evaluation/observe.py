@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
-from wsol.arrays import Array, FloatArray, IntArray
+from wsol.arrays import Array, IntArray
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Annotations
 from wsol.errors import DataError, RunError, UsageError
-from wsol.evaluation.geometry import Problem, frame_map, frame_size, sanitize_map
+from wsol.evaluation.geometry import Problem, frame_size, map_frame
 from wsol.evaluation.ground_truth import GroundTruthReader
 from wsol.evaluation.metric import Metric, ScoredImage
 from wsol.evaluation.observations import PROBLEMS, Observations, Table
 from wsol.evaluation.predictions.source import Predictions
+from wsol.evaluation.read_map import FramedMap, frame_raw_map
 from wsol.protocols import EvalProtocol
 
 EvalSetting = tuple[Normalizer | None, BoxRule | None]
@@ -95,68 +97,50 @@ class ImageEvaluator:
 
     def __call__(self, i: int) -> tuple[int, list[dict[str, Array]]]:
         """Evaluate image i of the split."""
+        image = self._image(i)
+        if self.store.boxes is not None:
+            image.boxes, problem = self._box(i)
+            return PROBLEMS.index(problem), [self._observe(image) for _ in self.evaluations]
+        framed = frame_raw_map(self.store.map(i), map_frame(self.protocol, self.truth.size(i)))
+        observed = [self._observe(self._located(image, framed, *setting)) for setting in self.evaluations]
+        return PROBLEMS.index(framed.problem), observed
+
+    def _image(self, i: int) -> ScoredImage:
+        """Image i with everything that does not depend on the prediction's place."""
         truth = self.truth.read(i)
-        score_map, boxes, problem = self._located(i)
-        found = []
-        for normalizer, rule in self.evaluations:
-            image = ScoredImage(
-                image_id=self.store.ids[i],
-                label=int(self.store.labels[i]),
-                protocol=self.protocol,
-                score_map=score_map if problem else _normalised(normalizer, score_map, self.name(i)),
-                raw_map=None if problem else score_map,
-                boxes=boxes,
-                gt_boxes=truth.boxes,
-                foreground=truth.foreground,
-                ignore=truth.ignore,
-                logits=None if self.store.logits is None else np.asarray(self.store.logits[i]),
-            )
-            if rule is not None and image.score_map is not None:
-                image.boxes = _ruled(rule, image.score_map, self.name(i))
-            found.append({metric.name: np.asarray(metric.observe(image)) for metric in self.metrics})
-        return PROBLEMS.index(problem), found
+        return ScoredImage(
+            image_id=self.store.ids[i],
+            label=int(self.store.labels[i]),
+            protocol=self.protocol,
+            gt_boxes=truth.boxes,
+            foreground=truth.foreground,
+            ignore=truth.ignore,
+            logits=None if self.store.logits is None else np.asarray(self.store.logits[i]),
+        )
 
-    def name(self, i: int) -> str:
-        """The image, for messages."""
-        return f"image '{self.store.ids[i]}'"
+    def _located(
+        self, image: ScoredImage, framed: FramedMap, normalizer: Normalizer | None, box_rule: BoxRule | None
+    ) -> ScoredImage:
+        """A copy of ``image`` with the map under one setting."""
+        assert normalizer is not None  # checked for all settings before the first image
+        found = framed.normalize(normalizer, box_rule, where=f"image '{image.image_id}'")
+        return replace(
+            image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes
+        )
 
-    def _located(self, i: int) -> tuple[FloatArray | None, Array | None, Problem]:
-        """(map, boxes, problem) in the frame, not normalised: what has a problem is all zeros."""
-        size = self.truth.size(i)
-        width, height = frame_size(self.protocol, size)
-        if self.store.boxes is None:
-            raw, problem = sanitize_map(self.store.map(i))
-            if not problem:  # reducing a large map may miss all that stands out
-                raw, problem = sanitize_map(frame_map(self.protocol, raw, size))
-            return np.zeros((height, width)) if problem else raw, None, problem
+    def _box(self, i: int) -> tuple[Array, Problem]:
+        """The predicted box in the frame, float64 [1, 4], and what is wrong with it; zeros when something is."""
+        width, height = frame_size(self.protocol, self.truth.size(i))
+        assert self.store.boxes is not None
         box = np.asarray(self.store.boxes[i], dtype=np.float64)
         if not np.isfinite(box).all():
-            return None, np.zeros((1, 4)), "nan" if np.isnan(box).any() else "infinite"
+            return np.zeros((1, 4)), "nan" if np.isnan(box).any() else "infinite"
         edge = 1 if self.protocol.inclusive else 0
         last = np.array([width - edge, height - edge] * 2)
-        return None, np.clip(box * [width, height, width, height], 0, last)[None], ""
+        return np.clip(box * [width, height, width, height], 0, last)[None], ""
 
-
-def _normalised(normalizer: Normalizer | None, raw: FloatArray | None, where: str) -> FloatArray | None:
-    if raw is None or normalizer is None:
-        return None
-    scores = np.asarray(normalizer(raw), dtype=np.float64)
-    if scores.shape != raw.shape or not (scores.min() >= 0 and scores.max() <= 1):
-        span = f"shape {list(scores.shape)}, values {scores.min():g} to {scores.max():g}"
-        raise RunError(
-            f"{where}: normalizer '{normalizer.name}' returned {span}; "
-            f"it must return shape {list(raw.shape)} with values in [0, 1]"
-        )
-    return scores
-
-
-def _ruled(rule: BoxRule, score_map: FloatArray, where: str) -> Array:
-    boxes = np.asarray(rule(score_map))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
-        raise RunError(
-            f"{where}: box rule '{rule.name}' returned shape {list(boxes.shape)}; it must return [N, 4], N >= 1"
-        )
-    return boxes
+    def _observe(self, image: ScoredImage) -> dict[str, Array]:
+        return {metric.name: np.asarray(metric.observe(image)) for metric in self.metrics}
 
 
 def _available(store: Predictions, annotations: Annotations) -> set[str]:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from wsol.errors import UsageError
-from wsol.evaluation.geometry import frame_boxes, frame_map, frame_mask, frame_size
+from wsol.evaluation.geometry import Frame, frame_boxes, frame_mask, frame_size, map_frame
+from wsol.evaluation.read_map import frame_raw_map
 from wsol.protocols import PROTOCOLS, get_protocol
 
 BOX = np.array([[50, 20, 300, 180]])
@@ -73,11 +74,11 @@ def test_maps_come_into_the_frame():
         ("legacy", (224, 224), cv2.INTER_LINEAR),
         ("minmaxcam", SIZE, cv2.INTER_LINEAR),
     ]:
-        framed = frame_map(get_protocol(name), raw, SIZE)
+        framed = frame_raw_map(raw, map_frame(get_protocol(name), SIZE)).values
         assert framed.tolist() == cv2.resize(raw.astype(np.float64), size, interpolation=flag).tolist()
         assert frame_size(get_protocol(name), SIZE) == framed.shape[::-1]
     with pytest.raises(UsageError, match="protocol 'psol' scores boxes, not maps"):
-        frame_map(get_protocol("psol"), raw, SIZE)
+        map_frame(get_protocol("psol"), SIZE)
 
 
 def test_masks_come_into_the_frame():
@@ -110,5 +111,5 @@ def test_a_benchmark_can_have_other_sides():
     small = get_protocol("legacy").at(resize=72, crop=64)
     assert frame_boxes(small, np.array([[0, 0, 36, 36]]), (72, 72)).tolist() == [[0, 0, 32, 32]]
     assert frame_mask(small, np.ones((10, 10)), (10, 10)).shape == (64, 64)
-    assert frame_map(small, np.zeros((8, 8)), (72, 72)).shape == (64, 64)
+    assert map_frame(small, (72, 72)) == Frame(64, 64, "bilinear")
     assert small.name == "legacy"

@@ -6,6 +6,7 @@ import errno
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,11 +24,11 @@ from tests.support.evaluation_samples import (
     image_ids,
     make_store,
 )
-from wsol.arrays import FloatArray, IntArray
+from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError, RunError, UsageError
 from wsol.evaluation.boxes import best_ious
 from wsol.evaluation.evaluate import evaluate, summarise
-from wsol.evaluation.geometry import box_iou, frame_boxes, frame_map
+from wsol.evaluation.geometry import box_iou, frame_boxes
 from wsol.evaluation.observations import Observations, merge
 from wsol.evaluation.observe import EvalSetting, observe
 from wsol.evaluation.predictions.store import ScoreStore
@@ -35,6 +36,11 @@ from wsol.protocols import get_protocol
 
 V2 = get_protocol("wsoleval-v2").at(36, 32)
 READINGS: list[EvalSetting] = [(MinMax(), None)]
+
+
+def in_frame(score_map: Array) -> FloatArray:
+    """The map in V2's frame by OpenCV alone."""
+    return cv2.resize(score_map.astype(np.float64), (V2.crop, V2.crop), interpolation=cv2.INTER_CUBIC)
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_scores_are_those_of_a_loop_over_images(store: ScoreStore) -> None:
     scores = evaluate(store, boxes_in(10), V2, READINGS, [Hits(), Known()], bootstrap=0)[0]
     hits = np.zeros(V2.thresholds)
     for i in range(10):
-        score_map = MinMax()(frame_map(V2, store.map(i), (100, 100)))
+        score_map = MinMax()(in_frame(store.map(i)))
         gt_boxes = frame_boxes(V2, np.array([[20, 20, 79, 79]]), (100, 100))
         hits += best_ious(score_map, gt_boxes, thresholds=V2.taus) >= 0.5
     assert scores.metrics["hits"].value == pytest.approx(10 * hits.max())
@@ -173,7 +179,7 @@ def test_a_map_that_is_constant_once_it_is_reduced_is_scored_as_zeros(tmp_path: 
     maps = np.zeros((2, 300, 300))
     maps[0, 0, 0], maps[1, 100:200, 100:200] = 1, 1  # cubic interpolation reads no pixel so near to the corner
     store = make_store(tmp_path / "x", maps)
-    assert frame_map(V2, maps[0], (100, 100)).max() == 0
+    assert in_frame(maps[0]).max() == 0
     scores = evaluate(store, boxes_in(2), V2, READINGS, [Hits(), MeanPeak()], bootstrap=0)[0]
     assert (scores.problems, scores.metrics["hits"].images) == ({"constant": 1}, 2)
 

@@ -1,0 +1,139 @@
+"""From a raw score map to a normalised map and its boxes: sanitise, upsample, normalise, apply a box rule.
+
+Evaluation, heat maps and pseudo boxes all read maps with this module, so that they agree on every map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsol.arrays import Array, FloatArray
+from wsol.components import BoxRule, Normalizer
+from wsol.errors import RunError
+from wsol.evaluation.boxes import estimated_boxes
+from wsol.evaluation.geometry import Frame, Problem, resize_map, sanitize_map
+
+
+@dataclass(frozen=True)
+class NormalizedMap:
+    """A score map as metrics and pictures use it.
+
+    Attributes:
+        raw: The upsampled map before normalisation, float64 [H, W]; all zeros when there is a problem.
+        scores: The normalised map, float64 [H, W] in [0, 1]; all zeros when there is a problem.
+        problem: What is wrong with the raw map, ``""`` when nothing is.
+        boxes: Boxes (x0, y0, x1, y1) in pixels of the map, [N, 4] with N >= 1; None without a box rule or threshold.
+    """
+
+    raw: FloatArray
+    scores: FloatArray
+    problem: Problem
+    boxes: Array | None
+
+
+@dataclass(frozen=True)
+class FramedMap:
+    """A raw map in the frame, not normalised: ``values`` float64 [H, W], all zeros when there is a ``problem``."""
+
+    values: FloatArray
+    problem: Problem
+
+    def normalize(
+        self,
+        normalizer: Normalizer,
+        box_rule: BoxRule | None = None,
+        threshold: float | None = None,
+        where: str = "score map",
+    ) -> NormalizedMap:
+        """Normalise the map and find its boxes; arguments, result and errors as in :func:`read_map`."""
+        scores = self.values if self.problem else _normalized(normalizer, self.values, where)
+        boxes: Array | None = None
+        if box_rule is not None:
+            boxes = _ruled(box_rule, scores, where)
+        elif threshold is not None:
+            boxes = estimated_boxes(scores, threshold, contours="largest")
+        return NormalizedMap(self.values, scores, self.problem, boxes)
+
+
+def frame_raw_map(raw_map: Array, frame: Frame) -> FramedMap:
+    """Upsample a raw map, checking it before and after.
+
+    The check before catches maps whose problem resizing would hide: cubic interpolation of a constant leaves rounding
+    noise, and NaN spreads. The check after catches large maps that become constant when they are reduced.
+
+    Args:
+        raw_map: Real numbers [h, w] of any resolution.
+        frame: Size and interpolation of the result.
+
+    Raises:
+        DataError: The map has another shape.
+    """
+    clean, problem = sanitize_map(raw_map)
+    if not problem:
+        clean, problem = sanitize_map(resize_map(clean, (frame.height, frame.width), frame.interpolation))
+    return FramedMap(np.zeros((frame.height, frame.width)) if problem else clean, problem)
+
+
+def read_map(
+    raw_map: Array,
+    frame: Frame,
+    normalizer: Normalizer,
+    box_rule: BoxRule | None = None,
+    threshold: float | None = None,
+    where: str = "score map",
+) -> NormalizedMap:
+    """Upsample and normalise one raw score map, and find its boxes.
+
+    A map that is NaN, infinite or constant gives all zeros and is not normalised. Boxes are computed of the zeros
+    too: what they mean then depends on the box rule, so callers look at ``problem`` first.
+
+    Args:
+        raw_map: Real numbers [h, w] of any resolution.
+        frame: The size that the map is upsampled to, and the interpolation.
+        normalizer: Called with the upsampled map, float64 [H, W].
+        box_rule: Finds the boxes in the normalised map.
+        threshold: Without a box rule, the box of the largest contour above this share of the map's maximum.
+        where: Names the map in error messages.
+
+    Raises:
+        DataError: The map has another shape.
+        RunError: The normalizer or the box rule returned values that its contract forbids.
+
+    Example:
+        >>> import numpy as np
+        >>> import wsol
+        >>> class MinMax(wsol.Normalizer):
+        ...     '''Min-max normalisation.'''
+        ...     def __call__(self, score_map):
+        ...         return (score_map - score_map.min()) / (score_map.max() - score_map.min())
+        >>> raw = np.zeros((4, 4))
+        >>> raw[1:3, 2:4] = 5.0
+        >>> found = read_map(raw, Frame(8, 8, "bilinear"), MinMax(), threshold=0.5)
+        >>> found.boxes
+        array([[4, 2, 7, 6]])
+        >>> read_map(np.full((4, 4), 0.1), Frame(8, 8), MinMax()).problem
+        'constant'
+    """
+    return frame_raw_map(raw_map, frame).normalize(normalizer, box_rule, threshold, where)
+
+
+def _normalized(normalizer: Normalizer, raw: FloatArray, where: str) -> FloatArray:
+    scores = np.asarray(normalizer(raw), dtype=np.float64)
+    if scores.shape != raw.shape or not (scores.min() >= 0 and scores.max() <= 1):
+        span = f"shape {list(scores.shape)}, values {scores.min():g} to {scores.max():g}"
+        raise RunError(
+            f"{where}: normalizer '{normalizer.name}' returned {span}; "
+            f"it must return shape {list(raw.shape)} with values in [0, 1]"
+        )
+    return scores
+
+
+def _ruled(box_rule: BoxRule, scores: FloatArray, where: str) -> Array:
+    boxes = np.asarray(box_rule(scores))
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+        raise RunError(
+            f"{where}: box rule '{box_rule.name}' returned shape {list(boxes.shape)}; it must return [N, 4], N >= 1"
+        )
+    return boxes
