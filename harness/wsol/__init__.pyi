@@ -99,7 +99,7 @@ from .training.seeds import seeded_generator as seeded_generator
 
 # Maps, boxes and metrics
 from .evaluation.boxes import estimated_boxes as estimated_boxes
-from .evaluation.geometry import resize_map as resize_map, sanitize_map as sanitize_map
+from .evaluation.geometry import Frame as Frame
 from .evaluation.metric import Metric as Metric, ScoredImage as ScoredImage
 from .evaluation.pixel_ap import (
     average_precision as average_precision,
@@ -107,6 +107,7 @@ from .evaluation.pixel_ap import (
     precision_recall as precision_recall,
 )
 from .evaluation.predictions.store import StoreWriter as StoreWriter
+from .evaluation.read_map import read_map as read_map
 
 # Records, finished runs and commands
 from .cli.common import PluginFiles as PluginFiles

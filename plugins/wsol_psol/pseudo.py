@@ -11,7 +11,6 @@ from torch import Tensor
 import wsol
 from wsol.arrays import FloatArray
 from wsol.data.images import resize_square
-from wsol.evaluation.geometry import resize_map, sanitize_map
 from wsol.inference.localizer import Localizer
 from wsol.training.loader import normalize_images
 from wsol_psol.boxes import WHOLE, positive_boxes
@@ -54,12 +53,13 @@ def _boxes(localizer: Localizer, inputs: Tensor, labels: Tensor, theta: float | 
 
 
 def _map_box(localizer: Localizer, raw: FloatArray, theta: float | None) -> Tensor:
+    """The box of a raw map; the whole image for a map that is NaN, infinite or constant."""
     side = localizer.benchmark.crop
-    score_map, problem = sanitize_map(resize_map(raw, (side, side), "cubic"))
-    if problem:
+    box_rule = localizer.box_rule if theta is None else None
+    found = wsol.read_map(raw, wsol.Frame(side, side), localizer.normalizer, box_rule)
+    if found.problem:
         return torch.tensor(WHOLE)
-    normalized = localizer.normalizer(score_map)
-    if localizer.box_rule is not None and theta is None:
-        return torch.as_tensor(localizer.box_rule(normalized)[0] / side, dtype=torch.float32)
+    if found.boxes is not None:
+        return torch.as_tensor(found.boxes[0] / side, dtype=torch.float32)
     threshold = localizer.threshold if theta is None else theta
-    return positive_boxes(torch.as_tensor(normalized - threshold * normalized.max())[None])[0]
+    return positive_boxes(torch.as_tensor(found.scores - threshold * found.scores.max())[None])[0]

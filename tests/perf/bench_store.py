@@ -23,6 +23,7 @@ from wsol.evaluation.boxes import best_ious
 from wsol.evaluation.geometry import map_frame
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore, StoreWriter
+from wsol.evaluation.read_map import frame_raw_map
 from wsol.protocols import get_protocol
 from wsol_metrics.boxes import MaxBoxAccV2
 

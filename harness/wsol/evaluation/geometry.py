@@ -14,6 +14,7 @@ from wsol.protocols import EvalProtocol, Interpolation
 
 Problem = Literal["", "nan", "infinite", "constant"]
 
+
 @dataclass(frozen=True)
 class Frame:
     """The pixels in which maps are normalised and boxes are measured, and how maps are brought there."""

@@ -124,9 +124,7 @@ class ImageEvaluator:
         """A copy of ``image`` with the map under one setting."""
         assert normalizer is not None  # checked for all settings before the first image
         found = framed.normalize(normalizer, box_rule, where=f"image '{image.image_id}'")
-        return replace(
-            image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes
-        )
+        return replace(image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes)
 
     def _box(self, i: int) -> tuple[Array, Problem]:
         """The predicted box in the frame, float64 [1, 4], and what is wrong with it; zeros when something is."""

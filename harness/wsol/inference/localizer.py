@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from wsol.arrays import Array, FloatArray
+from wsol.arrays import Array
 from wsol.errors import DataError, UsageError
-from wsol.evaluation.boxes import estimated_boxes
-from wsol.evaluation.geometry import resize_map, sanitize_map
+from wsol.evaluation.geometry import Frame
+from wsol.evaluation.read_map import read_map
 from wsol.inference.build import WEIGHTS, build_method
 from wsol.inference.overlay import contact_sheet, overlay
 from wsol.plugins import Plugins, load_plugins
@@ -62,11 +62,10 @@ class Localizer:
             located = self.method.localize(batch, torch.tensor([chosen]), self.extractor)[0].double().numpy()
         if self.method.outputs == "boxes":
             return overlay(image, None, located[None], truth)
-        raw, problem = sanitize_map(located)
-        score_map = resize_map(raw, (FRAME, FRAME), "cubic")
-        if not problem:
-            score_map = self.normalizer(score_map)
-        return overlay(image, score_map, self._boxes(score_map) / FRAME, truth)
+        found = read_map(located, Frame(FRAME, FRAME), self.normalizer, self.box_rule, self.threshold)
+        if found.problem or found.boxes is None:  # the map locates nothing: show neither heat nor a predicted box
+            return overlay(image, None, None, truth)
+        return overlay(image, found.scores, found.boxes / FRAME, truth)
 
     def _label(self, batch: torch.Tensor) -> int:
         logits = self.method.classify(batch)
@@ -75,12 +74,6 @@ class Localizer:
         if logits is None:
             raise UsageError("the run has no classifier; give the class with --label")
         return int(logits.argmax())
-
-    def _boxes(self, score_map: FloatArray) -> Array:
-        if self.box_rule is not None:
-            boxes: Array = self.box_rule(score_map)
-            return boxes
-        return estimated_boxes(score_map, self.threshold, contours="largest")
 
 
 def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: int = 0) -> Localizer:

@@ -15,6 +15,8 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
+from wsol.arrays import FloatArray
 from wsol.evaluation.predictions.store import ScoreStore
 from wsol.inference.localizer import Localizer
 from wsol.plugins import load_plugins
@@ -133,12 +135,27 @@ def test_the_box_rule_of_the_run_is_used_unless_a_threshold_is_given() -> None:
     torch.testing.assert_close(boxes(localizer(Bright, 0.0, rule), 0.5)[1], expected())
 
 
-def test_a_constant_map_is_the_whole_image() -> None:
-    class Blank(Bright):
-        def localize(self, images: Tensor, labels: Tensor, extractor: Any) -> Tensor:
-            return torch.zeros(len(images), 4, 4)
+def of_map(raw: FloatArray) -> type[wsol.Method]:
+    """A method whose map of every image is ``raw``."""
 
-    assert boxes(localizer(Blank))[1].tolist() == [[0, 0, 1, 1]] * COUNT
+    class Fixture(Bright):
+        def localize(self, images: Tensor, labels: Tensor, extractor: Any) -> Tensor:
+            return torch.from_numpy(raw).expand(len(images), -1, -1)
+
+    return Fixture
+
+
+@pytest.mark.parametrize("name", WITHOUT_PLACE)
+@pytest.mark.parametrize("theta", [None, 0.5])
+def test_a_map_that_locates_nothing_is_the_whole_image(name: str, theta: float | None) -> None:
+    raw, _ = maps_without_place(SIDE)[name]
+    rule = load_plugins().create("box_rules", "threshold")
+    assert boxes(localizer(of_map(raw), rule=rule), theta)[1].tolist() == [[0, 0, 1, 1]] * COUNT
+
+
+def test_a_map_need_not_be_square() -> None:
+    found = boxes(localizer(of_map(bar())))[1]
+    torch.testing.assert_close(found, torch.tensor([[0.5, 0.25, 1.0, 0.75]]).repeat(COUNT, 1))
 
 
 def test_boxes_of_a_method_are_taken_for_each_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""Pictures of a finished run: what a map that locates nothing looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import wsol
+from tests.support.evaluation_samples import MinMax
+from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
+from wsol.arrays import FloatArray
+from wsol.inference.localizer import FRAME, Localizer
+from wsol.inference.overlay import PREDICTED, TRUE, overlay
+
+IMAGE = np.full((60, 80, 3), 100, dtype=np.uint8)
+TRUTH = np.array([[0.25, 0.25, 0.75, 0.75]])
+
+
+def localizer(raw: FloatArray, box_rule: wsol.BoxRule | None = None) -> Localizer:
+    """A finished run whose map of every image is ``raw``."""
+
+    class Fixed(wsol.Method):
+        name = "fixed"
+        uses = frozenset()
+
+        def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
+            return iter(())
+
+        def localize(self, images: Tensor, labels: Tensor, extractor: Any) -> Tensor:
+            return torch.from_numpy(raw).expand(len(images), -1, -1)
+
+    method = Fixed(wsol.Options(), wsol.Parts(3, wsol.Schedule(1, 1), 32))
+    record: Any = SimpleNamespace(run_id="run")
+    benchmark: Any = SimpleNamespace(crop=32)
+    return Localizer(record, method.eval(), benchmark, None, MinMax(), box_rule, 0.5)
+
+
+@pytest.mark.parametrize("name", WITHOUT_PLACE)
+def test_a_map_that_locates_nothing_gives_no_heat_and_no_box(name: str) -> None:
+    raw, _ = maps_without_place(FRAME)[name]
+    picture = localizer(raw).picture(IMAGE, 0, TRUTH)
+    np.testing.assert_array_equal(picture, overlay(IMAGE, None, None, TRUTH))
+    assert (picture == TRUE).all(axis=2).any()
+    assert not (picture == PREDICTED).all(axis=2).any()
+
+
+def test_a_map_gives_heat_and_the_box_at_the_threshold() -> None:
+    picture = localizer(bar()).picture(IMAGE, 0)
+    columns = np.flatnonzero((picture == PREDICTED).all(axis=2).any(axis=0))
+    assert columns[0] == pytest.approx(40, abs=2)
+    assert columns[-1] == 79
+    assert (picture != IMAGE).any(axis=2).mean() > 0.9
