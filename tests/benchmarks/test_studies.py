@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import pytest
 import yaml
 
 from tests.support.official_layouts import write_cub, write_ilsvrc, write_image, write_lines, write_mask
+from tests.support.studies import run_here
 from wsol.plugins import load_plugins
 from wsol.records import RunRecord
 from wsol.study.config import load_study
-from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 from wsol_ilsvrc import Ilsvrc
@@ -45,15 +44,11 @@ def run(folder: Path, name: str, root: Path, *more: str, **changes: Any) -> tupl
     session = Session(plan, load_plugins(), folder / "out", cache=folder / "cache")
     session.open()
 
-    def here(jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            execute(job)
-
-    trials = session.search(here)
+    trials = session.search(run_here)
     if any(record.status != "complete" for record in trials):
         return trials, []
     session.seal()
-    return trials, session.final(here)
+    return trials, session.final(run_here)
 
 
 def write_folder(root: Path, *kinds: str) -> Path:

@@ -1,85 +1,25 @@
-"""Whole studies on a real local Ray cluster, started as a user starts them: in processes of their own."""
+"""``wsol run`` and its steps: whole studies on a real local Ray cluster, which has processes of its own."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from tests.support.paths import TOY
-from wsol.records import RunRecord, read_record
+from tests.support.workplace import STUDY, Workplace
 from wsol.study.ledger import read_ledger
-
-STUDY: dict[str, Any] = {
-    "name": "s",
-    "benchmark": "toy",
-    "recipes": [{"method": "toy", "normalizer": ["minmax", "none"]}, {"method": "center"}],
-    "trials": 3,
-    "seeds": 2,
-    "bootstrap": 50,
-}
-
-
-class Workplace:
-    """A folder with a study, and the command line in it."""
-
-    def __init__(self, folder: Path, study: dict[str, Any]) -> None:
-        self.folder = folder
-        folder.mkdir(exist_ok=True)
-        (folder / "s.yaml").write_text(yaml.safe_dump(study))
-        self.environment = {
-            **os.environ,
-            "WSOL_PLUGINS": str(TOY),
-            "WSOL_CACHE": str(folder / "cache"),
-            "WSOL_RESULTS": str(folder / "results"),
-            "OMP_NUM_THREADS": "1",
-            "COLUMNS": "100",
-        }
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "wsol.cli.main", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def wsol(self, *arguments: str) -> tuple[int, str, str]:
-        process = self.start(*arguments)
-        output, errors = process.communicate(timeout=500)
-        return process.returncode, output, errors
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "results" / "s"
-
-    def records(self) -> dict[str, RunRecord]:
-        return {r.run_id: r for r in map(read_record, sorted((self.results / "runs").glob("*.record.json")))}
-
-    def selection(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.results / "selection.json").read_text())
-        return content
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A study that ran from one end to the other."""
     place = Workplace(tmp_path_factory.mktemp("done"), STUDY)
-    code, output, errors = place.wsol("run", "s.yaml")
-    assert code == 0, errors
-    assert "heatmaps.png" in output
-    assert "leaderboard.csv" in errors
+    ran = place.run_process("run", "s.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert "heatmaps.png" in ran.stdout
+    assert "leaderboard.csv" in ran.stderr
     return place
 
 
@@ -131,65 +71,45 @@ def test_the_leaderboard_has_a_row_for_every_recipe_and_metric(done: Workplace) 
 def test_the_same_command_again_does_nothing_again(done: Workplace) -> None:
     before = {path: path.stat().st_mtime_ns for path in (done.results / "runs").glob("*.json")}
     ledger = (done.folder / "results" / "ledger.jsonl").read_bytes()
-    code, _, errors = done.wsol("run", "s.yaml")
-    assert code == 0, errors
+    again = done.run("run", "s.yaml")
+    assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in (done.results / "runs").glob("*.json")} == before
     assert (done.folder / "results" / "ledger.jsonl").read_bytes() == ledger
 
 
 def test_another_plan_does_not_mix_with_this_one(done: Workplace) -> None:
-    code, _, errors = done.wsol("run", "s.yaml", "--set", "seed=1")
-    assert code == 2
-    assert "holds results of another plan of this study (changed: seed)" in errors
+    refused = done.run("run", "s.yaml", "--set", "seed=1")
+    assert refused.returncode == 2
+    assert "holds results of another plan of this study (changed: seed)" in refused.stderr
 
 
 def test_localize_draws_images_of_a_finished_run(done: Workplace) -> None:
-    run = next(r.run_id for r in done.records().values() if r.stage == "final" and r.train.method.name == "toy")
-    code, output, errors = done.wsol("localize", "--run", str(done.results / "runs" / run), "--out", "maps")
-    assert code == 0, errors
-    assert len(output.split()) == 2  # one image a class
+    name = next(r.run_id for r in done.records().values() if r.stage == "final" and r.train.method.name == "toy")
+    run = done.results / "runs" / name
+    drawn = done.run("localize", "--run", run, "--out", "maps")
+    assert drawn.returncode == 0, drawn.stderr
+    assert len(drawn.stdout.split()) == 2  # one image a class
     picture = done.folder / "maps" / "val-00.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
-    code, output, errors = done.wsol("localize", str(picture), "--run", str(done.results / "runs" / run), "--out", "x")
-    assert code == 0, errors
+    drawn = done.run("localize", picture, "--run", run, "--out", "x")
+    assert drawn.returncode == 0, drawn.stderr
     assert (done.folder / "x" / "val-00.png").exists()
-    code, _, errors = done.wsol("localize", "--run", str(done.results / "runs" / "nowhere"))
-    assert code == 3
-    assert "not the folder of a final run" in errors
-
-
-def comparable(place: Workplace) -> Any:
-    """Everything that must not depend on interruptions."""
-    finals = {
-        run_id: [(r.split, {k: m.value for k, m in r.metrics.items()}) for r in record.results]
-        for run_id, record in place.records().items()
-    }
-    return finals, [(c["trial"], c["value"], c["hparams"]) for c in place.selection()["choices"]]
-
-
-def stop_after(place: Workplace, records: int, how: signal.Signals) -> tuple[int, str]:
-    """Start the study and stop it once it has left that many records; returns (exit code, errors)."""
-    process = place.start("run", "s.yaml")
-    deadline = time.monotonic() + 200
-    while len(list((place.results / "runs").glob("*.record.json"))) < records:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(how)
-    return process.wait(timeout=200), process.communicate()[1]
+    refused = done.run("localize", "--run", done.results / "runs" / "nowhere")
+    assert refused.returncode == 3
+    assert "not the folder of a final run" in refused.stderr
 
 
 def test_a_stopped_driver_goes_on_and_ends_with_the_same_choice(done: Workplace, tmp_path: Path) -> None:
     place = Workplace(tmp_path / "killed", STUDY)
-    code, errors = stop_after(place, 1, signal.SIGINT)
+    code, errors = place.run_until(1, signal.SIGINT)
     assert code == 130, errors
     assert {record.status for record in place.records().values()} == {"complete"}
-    stop_after(place, 2, signal.SIGKILL)
-    kept = {path: path.stat().st_mtime_ns for path in (place.results / "runs").glob("*.record.json")}
-    code, _, errors = place.wsol("run", "s.yaml")
-    assert code == 0, errors
-    assert kept.items() <= {p: p.stat().st_mtime_ns for p in (place.results / "runs").glob("*.record.json")}.items()
-    assert comparable(place) == comparable(done)
+    place.run_until(2, signal.SIGKILL)
+    kept = {path: path.stat().st_mtime_ns for path in place.record_paths()}
+    resumed = place.run_process("run", "s.yaml")
+    assert resumed.returncode == 0, resumed.stderr
+    assert kept.items() <= {p: p.stat().st_mtime_ns for p in place.record_paths()}.items()
+    assert place.outcome() == done.outcome()
 
 
 def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
@@ -197,9 +117,9 @@ def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
     troubles = [f"killed:{tmp_path / 'once'}", "nan", "error"]
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in troubles]
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": methods}], "max_failures": 1})
-    code, _, errors = place.wsol("run", "s.yaml")
-    assert code == 1
-    assert "1 trials failed, so nothing was sealed" in errors.replace("\n", " ")
+    ran = place.run_process("run", "s.yaml")
+    assert ran.returncode == 1
+    assert "1 trials failed, so nothing was sealed" in ran.stderr.replace("\n", " ")
     assert not (place.results / "selection.json").exists()
     records = {r.train.method.options["trouble"]: r for r in place.records().values()}
     assert [records[t].status for t in troubles] == ["complete", "diverged", "failed"]
@@ -210,12 +130,12 @@ def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
     traceback = place.results / "runs" / records["error"].run_id / "traceback.txt"
     assert "start_epoch" in traceback.read_text()
     # the steps as their own commands, and the others compete though one failed
-    assert place.wsol("seal", "s.yaml")[0] == 1
-    code, _, errors = place.wsol("seal", "s.yaml", "--accept-failures")
-    assert code == 0, errors
+    assert place.run("seal", "s.yaml").returncode == 1
+    sealed = place.run("seal", "s.yaml", "--accept-failures")
+    assert sealed.returncode == 0, sealed.stderr
     assert [c["train"]["method"]["options"]["trouble"] for c in place.selection()["choices"]] == [troubles[0]]
-    code, _, errors = place.wsol("final", "s.yaml")
-    assert code == 0, errors
+    final = place.run_process("final", "s.yaml")
+    assert final.returncode == 0, final.stderr
     table = pd.read_csv(place.results / "leaderboard.csv")
     assert len(table[table.metric == "maxboxaccv2"]) == 3  # failed rows stay visible
 
@@ -223,8 +143,7 @@ def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
 def test_a_worker_that_always_dies_leaves_a_record(tmp_path: Path) -> None:
     method = {"name": "toy", "lr": 0.1, "trouble": "killed"}
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": method}], "max_failures": 0})
-    code, _, _ = place.wsol("search", "s.yaml")
-    assert code == 1
+    assert place.run_process("search", "s.yaml").returncode == 1
     (record,) = place.records().values()
     assert record.status == "failed"
     assert "its worker died 1 times" in record.reason
@@ -232,23 +151,23 @@ def test_a_worker_that_always_dies_leaves_a_record(tmp_path: Path) -> None:
 
 def test_final_without_a_seal_is_refused(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "w", STUDY)
-    code, _, errors = place.wsol("final", "s.yaml")
-    assert code == 2
-    assert "no sealed selection" in errors
-    code, _, errors = place.wsol("seal", "s.yaml")
-    assert code == 2
-    assert "trials have no record; search first" in errors
+    final = place.run("final", "s.yaml")
+    assert final.returncode == 2
+    assert "no sealed selection" in final.stderr
+    seal = place.run("seal", "s.yaml")
+    assert seal.returncode == 2
+    assert "trials have no record; search first" in seal.stderr
 
 
 def test_too_many_resources_are_refused_at_once(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "w", STUDY)
-    code, _, errors = place.wsol("search", "s.yaml", "--set", "resources.gpus=64")
-    assert code == 2
-    assert "a run wants 64 GPU, the cluster has 0" in errors
+    refused = place.run_process("search", "s.yaml", "--set", "resources.gpus=64")
+    assert refused.returncode == 2
+    assert "a run wants 64 GPU, the cluster has 0" in refused.stderr
 
 
-def test_an_address_that_nobody_answers_is_a_usage_error(tmp_path: Path) -> None:
+def test_an_address_without_a_server_is_a_usage_error(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "w", STUDY)
-    code, _, errors = place.wsol("search", "s.yaml", "--address", "127.0.0.1:1")
-    assert code == 2, errors
-    assert "Ray at '127.0.0.1:1' cannot be reached" in errors
+    refused = place.run("search", "s.yaml", "--address", "127.0.0.1:1")
+    assert refused.returncode == 2, refused.stderr
+    assert "Ray at '127.0.0.1:1' cannot be reached" in refused.stderr

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from tests.support.paths import TOY
+from tests.support.studies import run_here
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
 from wsol.study.config import Study
-from wsol.study.job import Job, execute
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
-
-
-def run_here(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        assert execute(job).status == "complete"
 
 
 def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
@@ -44,6 +38,7 @@ def numbers(mode: CacheMode | None, plugins: Plugins, folder: Path) -> list[dict
     records = session.search(run_here)
     session.seal()
     records += session.final(run_here)
+    assert {record.status for record in records} == {"complete"}
     found = [record.model_dump(mode="json", include={"results", "data", "history", "seed"}) for record in records]
     assert [[result["split"] for result in record["results"]] for record in found] == [["val"], ["val", "test"]]
     return found

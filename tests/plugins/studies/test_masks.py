@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 import pytest
 
-from tests.support.paths import PUBLISHED
-from wsol.plugins import Plugins, load_plugins
-from wsol.study.config import load_study
-from wsol.study.plan import Plan, make_plan
-
-NAMES = {
-    "CUB": "cub",
-    "ImageNet": "ilsvrc",
-    "OpenImages": "openimages",
-    "Stanford Cars": "cars",
-    "Tiny-ImageNet": "tiny-imagenet",
-    "Oxford Flowers-102": "flowers",
-}
-METRICS = {"GT-known Loc": "gt_known", "Top-1 Loc": "top1_loc", "Top-1 Cls": "top1_cls", "PxAP": "pxap"}
-BACKBONES = {"VGG16": "vgg16", "ResNet50": "resnet50", "MobilenetV2": "mobilenet_v2"}
+from tests.support.studies import BACKBONES, DATA_SETS, METRICS, plan, published
+from wsol.study.plan import Plan
 
 
-@pytest.fixture(scope="module")
-def plugins() -> Plugins:
-    return load_plugins()
-
-
-def plan(name: str, plugins: Plugins, *overrides: str) -> Plan:
-    return make_plan(load_study(name, overrides), plugins)
-
-
-def published(paper: str, table: str, *metrics: str) -> list[dict[str, str]]:
-    with PUBLISHED.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == (paper, table)]
-    return [row for row in rows if row["metric"] in metrics or not metrics]
-
-
-def cells(made: Plan, *options: str) -> list[tuple[Any, ...]]:
+def methods(made: Plan, *options: str) -> list[tuple[Any, ...]]:
     """(method, backbone, options of the method) of each cell."""
     found = []
     for cell in made.cells:
@@ -49,17 +20,17 @@ def cells(made: Plan, *options: str) -> list[tuple[Any, ...]]:
     return found
 
 
-def test_minmaxcam_table_1(plugins: Plugins) -> None:
-    made = plan("minmaxcam-table1", plugins)
+def test_minmaxcam_table_1() -> None:
+    made = plan("minmaxcam-table1")
     rows = published("MinMaxCAM", "T1", "MaxBoxAccV2", "PxAP")
     wanted = [
-        (NAMES[row["dataset"]], row["method"].lower(), BACKBONES[row["backbone"]])
+        (DATA_SETS[row["dataset"]], row["method"].lower(), BACKBONES[row["backbone"]])
         for row in rows
         if row["method"] != "I2C"
     ]
     assert len(wanted) == 3 * 16
     data = [cell.train.benchmark.name for cell in made.cells]
-    assert sorted(zip(data, *zip(*cells(made), strict=True), strict=True)) == sorted(wanted)
+    assert sorted(zip(data, *zip(*methods(made), strict=True), strict=True)) == sorted(wanted)
     for cell in made.cells:
         assert len(cell.trials) == 30
         assert cell.metrics[0] == ("pxap" if cell.train.benchmark.name == "openimages" else "maxboxaccv2")
@@ -71,24 +42,24 @@ def test_minmaxcam_table_1(plugins: Plugins) -> None:
             assert 0 <= min(draws) < 2 < 18 < max(draws) < 20
 
 
-def test_minmaxcam_table_2(plugins: Plugins) -> None:
+def test_minmaxcam_table_2() -> None:
     rows = published("MinMaxCAM", "T2", "MaxBoxAccV2")
     masks = {"MinMaxCAM": "inputs", "MinMaxCAM, H applied to features": "features"}
     wanted = [("minmaxcam", BACKBONES[row["backbone"]], masks[row["method"]]) for row in rows]
-    assert sorted(cells(plan("minmaxcam-table2", plugins), "mask")) == sorted(wanted)
+    assert sorted(methods(plan("minmaxcam-table2"), "mask")) == sorted(wanted)
 
 
-def test_minmaxcam_table_3(plugins: Plugins) -> None:
+def test_minmaxcam_table_3() -> None:
     rows = published("MinMaxCAM", "T3", "MaxBoxAccV2")
     sizes = [row["method"].rpartition("S=")[2] for row in rows]
     wanted = [("cam", "mobilenet_v2", None) if s == "CAM" else ("minmaxcam", "mobilenet_v2", int(s)) for s in sizes]
     assert len(wanted) == 5
-    assert sorted(cells(plan("minmaxcam-table3", plugins), "set_size"), key=str) == sorted(wanted, key=str)
+    assert sorted(methods(plan("minmaxcam-table3"), "set_size"), key=str) == sorted(wanted, key=str)
 
 
-def test_minmaxcam_figure_5_varies_one_weight_at_a_time(plugins: Plugins) -> None:
-    made = plan("minmaxcam-fig5", plugins)
-    found = cells(made, "crr", "frr")
+def test_minmaxcam_figure_5_varies_one_weight_at_a_time() -> None:
+    made = plan("minmaxcam-fig5")
+    found = methods(made, "crr", "frr")
     assert all(len(cell.trials) == 1 for cell in made.cells)
     assert len(set(found)) == len(found) == 18
     for backbone, crr, frr in (("vgg16", 1, 10), ("mobilenet_v2", 10, 1)):
@@ -99,16 +70,16 @@ def test_minmaxcam_figure_5_varies_one_weight_at_a_time(plugins: Plugins) -> Non
 
 
 @pytest.mark.parametrize("table", [1, 2, 3, 4, 5])
-def test_weightmap_tables_of_results(table: int, plugins: Plugins) -> None:
+def test_weightmap_tables_of_results(table: int) -> None:
     """Methods, data set, metrics and the network f are the table's; g has both encoders, boxes its threshold."""
-    made = plan(f"weightmap-table{table}", plugins)
+    made = plan(f"weightmap-table{table}")
     own = [row for row in published("WeightMap", f"T{table}") if row["method"].startswith("Weight map")]
     names = {row["method"].replace("Weight map ", "weightmap").replace("II", "2").replace("I", "1") for row in own}
-    assert sorted(cells(made)) == sorted((name, net) for name in names for net in ("resnet18", "resnet50"))
+    assert sorted(methods(made)) == sorted((name, net) for name in names for net in ("resnet18", "resnet50"))
     (teacher,) = {row["backbone"].removesuffix(" f").lower() for row in own}
     for cell in made.cells:
         assert len(cell.trials) == 1
-        assert {cell.train.benchmark.name} == {NAMES[row["dataset"]] for row in own}
+        assert {cell.train.benchmark.name} == {DATA_SETS[row["dataset"]] for row in own}
         assert {METRICS[row["metric"]] for row in own} <= set(cell.metrics)
         assert cell.protocol == "legacy"
         f = cell.train.method.options["f"]
@@ -121,33 +92,33 @@ def test_weightmap_tables_of_results(table: int, plugins: Plugins) -> None:
             assert evaluation.box_rule.options == {"theta": 0.1}
 
 
-def test_weightmaps_on_tiny_imagenet_train_longer_and_with_weight_decay(plugins: Plugins) -> None:
+def test_weightmaps_on_tiny_imagenet_train_longer_and_with_weight_decay() -> None:
     found = {}
     for table in (1, 2, 3, 4, 5):
-        for cell in plan(f"weightmap-table{table}", plugins).cells:
+        for cell in plan(f"weightmap-table{table}").cells:
             g = (cell.train.schedule.epochs, cell.train.schedule.batch_size, cell.train.method.options["lr"])
             found[table] = (*g, cell.train.method.options.get("weight_decay", 0))
     assert found.pop(3) == (1000, 128, 1e-4, 5e-5)
     assert set(found.values()) == {(100, 128, 1e-4, 0)}
 
 
-def test_masks_of_cub_are_asked_for(plugins: Plugins) -> None:
-    for cell in plan("weightmap-table4", plugins).cells:
+def test_masks_of_cub_are_asked_for() -> None:
+    for cell in plan("weightmap-table4").cells:
         assert cell.train.benchmark.options == {"segmentations": True}
         assert cell.metrics == ("gt_known", "pxap")  # the first one chooses, and val has no masks
 
 
-def test_weightmap_table_6(plugins: Plugins) -> None:
+def test_weightmap_table_6() -> None:
     terms = {"R": "sparsity", "outer": "outer", "inner": "inner"}
     wanted = []
     for row in published("WeightMap", "T6", "GT-known Loc"):
         kept = {terms[term] for term in row["method"].rpartition("terms ")[2].split("+")}
         wanted.append(("weightmap2", "resnet18", *(None if t in kept else 0 for t in terms.values())))
     assert len(wanted) == 4
-    assert sorted(cells(plan("weightmap-table6", plugins), *terms.values()), key=str) == sorted(wanted, key=str)
+    assert sorted(methods(plan("weightmap-table6"), *terms.values()), key=str) == sorted(wanted, key=str)
 
 
 @pytest.mark.parametrize("name", ["minmaxcam-table3", *(f"weightmap-table{i}" for i in range(1, 7))])
-def test_they_run_on_generated_images_too(name: str, plugins: Plugins) -> None:
-    made = plan(name, plugins, "benchmark=sprites", "schedule.epochs=1", "trials=1", "recipes.0.backbone=tiny")
+def test_they_run_on_generated_images_too(name: str) -> None:
+    made = plan(name, "benchmark=sprites", "schedule.epochs=1", "trials=1", "recipes.0.backbone=tiny")
     assert all(cell.train.benchmark.name == "sprites" for cell in made.cells)

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 import pytest
 
-from tests.support.paths import PUBLISHED
-from wsol.plugins import load_plugins
-from wsol.study.config import load_study
-from wsol.study.plan import TrainingCell, make_plan
+from tests.support.studies import BACKBONES, DATA_SETS, cells, published
+from wsol.study.plan import TrainingCell
 
-NAMES = {"CUB": "cub", "ImageNet": "ilsvrc"}
 SCHEDULES = {  # section 4.2
     "CUB": {"epochs": 30, "decay_every": 10, "decay": 0.1, "batch_size": 64},
     "ImageNet": {"epochs": 6, "decay_every": 2, "decay": 0.1, "batch_size": 256},
 }
-BACKBONES = {
-    "VGG16": "vgg16",
-    "VGG-GAP": "vgg16",
-    "InceptionV3": "inception_v3",
-    "ResNet50": "resnet50",
-    "DenseNet161": "densenet161",
-}
-
-
-def cells(name: str, *overrides: str) -> tuple[TrainingCell, ...]:
-    return make_plan(load_study(name, overrides), load_plugins()).cells
-
-
-def published(table: str, **wanted: str) -> list[dict[str, str]]:
-    with PUBLISHED.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["paper"], row["table"]) == ("PSOL", table)]
-    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
 def named(cell: TrainingCell) -> tuple[str, str, dict[str, Any]]:
@@ -43,27 +22,27 @@ def named(cell: TrainingCell) -> tuple[str, str, dict[str, Any]]:
 
 def test_table_1() -> None:
     planned = {(cell.train.benchmark.name, *named(cell)[:2]) for cell in cells("psol-table1")}
-    rows = published("T1")
+    rows = published("PSOL", "T1")
     assert len(rows) == 2 * 7
     method = {"VGG16-CAM": "cam", "VGG16-ACoL": "acol", "SPG": "spg"}
     for row in rows:
-        cell = (NAMES[row["dataset"]], method.get(row["method"], "ddt"), BACKBONES[row["backbone"]])
+        cell = (DATA_SETS[row["dataset"]], method.get(row["method"], "ddt"), BACKBONES[row["backbone"]])
         assert cell in planned, row["method"]
     ddt = [cell for cell in cells("psol-table1") if cell.train.method.name == "ddt"]
     assert all(len(cell.trials) == 1 for cell in ddt)
 
 
-@pytest.mark.parametrize("dataset", NAMES)
+@pytest.mark.parametrize("dataset", SCHEDULES)
 def test_table_2(dataset: str) -> None:
     found = {}
     for cell in cells("psol-table2"):
         method, backbone, options = named(cell)
-        if method == "psol" and cell.train.benchmark.name == NAMES[dataset]:
+        if method == "psol" and cell.train.benchmark.name == DATA_SETS[dataset]:
             assert cell.train.schedule.model_dump() == SCHEDULES[dataset]
             found[backbone, {"joint": "Joint"}.get(options.get("variant", ""), "Sep")] = options
             assert (options["ddt_backbone"], options["ddt"], options["lr"]) == ("vgg16", {"pool": 2}, 1e-3)
             assert options.get("ten_crop", False) == (dataset == "ImageNet")
-    rows = published("T2", dataset=dataset, metric="Top-1 Loc")
+    rows = published("PSOL", "T2", "Top-1 Loc", dataset=dataset)
     psol = [row for row in rows if row["method"].startswith("PSOL") and row["backbone"] != "VGG16"]
     assert len(psol) == 8
     assert {(BACKBONES[row["backbone"]], row["method"].rsplit("-", 1)[1]) for row in psol} == set(found)
@@ -71,12 +50,12 @@ def test_table_2(dataset: str) -> None:
 
 
 def test_table_3_and_4_name_their_regressors() -> None:
-    regressors = {row["backbone"] for row in published("T3") if row["method"].startswith("PSOL")}
-    for dataset, benchmark in NAMES.items():
-        trained = [cell for cell in cells("psol-table3") if cell.train.benchmark.name == benchmark]
+    regressors = {row["backbone"] for row in published("PSOL", "T3") if row["method"].startswith("PSOL")}
+    for dataset in SCHEDULES:
+        trained = [cell for cell in cells("psol-table3") if cell.train.benchmark.name == DATA_SETS[dataset]]
         assert {named(cell)[1] for cell in trained} == {BACKBONES[name] for name in regressors}
         assert [cell.train.schedule.model_dump() for cell in trained] == [SCHEDULES[dataset]] * 2
-    assert {row["dataset"] for row in published("T4")} == {"ImageNet"}
+    assert {row["dataset"] for row in published("PSOL", "T4")} == {"ImageNet"}
     for cell in cells("psol-table4"):
         assert cell.train.benchmark.name == "ilsvrc"
         assert cell.train.schedule.model_dump() == SCHEDULES["ImageNet"]

@@ -1,0 +1,77 @@
+"""The shipped studies as plans, the numbers that papers published, and jobs run in the tests' own process."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+
+from tests.support.paths import PUBLISHED
+from wsol.plugins import load_plugins
+from wsol.study.config import load_study
+from wsol.study.job import Job, execute
+from wsol.study.plan import Plan, TrainingCell, make_plan
+
+DATA_SETS = {
+    "CUB": "cub",
+    "ImageNet": "ilsvrc",
+    "OpenImages": "openimages",
+    "Stanford Cars": "cars",
+    "Tiny-ImageNet": "tiny-imagenet",
+    "Oxford Flowers-102": "flowers",
+}
+BACKBONES = {
+    "VGG16": "vgg16",
+    "VGG-GAP": "vgg16",
+    "InceptionV3": "inception_v3",
+    "ResNet50": "resnet50",
+    "MobilenetV2": "mobilenet_v2",
+    "DenseNet161": "densenet161",
+}
+METRICS = {
+    "MaxBoxAccV2": "maxboxaccv2",
+    "PxAP": "pxap",
+    "GT-known Loc": "gt_known",
+    "Top-1 Loc": "top1_loc",
+    "Top-1 Cls": "top1_cls",
+}
+
+
+@cache
+def plan(study: str, *overrides: str) -> Plan:
+    """A shipped study as a plan, made once; the plan must not be changed."""
+    return make_plan(load_study(study, overrides), load_plugins())
+
+
+def cells(study: str, *overrides: str) -> tuple[TrainingCell, ...]:
+    """The cells of a shipped study."""
+    return plan(study, *overrides).cells
+
+
+def names(cell: TrainingCell) -> tuple[str, str, str]:
+    """Benchmark, method and backbone."""
+    assert cell.train.backbone is not None
+    return cell.train.benchmark.name, cell.train.method.name, cell.train.backbone.name
+
+
+def published(paper: str, table: str, *metrics: str, **columns: str) -> list[dict[str, str]]:
+    """Rows of a paper's table: of these metrics if any are named, and with these values in their columns."""
+    return [
+        row
+        for row in _published()
+        if (row["paper"], row["table"]) == (paper, table)
+        and (not metrics or row["metric"] in metrics)
+        and all(row[column] == value for column, value in columns.items())
+    ]
+
+
+@cache
+def _published() -> list[dict[str, str]]:
+    with PUBLISHED.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run_here(jobs: Sequence[Job]) -> None:
+    """Run jobs one after the other in this process, as a session's runner."""
+    for job in jobs:
+        execute(job)
