@@ -40,9 +40,10 @@ class Folder(wsol.Benchmark):
     source = (
         "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
         "tiff, webp), each directly in the folder of its class. Other files and hidden ones are passed over.\n"
-        "Boxes: ROOT/val.csv and ROOT/test.csv with lines image,x0,y0,x1,y1 (a first line with these names is passed "
-        "over). An image is a path below ROOT/val or ROOT/test, such as cat/1.jpg; a box is in whole pixels of the "
-        "stored image, its last column and row included; several lines are several boxes.\n"
+        "Boxes: ROOT/val.csv and ROOT/test.csv, with '# wsol boxes: unit=pixels' as first line and then lines "
+        "image,x0,y0,x1,y1 (a header with these names is optional). An image is a path below ROOT/val or ROOT/test, "
+        "such as cat/1.jpg; a box is in whole pixels of the stored image, its last column and row included; several "
+        "lines are several boxes.\n"
         "Masks, instead or as well: ROOT/val_masks/cat/1.png for ROOT/val/cat/1.jpg, of the same size; what is not 0 "
         "is the object.\n"
         "Train has no annotations. Then: wsol data check folder --root ROOT"

@@ -1,8 +1,7 @@
-"""Boxes in a CSV file: image, x0, y0, x1, y1."""
+"""Annotations in a CSV file: several boxes an image, in whole pixels. The first line states the unit."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,19 +15,26 @@ HEADER = ("image", "x0", "y0", "x1", "y1")
 
 
 def read_boxes(path: Path, names: Sequence[str], sizes: Boxes, last: int, report: wsol.Report) -> list[Boxes]:
-    """Boxes of every image, int64 [G, 4]: x0, y0, x1, y1 in pixels, the last column and row included.
+    """Read the boxes of every image.
 
-    ``names``: images as paths below the split's folder. ``sizes``, int64 [N, 2]: widths and heights, 0 where unknown.
-    ``last``: what to subtract from x1 and y1, 1 where the file writes the first pixel behind the box. What is wrong
-    goes to ``report`` with file and line; the line is then left out.
+    Args:
+        path: The file: a line ``# wsol boxes: unit=pixels``, the header ``image,x0,y0,x1,y1`` (may be left out), then
+            one line a box.
+        names: The images, as paths below the split's folder.
+        sizes: Widths and heights in pixels, int64 [N, 2]; 0 where unknown.
+        last: What to subtract from x1 and y1: 1 if the file states the first pixel after the box.
+        report: Receives everything that is wrong, with file and line; such lines are left out.
+
+    Returns:
+        For each image int64 [G, 4], (x0, y0, x1, y1) in pixels, the last column and row included.
     """
     rows = {name: row for row, name in enumerate(names)}
     boxes: list[list[list[int]]] = [[] for _ in names]
     seen = [False] * len(names)
     for line, fields in _lines(path, report):
-        row = rows.get(fields[0].strip())
+        row = rows.get(fields[0])
         if row is None:
-            report("unknown id", f"{path}:{line}: there is no image '{fields[0].strip()}'")
+            report("unknown id", f"{path}:{line}: there is no image '{fields[0]}'")
             continue
         seen[row] = True
         box, problem = _box(fields[1:], sizes[row].tolist(), last)
@@ -42,21 +48,22 @@ def read_boxes(path: Path, names: Sequence[str], sizes: Boxes, last: int, report
     return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
 
 
-def _lines(path: Path, report: wsol.Report) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and fields, without the header and empty lines."""
+def _lines(path: Path, report: wsol.Report) -> Iterator[wsol.BoxRow]:
+    """The lines of the file with a box, without the unit line, the header and blank lines."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            for fields in reader:
-                header = reader.line_num == 1 and [field.strip().lower() for field in fields] == list(HEADER)
-                if not fields or header:
-                    continue
-                if len(fields) != len(HEADER):
-                    report("bad line", f"{path}:{reader.line_num}: needs {', '.join(HEADER)}, not '{','.join(fields)}'")
-                else:
-                    yield reader.line_num, fields
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        report("missing file", f"{path}: cannot be read: {error}")
+        unit, rows = wsol.read_box_rows(path)
+        if unit != "pixels":
+            report("bad unit", f"{path}:1: boxes of this benchmark are in pixels, not in {unit}; convert them")
+            return
+        for number, row in enumerate(rows):
+            if number == 0 and [cell.lower() for cell in row.cells] == list(HEADER):
+                continue
+            if len(row.cells) != len(HEADER):
+                report("bad line", f"{path}:{row.line}: needs {', '.join(HEADER)}, not '{','.join(row.cells)}'")
+            else:
+                yield row
+    except wsol.DataError as error:
+        report("missing file", str(error))
 
 
 def _box(texts: Sequence[str], size: Sequence[int], last: int) -> tuple[list[int], str]:

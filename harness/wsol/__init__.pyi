@@ -106,6 +106,13 @@ from .evaluation.pixel_ap import (
     pixel_histograms as pixel_histograms,
     precision_recall as precision_recall,
 )
+from .evaluation.predictions.box_csv import (
+    BoxRow as BoxRow,
+    BoxUnit as BoxUnit,
+    read_box_csv as read_box_csv,
+    read_box_rows as read_box_rows,
+    write_box_csv as write_box_csv,
+)
 from .evaluation.predictions.store import StoreWriter as StoreWriter
 from .evaluation.read_map import read_map as read_map
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import wsol
 from wsol.cli.common import PluginFiles, out
 
 
@@ -27,8 +28,7 @@ def pseudo_boxes(
     """
     from wsol.inference.localizer import load_localizer
     from wsol_psol.pseudo import training_boxes
-    from wsol_psol.sources import write_boxes
 
     localizer = load_localizer(run, plugin or (), evaluation)
-    write_boxes(file, training_boxes(localizer, theta))
+    wsol.write_box_csv(file, training_boxes(localizer, theta), "shares")
     out.print(str(file), highlight=False, soft_wrap=True)

@@ -48,7 +48,7 @@ def _inputs(localizer: Localizer, images: wsol.ImageList, rows: Sequence[int], d
 def _boxes(localizer: Localizer, inputs: Tensor, labels: Tensor, theta: float | None) -> Tensor:
     located = localizer.method.localize(inputs, labels, localizer.extractor).cpu()
     if localizer.method.outputs == "boxes":
-        return located
+        return located.clamp(0, 1)
     return torch.stack([_map_box(localizer, raw.double().numpy(), theta) for raw in located])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -11,8 +10,6 @@ from torch import Tensor
 
 import wsol
 from wsol_psol.boxes import positive_boxes, resize
-
-COLUMNS = ("image_id", "x0", "y0", "x1", "y1")
 
 
 def cam_boxes(classifier: wsol.Classifier, train: wsol.TrainView, side: int, theta: float) -> Tensor:
@@ -42,50 +39,16 @@ def boxes_above(maps: Tensor, side: int, theta: float) -> Tensor:
 
 
 def read_boxes(path: Path, ids: Sequence[str]) -> Tensor:
-    """The boxes of the images ``ids`` from a CSV file with the columns image_id, x0, y0, x1, y1: float32 [N, 4].
+    """Read pseudo boxes from a box file in shares of the image sides, as ``wsol pseudo-boxes`` writes it.
 
-    Corners are shares of the image sides. Images that are not asked for are passed over. Raises DataError, naming the
-    line, for a file that cannot be read, a box outside of the image or without area, and an image that has none or two.
+    Args:
+        path: The file; see :func:`wsol.read_box_csv`.
+        ids: The training images. Boxes of other images are ignored.
+
+    Returns:
+        float32 [N, 4], corners in the order of ``ids``.
+
+    Raises:
+        wsol.DataError: The file is broken or in pixels, a box has no area, or an image has no box.
     """
-    found: dict[str, list[float]] = {}
-    for where, row in _rows(path):
-        if row["image_id"] in found:
-            raise wsol.DataError(f"{where}: image '{row['image_id']}' comes twice")
-        found[row["image_id"]] = _box(row, where)
-    missing = [i for i in ids if i not in found]
-    if missing:
-        raise wsol.DataError(f"{path}: {len(missing)} of {len(ids)} training images have no box, '{missing[0]}' first")
-    return torch.tensor([found[i] for i in ids], dtype=torch.float32)
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(file and line, cells by column)."""
-    try:
-        with path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            if not {*COLUMNS} <= {*(reader.fieldnames or ())}:
-                raise wsol.DataError(f"{path}:1: the header lacks one of the columns {', '.join(COLUMNS)}")
-            yield from ((f"{path}:{reader.line_num}", row) for row in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise wsol.DataError(f"{path}: cannot be read: {error}") from None
-
-
-def _box(row: dict[str, str], where: str) -> list[float]:
-    try:
-        box = [float(row[column]) for column in COLUMNS[1:]]
-    except (TypeError, ValueError):
-        raise wsol.DataError(f"{where}: a box needs four numbers") from None
-    if not (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1):
-        raise wsol.DataError(f"{where}: 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 do not hold for {box}")
-    return box
-
-
-def write_boxes(path: Path, boxes: Iterable[tuple[str, Sequence[float]]]) -> None:
-    """Write (image id, corners as shares of the sides) as a file for :func:`read_boxes`; DataError when it cannot."""
-    try:
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows([name, *(f"{value:.6f}" for value in box)] for name, box in boxes)
-    except OSError as error:
-        raise wsol.DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return torch.from_numpy(wsol.read_box_csv(path, ids, "shares", positive_area=True)).float()

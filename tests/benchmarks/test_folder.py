@@ -33,6 +33,10 @@ CLASSES = ("Zebra", "ant", "cat")
 PROTOCOL = get_protocol("wsoleval-v2")
 
 
+UNIT = "# wsol boxes: unit=pixels"
+"""First line of a file of boxes."""
+
+
 def names(split: str) -> list[str]:
     """Paths below the split's folder, in the order that they are read in."""
     count = {"train": 3, "val": 2, "test": 2}[split]
@@ -50,7 +54,7 @@ def write_images(root: Path) -> Path:
 def write_boxes(root: Path) -> Path:
     for split in ("val", "test"):
         lines = [f"{name},{index},2,{index + 9},11" for index, name in enumerate(names(split))]
-        write_lines(root / f"{split}.csv", lines)
+        write_lines(root / f"{split}.csv", [UNIT, *lines])
     return root
 
 
@@ -185,13 +189,14 @@ def test_boxes_are_read_with_or_without_a_header(boxes: Path) -> None:
     assert annotations.sizes.tolist() == [list(SIZE)] * 6
     assert annotations.masks is None
     path = boxes / "val.csv"
-    path.write_text("\ufeffImage, x0,y0,x1,y1\r\n" + path.read_text().replace("\n", "\r\n") + "\r\n\r\n")
+    unit, *lines = path.read_text().splitlines()
+    path.write_text("\r\n".join(["\ufeff" + unit, "Image, x0,y0,x1,y1", *lines, "", ""]))
     assert [b.tolist() for b in folder(boxes).annotations("val").boxes] == [[[i, 2, i + 9, 11]] for i in range(6)]
 
 
 def test_several_lines_are_several_boxes_in_any_order_of_images(boxes: Path) -> None:
-    lines = (boxes / "test.csv").read_text().splitlines()[::-1]
-    write_lines(boxes / "test.csv", [*lines, f'"{names("test")[1]}",0,0,30,20', f"{names('test')[1]},3.0,4,3,4"])
+    lines = (boxes / "test.csv").read_text().splitlines()[:0:-1]
+    write_lines(boxes / "test.csv", [UNIT, *lines, f'"{names("test")[1]}",0,0,30,20', f"{names('test')[1]},3.0,4,3,4"])
     found = folder(boxes).annotations("test").boxes
     assert [len(b) for b in found] == [1, 3, 1, 1, 1, 1]
     assert found[1].tolist() == [[1, 2, 10, 11], [0, 0, 30, 20], [3, 4, 3, 4]]
@@ -205,18 +210,18 @@ def test_boxes_that_end_behind_their_last_pixel(boxes: Path) -> None:
 
 
 FAULTS = [
-    ("{},1,2,3", "bad line", "val.csv:6: needs image, x0, y0, x1, y1, not"),
-    ("{},1,2,x,9", "bad box", "val.csv:6: box 1,2,x,9 of 'cat/val1.png' should be whole numbers"),
-    ("{},1,2,8.5,9", "bad box", "val.csv:6: box 1,2,8.5,9 of 'cat/val1.png' should be whole numbers: pixels"),
+    ("{},1,2,3", "bad line", "val.csv:7: needs image, x0, y0, x1, y1, not"),
+    ("{},1,2,x,9", "bad box", "val.csv:7: box 1,2,x,9 of 'cat/val1.png' should be whole numbers"),
+    ("{},1,2,8.5,9", "bad box", "val.csv:7: box 1,2,8.5,9 of 'cat/val1.png' should be whole numbers: pixels"),
     ("{},1,2,nan,9", "bad box", "should be whole numbers"),
     ("{},1,2,inf,9", "bad box", "should be whole numbers"),
-    ("{},5,2,4,9", "bad box", "val.csv:6: box 5,2,4,9 of 'cat/val1.png' ends before it starts"),
+    ("{},5,2,4,9", "bad box", "val.csv:7: box 5,2,4,9 of 'cat/val1.png' ends before it starts"),
     ("{},-1,2,4,9", "bad box", "is not inside the image of 30 x 20 pixels"),
     ("{},1,2,31,9", "bad box", "is not inside the image of 30 x 20 pixels"),
     ("{},1,2,3,21", "bad box", "is not inside the image of 30 x 20 pixels"),
-    ("val/{},1,2,3,9", "unknown id", "val.csv:6: there is no image 'val/cat/val1.png'"),
+    ("val/{},1,2,3,9", "unknown id", "val.csv:7: there is no image 'val/cat/val1.png'"),
     ("", "missing line", "val.csv: no line for 'cat/val1.png'"),
-    ('"{},1,2,3,9', "missing file", "val.csv: cannot be read"),
+    ('"{},1,2,3,9', "missing file", "val.csv:7: cannot be read as CSV"),
 ]
 
 
@@ -230,6 +235,22 @@ def test_a_fault_in_the_boxes_is_named_with_its_line(boxes: Path, line: str, kin
     assert "\n" not in str(error.value)
     found = check(folder(boxes), ["val"]).problems
     assert (kind, str(error.value)) in [(problem.kind, problem.message) for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("first", "kind", "message"),
+    [
+        ([], "missing file", "val.csv:1: the unit of the boxes is not stated; add as first line '# wsol boxes: unit=p"),
+        (["# wsol boxes: unit=shares"], "bad unit", "val.csv:1: boxes of this benchmark are in pixels, not in shares"),
+    ],
+)
+def test_boxes_must_state_that_they_are_in_pixels(boxes: Path, first: list[str], kind: str, message: str) -> None:
+    path = boxes / "val.csv"
+    write_lines(path, [*first, *path.read_text().splitlines()[1:]])
+    with pytest.raises(wsol.DataError) as error:
+        folder(boxes).annotations("val")
+    assert message in str(error.value)
+    assert (kind, str(error.value)) in [(p.kind, p.message) for p in check(folder(boxes), ["val"]).problems]
 
 
 def test_masks_are_what_is_not_zero(masks: Path) -> None:
@@ -429,7 +450,7 @@ def test_real_photographs_read_as_a_folder_equal_those_read_as_cub(cub20: Path, 
         image_id: ",".join(map(str, box.tolist()))
         for image_id, (box,) in zip(birds.images("val").ids, birds.annotations("val").boxes, strict=True)
     }
-    write_lines(tmp_path / "val.csv", [f"{image_id},{box}" for image_id, box in boxes.items()])
+    write_lines(tmp_path / "val.csv", [UNIT, *(f"{image_id},{box}" for image_id, box in boxes.items())])
     own = folder(tmp_path)
     assert [name.partition(".")[2].replace("_", " ") for name in own.class_names()] == list(birds.class_names())
     for split in ("train", "val"):

@@ -14,7 +14,7 @@ from wsol.errors import DataError, UsageError
 from wsol.evaluation.evaluate import Calibrations, Scores, carries, evaluate
 from wsol.evaluation.metric import Metric
 from wsol.evaluation.observe import ScoringProgress
-from wsol.evaluation.predictions.box_csv import PixelBoxes
+from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
@@ -71,7 +71,7 @@ def score_maps(given: Submission, plugins: Plugins, progress: ScoringProgress | 
     parts = _create(given, plugins)
     images = parts.benchmark.images(given.split)
     unchanged = given.normalizer is not None and given.normalizer.name == UNCHANGED
-    source, findings = open_maps(given.maps, images, normalised=unchanged)
+    source, problems = open_maps(given.maps, images, normalised=unchanged)
     logits = None if given.logits is None else open_logits(given.logits, images)
     identity = _identity(given, parts, source.kind == "boxes")
     calibrations = _calibrations(given, parts.protocol)
@@ -79,8 +79,8 @@ def score_maps(given: Submission, plugins: Plugins, progress: ScoringProgress | 
     check_inputs(source.kind, None if seen is None else seen.shape[1], parts, calibrations)
     opening = _open_test(given.ledger, identity) if given.split == "test" else None
     annotations = parts.benchmark.annotations(given.split)
-    if isinstance(source, PixelBoxes):
-        findings.warn("boxes leave their image, and are clipped", *source.outside(annotations.sizes))
+    if isinstance(source, SubmittedBoxes):
+        problems.warn("boxes leave their image, and are clipped", *source.outside(annotations.sizes))
         source = source.framed(annotations.sizes, parts.protocol)
     scores = evaluate(
         source if logits is None else WithLogits(source, logits),
@@ -101,7 +101,7 @@ def score_maps(given: Submission, plugins: Plugins, progress: ScoringProgress | 
         test=opening,
         started=started,
     )
-    return ScoredSubmission(scores, record, (*findings.warning_lines(), *scores.notes))
+    return ScoredSubmission(scores, record, (*problems.warning_lines(), *scores.notes))
 
 
 def _create(given: Submission, plugins: Plugins) -> ScoringComponents:

@@ -180,7 +180,8 @@ def test_logits_of_another_number_of_classes_are_refused(place: Path, classes: i
 
 
 def write_boxes(path: Path, box: str, first: str = "", split: str = "val") -> Path:
-    path.write_text("\n".join(f"{split}/{i}.jpg,{(first if not i else '') or box}" for i in range(12)))
+    lines = [f"{split}/{i}.jpg,{(first if not i else '') or box}" for i in range(12)]
+    path.write_text("\n".join(["# wsol boxes: unit=pixels", "image_id,x0,y0,x1,y1", *lines]))
     return path
 
 
@@ -201,7 +202,7 @@ def test_maps_that_are_normalised_already_must_be_so(place: Path) -> None:
 
 def test_boxes_are_scored_by_the_same_command(place: Path) -> None:
     lines = [f"val/{i}.jpg,20,20,79,{79 if i else 30}" for i in range(12)]
-    (place / "boxes.csv").write_text("\n".join(["image_id,x0,y0,x1,y1", *lines]))
+    (place / "boxes.csv").write_text("\n".join(["# wsol boxes: unit=pixels", "image_id,x0,y0,x1,y1", *lines]))
     result = scored(place / "boxes.csv", "--json", "--metric", "gt_known", "--metric", "top1_cls", "--protocol", "psol")
     printed = json.loads(result.stdout)
     assert printed["metrics"]["gt_known"]["value"] == pytest.approx(100 * (1 + 5 / 6) / 2)

@@ -12,7 +12,7 @@ from tests.support.evaluation_samples import Hits, MinMax, boxes_in, bumps, imag
 from wsol.arrays import Array
 from wsol.errors import DataError
 from wsol.evaluation.evaluate import evaluate
-from wsol.evaluation.predictions.box_csv import PixelBoxes
+from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.submitted import fingerprint, open_maps
 from wsol.protocols import get_protocol
 
@@ -48,7 +48,7 @@ def test_a_folder_a_store_and_the_engine_agree(tmp_path: Path, folder: Path) -> 
     expected = evaluate(store, boxes_in(6), V2, [(MinMax(), None)], [Hits()])[0].metrics
     for path in (folder, tmp_path / "store"):
         source, findings = open_maps(path, IMAGES, normalised=True)
-        assert not isinstance(source, PixelBoxes)
+        assert not isinstance(source, SubmittedBoxes)
         assert findings.warning_lines() == []
         assert evaluate(source, boxes_in(6), V2, [(MinMax(), None)], [Hits()])[0].metrics == expected
 
@@ -58,7 +58,7 @@ def test_a_store_in_another_order_is_put_in_order(tmp_path: Path) -> None:
     with wsol.evaluation.predictions.store.StoreWriter(tmp_path / "s") as writer:
         writer.append([IDS[i] for i in order], [i % 3 for i in order], MAPS[order], np.eye(6)[order])
     source, _ = open_maps(tmp_path / "s", IMAGES, normalised=False)
-    assert not isinstance(source, PixelBoxes)
+    assert not isinstance(source, SubmittedBoxes)
     assert (list(source.ids), source.labels.tolist(), source.boxes) == (IDS, [0, 1, 2, 0, 1, 2], None)
     assert source.logits is not None
     np.testing.assert_array_equal(source.logits, np.eye(6))
@@ -69,7 +69,7 @@ def test_maps_may_have_any_resolution_and_real_type(folder: Path) -> None:
     save(folder, IDS[1], np.round(np.arange(12.0).reshape(3, 4)).astype(np.uint8))
     save(folder, IDS[2], np.random.default_rng(0).random((50, 40)).astype(np.float16))
     source, findings = open_maps(folder, IMAGES, normalised=False)
-    assert not isinstance(source, PixelBoxes)
+    assert not isinstance(source, SubmittedBoxes)
     assert (source.map(1).shape, source.map(2).shape, findings.warning_lines()) == ((3, 4), (50, 40), [])
 
 
@@ -84,7 +84,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -
     with pytest.raises(DataError) as caught:
         open_maps(folder, IMAGES, normalised=True)
     first, *lines = str(caught.value).splitlines()
-    assert first == f"{folder}: cannot be scored"
+    assert first == f"{folder}: cannot be used"
     low, high = (MAPS[3] * 3 - 1).min(), (MAPS[3] * 3 - 1).max()
     assert lines == [
         f"1 images of the split are missing: {IDS[0]}",
@@ -161,41 +161,94 @@ def test_what_is_neither_is_said_so(tmp_path: Path) -> None:
         open_maps(tmp_path / "missing", IMAGES, normalised=False)
 
 
-def write_csv(path: Path, *lines: str) -> Path:
-    path.write_text("\n".join(lines) + "\n")
+HEADER = "image_id,x0,y0,x1,y1"
+
+
+def write_csv(path: Path, *lines: str, unit: str = "pixels") -> Path:
+    path.write_text("\n".join([f"# wsol boxes: unit={unit}", HEADER, *lines]) + "\n")
     return path
 
 
-@pytest.mark.parametrize("header", [[], ["image_id,x0,y0,x1,y1"]])
-def test_boxes_come_in_original_pixels(tmp_path: Path, header: list[str]) -> None:
-    path = write_csv(tmp_path / "b.csv", *header, *(f"{i},20,20,{60 + n},80.5" for n, i in enumerate(IDS[::-1])))
+def open_boxes(path: Path) -> SubmittedBoxes:
     source, _ = open_maps(path, IMAGES, normalised=False)
-    assert isinstance(source, PixelBoxes)
-    sizes = np.array([[100, 200]] * 6)
-    np.testing.assert_allclose(source.framed(sizes, V2).boxes[5], [0.2, 0.1, 0.6, 0.4025])
+    assert isinstance(source, SubmittedBoxes)
+    return source
+
+
+SIZES = np.array([[100, 200]] * 6)
+"""Width and height of the images."""
+
+
+def test_boxes_come_in_original_pixels(tmp_path: Path) -> None:
+    source = open_boxes(write_csv(tmp_path / "b.csv", *(f"{i},20,20,{60 + n},80.5" for n, i in enumerate(IDS[::-1]))))
+    np.testing.assert_allclose(source.framed(SIZES, V2).boxes[5], [0.2, 0.1, 0.6, 0.4025])
     squashed = np.array([20, 20, 60, 80.5]) * 256 / [100, 200, 100, 200] - 16
-    cropped = source.framed(sizes, get_protocol("psol")).boxes[5]
+    cropped = source.framed(SIZES, get_protocol("psol")).boxes[5]
     np.testing.assert_allclose(cropped, squashed.clip(0, 224) / 224)
 
 
-def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text("\n".join(f"{i},20,20,60,80" for i in IDS), encoding="utf-8-sig")
-    assert isinstance(open_maps(tmp_path / "b.csv", IMAGES, normalised=False)[0], PixelBoxes)
+def test_boxes_come_as_shares_of_the_original_images(tmp_path: Path) -> None:
+    shares = [f"{i},0.2,0.1,{0.6 + n / 100},0.4025" for n, i in enumerate(IDS)]
+    pixels = [f"{i},20,20,{60 + n},80.5" for n, i in enumerate(IDS)]
+    by_shares = open_boxes(write_csv(tmp_path / "s.csv", *shares, unit="shares"))
+    by_pixels = open_boxes(write_csv(tmp_path / "p.csv", *pixels))
+    for name in ("wsoleval-v2", "psol", "minmaxcam"):
+        frames = [source.framed(SIZES, get_protocol(name)).boxes for source in (by_shares, by_pixels)]
+        np.testing.assert_allclose(*frames, atol=1e-12)
+    whole = open_boxes(write_csv(tmp_path / "w.csv", *(f"{i},0,0,1,1" for i in IDS), unit="shares"))
+    assert whole.outside(SIZES) == []
+    assert whole.framed(SIZES, get_protocol("psol")).boxes.tolist() == [[0, 0, 1, 1]] * 6
+    assert by_pixels.outside(SIZES // 2) == IDS
 
 
-def test_boxes_as_shares_of_the_sides_are_refused(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "b.csv", *(f"{i},0.1,0,1,0.8" for i in IDS))
-    with pytest.raises(DataError, match="boxes are shares of the sides, not pixels"):
-        open_maps(path, IMAGES, normalised=False)
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "b.csv", *(f"{i},20,20,60,80" for i in IDS))
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert open_boxes(path).boxes.tolist() == [[20, 20, 60, 80]] * 6
+
+
+def test_a_spreadsheet_may_fill_up_the_first_line_and_leave_blank_ones(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "b.csv", ",,,,", *(f"{i}, 20,20,60,80" for i in IDS), "", unit="pixels,,,,")
+    assert open_boxes(path).boxes.tolist() == [[20, 20, 60, 80]] * 6
+
+
+@pytest.mark.parametrize("first", [[], ["# wsol boxes: unit=percent"], ["# wsol boxes"], ["# boxes: unit=pixels"]])
+def test_a_file_that_does_not_state_its_unit_is_refused(tmp_path: Path, first: list[str]) -> None:
+    path = tmp_path / "b.csv"
+    path.write_text("\n".join([*first, HEADER, *(f"{i},20,20,60,80" for i in IDS)]))
+    with pytest.raises(DataError) as caught:
+        open_boxes(path)
+    assert str(caught.value) == (
+        f"{path}:1: the unit of the boxes is not stated; add as first line "
+        "'# wsol boxes: unit=pixels' (pixels of the original images) or "
+        "'# wsol boxes: unit=shares' (shares of the image's width and height, in [0, 1])"
+    )
+
+
+@pytest.mark.parametrize("header", ["image_id,x0,y0,x1", "image,x0,y0,x1,y1", f"{IDS[0]},1,2,3,4"])
+def test_another_header_is_refused(tmp_path: Path, header: str) -> None:
+    path = write_csv(tmp_path / "b.csv", *(f"{i},20,20,60,80" for i in IDS))
+    path.write_text(path.read_text().replace(HEADER, header))
+    with pytest.raises(DataError, match=rf"b\.csv:2: .* must be the header '{HEADER}', not '{header}'"):
+        open_boxes(path)
+
+
+def test_values_must_fit_the_unit(tmp_path: Path) -> None:
+    small = [f"{i},0.1,0,1,0.8" for i in IDS]
+    with pytest.raises(DataError, match="no value is above 1; write '# wsol boxes: unit=shares' instead: line 1"):
+        open_boxes(write_csv(tmp_path / "b.csv", *small))
+    assert open_boxes(write_csv(tmp_path / "b.csv", *small[1:], f"{IDS[0]},0,0,1,1.5")).unit == "pixels"
+    for box in ("0.1,0,1,1.5", "-0.1,0,1,0.5"):
+        with pytest.raises(DataError, match=r"1 boxes are not inside \[0, 1\], .*unit=shares: line 4"):
+            open_boxes(write_csv(tmp_path / "b.csv", small[0], f"{IDS[1]},{box}", *small[2:], unit="shares"))
 
 
 def test_the_true_boxes_score_full_marks(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "b.csv", *(f"{i},20,20,79,79" for i in IDS))
-    source, _ = open_maps(path, IMAGES, normalised=False)
-    assert isinstance(source, PixelBoxes)
-    for protocol in (V2, get_protocol("psol"), get_protocol("minmaxcam")):
-        table = source.framed(boxes_in(6).sizes, protocol)
-        assert evaluate(table, boxes_in(6), protocol, [(None, None)], [Hits()])[0].metrics["hits"].value == 100
+    for unit, box in (("pixels", "20,20,79,79"), ("shares", "0.2,0.2,0.79,0.79")):
+        source = open_boxes(write_csv(tmp_path / "b.csv", *(f"{i},{box}" for i in IDS), unit=unit))
+        for protocol in (V2, get_protocol("psol"), get_protocol("minmaxcam")):
+            table = source.framed(boxes_in(6).sizes, protocol)
+            assert evaluate(table, boxes_in(6), protocol, [(None, None)], [Hits()])[0].metrics["hits"].value == 100
 
 
 def test_everything_that_is_wrong_with_boxes_is_named_at_once(tmp_path: Path) -> None:
@@ -212,12 +265,25 @@ def test_everything_that_is_wrong_with_boxes_is_named_at_once(tmp_path: Path) ->
     )
     with pytest.raises(DataError) as caught:
         open_maps(path, IMAGES, normalised=False)
-    assert str(caught.value).splitlines()[1:] == [
-        f"1 images come twice: {IDS[0]} (line 2)",
-        "4 lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line 3, line 4, line 5, line 6",
+    assert str(caught.value).splitlines() == [
+        f"{path}: cannot be used",
+        f"1 images come twice: {IDS[0]} (line 4)",
+        "4 lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line 5, line 6, line 7, line 8",
         f"5 images of the split are missing: {', '.join(IDS[1:])}",
         "1 names are no images of the split, and ignored: other",
     ]
+
+
+def test_a_line_that_is_not_csv_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"b\.csv:3: cannot be read as CSV"):
+        open_boxes(write_csv(tmp_path / "b.csv", f'"{IDS[0]},1,2,3,4'))
+
+
+@pytest.mark.parametrize("box", [(0, 0, 1, 1.5), (0.5, 0, 0.2, 1), (0, 0, np.nan, 1), (0, 0, 1)])
+def test_a_box_that_could_not_be_read_is_not_written(tmp_path: Path, box: tuple[float, ...]) -> None:
+    with pytest.raises(DataError, match=r"not written: the box .* of image 'b' is not x0, y0, x1, y1"):
+        wsol.write_box_csv(tmp_path / "b.csv", [("a", (0, 0, 1, 1)), ("b", box)], "shares")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_fingerprint_is_of_the_content(tmp_path: Path, folder: Path) -> None:

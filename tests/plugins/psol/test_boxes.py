@@ -14,7 +14,7 @@ import wsol
 from wsol_psol.boxes import component_box, from_xywh, positive_boxes, to_xywh
 from wsol_psol.crop import BoxCrop, inside, overlaps
 from wsol_psol.regressor import ten_crop_logits, ten_crops
-from wsol_psol.sources import boxes_above, cam_boxes, read_boxes, write_boxes
+from wsol_psol.sources import boxes_above, cam_boxes, read_boxes
 
 SIDE, SIZE = 40, 32
 
@@ -195,25 +195,37 @@ def test_cam_boxes_follow_the_label() -> None:
     assert boxes.tolist() == [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]]
 
 
+UNIT = "# wsol boxes: unit=shares\n"
+HEADER = UNIT + "image_id,x0,y0,x1,y1\n"
+
+
 def test_boxes_in_a_file_come_back_in_the_order_of_the_images(tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
-    write_boxes(path, [("a/1", [0.0, 0.25, 0.5, 1.0]), ("b,2", [0.1, 0.2, 0.3, 0.4])])
+    wsol.write_box_csv(path, [("a/1", [0.0, 0.25, 0.5, 1.0]), ("b,2", [0.1, 0.2, 0.3, 0.4])], "shares")
+    assert path.read_text() == HEADER + 'a/1,0.000000,0.250000,0.500000,1.000000\n"b,2",' + (
+        "0.100000,0.200000,0.300000,0.400000\n"
+    )
     torch.testing.assert_close(
         read_boxes(path, ["b,2", "a/1"]), torch.tensor([[0.1, 0.2, 0.3, 0.4], [0, 0.25, 0.5, 1]])
     )
 
 
+WRONG = "lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("image,x0\n", r":1: the header lacks one of the columns image_id, x0, y0, x1, y1"),
-        ("image_id,x0,y0,x1,y1\na,0,0,1\n", r":2: a box needs four numbers"),
-        ("image_id,x0,y0,x1,y1\na,0,0,one,1\n", r":2: a box needs four numbers"),
-        ("image_id,x0,y0,x1,y1\nb,0,0,1,1\na,0,0,100,1\n", r":3: 0 <= x0 < x1 <= 1"),
-        ("image_id,x0,y0,x1,y1\na,0.5,0,0.5,1\n", r":2: 0 <= x0 < x1 <= 1"),
-        ("image_id,x0,y0,x1,y1\na,nan,0,1,1\n", r":2: 0 <= x0 < x1 <= 1"),
-        ("image_id,x0,y0,x1,y1\na,0,0,1,1\na,0,0,1,1\n", r":3: image 'a' comes twice"),
-        ("image_id,x0,y0,x1,y1\nb,0,0,1,1\n", r"1 of 1 training images have no box, 'a' first"),
+        (UNIT + "image,x0\n", r":2: the line after the unit must be the header 'image_id,x0,y0,x1,y1', not 'image,x0'"),
+        (HEADER + "a,0,0,1\n", f"1 {WRONG} 3"),
+        (HEADER + "a,0,0,one,1\n", f"1 {WRONG} 3"),
+        (HEADER + "a,nan,0,1,1\n", f"1 {WRONG} 3"),
+        (HEADER + "b,0,0,1,1\na,0,0,100,1\n", r"1 boxes are not inside \[0, 1\], .*unit=shares: line 4"),
+        (HEADER + "a,0.5,0,0.5,1\n", r"1 boxes have no area .*: line 3"),
+        (HEADER + "a,0,0,1,1\na,0,0,1,1\n", r"1 images come twice: a \(line 4\)"),
+        (HEADER + "b,0,0,1,1\n", r"1 images of the split are missing: a"),
+        ("image_id,x0,y0,x1,y1\na,0,0,1,1\n", r":1: the unit of the boxes is not stated; add as first line '# wsol"),
+        (HEADER.replace("shares", "pixels") + "a,0,0,9,9\n", r":1: boxes in pixels .* convert them to shares of the"),
         (None, r"cannot be read"),
     ],
 )
@@ -221,8 +233,9 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: str | Non
     path = tmp_path / "boxes.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(wsol.DataError, match=message):
+    with pytest.raises(wsol.DataError, match=message) as error:
         read_boxes(path, ["a"])
+    assert str(error.value).startswith(str(path))
 
 
 # Ten crops

@@ -25,7 +25,6 @@ from wsol_psol.colocalize import DDT
 from wsol_psol.ddt import CoLocalizer, DDTOptions
 from wsol_psol.method import PSOL
 from wsol_psol.regressor import HIDDEN
-from wsol_psol.sources import write_boxes
 
 CPU = torch.device("cpu")
 COUNT, CLASSES, SIDE, CROP = 24, 2, 36, 32
@@ -226,7 +225,7 @@ def test_the_head_is_two_layers_and_a_sigmoid() -> None:
 def test_pseudo_boxes_from_a_file_reach_the_regressor_with_their_images(data: TrainData, tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     truth = rectangles() / SIDE
-    write_boxes(path, reversed([(data.ids[i], truth[i].tolist()) for i in range(COUNT)]))
+    wsol.write_box_csv(path, reversed([(data.ids[i], truth[i].tolist()) for i in range(COUNT)]), "shares")
     method = build(boxes=str(path), classifier_epochs=0, epochs=1)
     train(method, loader(data), config())
     torch.testing.assert_close(method.boxes, torch.tensor(truth, dtype=torch.float32), atol=1e-6, rtol=0)
@@ -265,7 +264,7 @@ def test_it_learns_to_localize_and_to_classify(data: TrainData, tmp_path: Path) 
     """With true boxes instead of pseudo ones, so that what is tested is the regressor: better than any fixed box."""
     path = tmp_path / "boxes.csv"
     truth = rectangles() / SIDE
-    write_boxes(path, zip(data.ids, truth.tolist(), strict=True))
+    wsol.write_box_csv(path, zip(data.ids, truth.tolist(), strict=True), "shares")
     method = build(boxes=str(path), epochs=30, classifier_epochs=3)
     history = train(method, loader(data), config()).history
     regression = [log.losses["box"] for log in history if log.phase == "regress"]

@@ -1,4 +1,4 @@
-"""What is wrong with somebody's score maps, gathered by kind and reported all at once."""
+"""What is wrong with third-party predictions, collected by kind and reported all at once."""
 
 from __future__ import annotations
 
@@ -13,34 +13,39 @@ NAMES_SHOWN = 10
 
 @dataclass
 class Problems:
-    """Kind of problem → names of images, files or lines. Errors stop the scoring, warnings do not."""
+    """Problems found in a file or folder.
+
+    Attributes:
+        errors: Kind of problem → names of images, files or lines. Any error stops the command.
+        warnings: The same for problems that are only reported.
+    """
 
     errors: dict[str, list[str]] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
 
     def error(self, kind: str, *names: str) -> None:
-        """Add names under a kind that stops the scoring."""
+        """Add names under a kind of error."""
         if names:
             self.errors.setdefault(kind, []).extend(names)
 
     def warn(self, kind: str, *names: str) -> None:
-        """Add names under a kind that is reported only."""
+        """Add names under a kind of warning."""
         if names:
             self.warnings.setdefault(kind, []).extend(names)
 
     def compare(self, found: Iterable[str], expected: Iterable[str]) -> None:
-        """Images of the split that are missing are an error, names of no image of it a warning."""
+        """Add an error for expected images that are missing, and a warning for names that are not expected."""
         there, wanted = dict.fromkeys(found), dict.fromkeys(expected)
         self.error("images of the split are missing", *(name for name in wanted if name not in there))
         self.warn("names are no images of the split, and ignored", *(name for name in there if name not in wanted))
 
     def check(self, path: Path) -> None:
-        """Raise DataError with one line a kind, warnings too, when there is any error."""
+        """Raise DataError with one line for each kind of error and warning if there is any error."""
         if self.errors:
-            raise DataError("\n".join([f"{path}: cannot be scored", *_lines(self.errors), *_lines(self.warnings)]))
+            raise DataError("\n".join([f"{path}: cannot be used", *_lines(self.errors), *_lines(self.warnings)]))
 
     def warning_lines(self) -> list[str]:
-        """One line a kind of warning: how many, what, and the first names."""
+        """One line for each kind of warning: the number, the kind and the first names."""
         return _lines(self.warnings)
 
 

@@ -1,6 +1,6 @@
-"""Score maps or boxes made by anybody's code, checked against the images of a split before anything is scored.
+"""Third-party score maps or boxes, checked against the images of a split before anything is scored.
 
-Three forms: a score-map store; a folder in the wsoleval layout (``<image_id>.npy``, real numbers [h, w] of any
+Three formats: a score-map store; a folder in the wsoleval layout (``<image_id>.npy``, real numbers [h, w] of any
 resolution); a CSV file of boxes (:mod:`wsol.evaluation.predictions.box_csv`).
 """
 
@@ -18,7 +18,8 @@ from wsol.arrays import Array, IntArray
 from wsol.data.benchmark import ImageList
 from wsol.errors import DataError
 from wsol.evaluation.geometry import sanitize_map
-from wsol.evaluation.predictions.box_csv import PixelBoxes, read_boxes
+from wsol.evaluation.predictions.box_csv import parse_box_csv
+from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.problems import Problems
 from wsol.evaluation.predictions.source import PredictionKind, Predictions
 from wsol.evaluation.predictions.store import ScoreStore, is_store
@@ -76,32 +77,32 @@ class MapFolder:
             return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predictions | PixelBoxes, Problems]:
+def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predictions | SubmittedBoxes, Problems]:
     """Open and check what lies at ``path`` for the images of a split, without any annotation.
 
     ``normalised``: maps must lie in [0, 1] already. Missing images, unreadable or wrongly shaped maps, and values that
     are not allowed raise DataError, which names all of them; names of no image, and NaN, infinite or constant maps
-    where they count as zeros, are warnings in the findings.
+    where they count as zeros, are warnings.
     """
-    findings = Problems()
+    problems = Problems()
     source: Predictions
     if path.is_dir():
-        source = _open_folder(path, images, findings)
+        source = _open_folder(path, images, problems)
     elif not path.is_file():
         raise DataError(f"{path}: no such file or folder")
     elif path.suffix == ".csv":
-        return read_boxes(path, images, findings), findings
+        return _open_box_csv(path, images, problems), problems
     elif is_store(path):
-        source = _open_store(path, images, findings)
+        source = _open_store(path, images, problems)
     else:
         raise DataError(f"{path}: neither a score-map store, nor a folder of .npy files, nor a .csv file of boxes")
     if source.kind == "maps":
         for i, name in enumerate(source.ids):
-            _check_map(source, i, name, findings, normalised)
+            _check_map(source, i, name, problems, normalised)
     else:
-        _check_boxes(source, findings)
-    findings.check(path)
-    return source, findings
+        _check_boxes(source, problems)
+    problems.check(path)
+    return source, problems
 
 
 def open_logits(path: Path, images: ImageList) -> Array:
@@ -111,9 +112,9 @@ def open_logits(path: Path, images: ImageList) -> Array:
     """
     if not path.is_file() or not is_store(path):
         raise DataError(f"{path}: not a score-map store; logits are read from the store of a run with a classifier")
-    findings = Problems()
-    store = _open_store(path, images, findings)
-    findings.check(path)
+    problems = Problems()
+    store = _open_store(path, images, problems)
+    problems.check(path)
     if store.logits is None:
         raise DataError(f"{path}: the store has no logits; name that of a run with a classifier")
     return store.logits
@@ -130,46 +131,54 @@ def fingerprint(path: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def _open_store(path: Path, images: ImageList, findings: Problems) -> Ordered:
+def _open_store(path: Path, images: ImageList, problems: Problems) -> Ordered:
     store = ScoreStore.open(path)
-    findings.compare(store.ids, images.ids)
-    findings.check(path)
+    problems.compare(store.ids, images.ids)
+    problems.check(path)
     place = {image_id: row for row, image_id in enumerate(store.ids)}
     rows = np.array([place[image_id] for image_id in images.ids], dtype=np.int64)
     labels = zip(images.ids, images.labels, store.labels[rows], strict=True)
-    findings.error("images have another label in the store", *(name for name, ours, theirs in labels if ours != theirs))
+    problems.error("images have another label in the store", *(name for name, ours, theirs in labels if ours != theirs))
     return Ordered(store, images.ids, images.labels, rows)
 
 
-def _open_folder(path: Path, images: ImageList, findings: Problems) -> MapFolder:
+def _open_folder(path: Path, images: ImageList, problems: Problems) -> MapFolder:
     names = [file.relative_to(path).as_posix().removesuffix(".npy") for file in sorted(path.rglob("*.npy"))]
-    findings.compare(names, images.ids)
+    problems.compare(names, images.ids)
     return MapFolder(path, images.ids, images.labels)
 
 
-def _check_boxes(source: Predictions, findings: Problems) -> None:
+def _open_box_csv(path: Path, images: ImageList, problems: Problems) -> SubmittedBoxes:
+    file = parse_box_csv(path, problems)
+    problems.compare(file.boxes, images.ids)
+    problems.check(path)
+    boxes = np.array([file.boxes[image_id] for image_id in images.ids], dtype=np.float64)
+    return SubmittedBoxes(boxes, file.unit, images.ids, images.labels)
+
+
+def _check_boxes(source: Predictions, problems: Problems) -> None:
     boxes = np.asarray(source.boxes)
     finite = np.isfinite(boxes).all(axis=1)
     backward = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    findings.warn("boxes are not finite and count as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite)))
-    findings.error("boxes end before they start", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward)))
+    problems.warn("boxes are not finite and count as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite)))
+    problems.error("boxes end before they start", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward)))
 
 
-def _check_map(source: Predictions, i: int, name: str, findings: Problems, normalised: bool) -> None:
+def _check_map(source: Predictions, i: int, name: str, problems: Problems, normalised: bool) -> None:
     try:
         score_map = source.map(i)
     except FileNotFoundError:
         return  # reported as missing
     except Exception:  # a broken header raises many types: of the tokenizer, of the memory that it asks for
-        findings.error("maps cannot be read", name)
+        problems.error("maps cannot be read", name)
         return
     if score_map.dtype.kind not in "fiu" or score_map.ndim != 2 or not score_map.size:
-        findings.error("maps are not [h, w] of real numbers", f"{name} {score_map.dtype} {list(score_map.shape)}")
+        problems.error("maps are not [h, w] of real numbers", f"{name} {score_map.dtype} {list(score_map.shape)}")
         return
     low, high = score_map.min(), score_map.max()
     if normalised and not (low >= 0 and high <= 1):
-        findings.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:.9g} to {high:.9g})")
+        problems.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:.9g} to {high:.9g})")
         return
     problem = sanitize_map(score_map)[1]
     if problem:
-        findings.warn(f"maps are {problem} and count as all zeros", name)
+        problems.warn(f"maps are {problem} and count as all zeros", name)
