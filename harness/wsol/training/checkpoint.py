@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped."""
+"""Checkpoints: everything a run needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -13,28 +13,46 @@ from wsol.errors import DataError
 from wsol.files import write_atomic
 from wsol.records import EpochLog
 
+StateDict = dict[str, Any]
+"""What ``state_dict()`` of a module or an optimizer returns."""
+
 
 @dataclass
 class TrainState:
-    """Where training stands: the phase, the epochs it has done, and everything that learns.
+    """How far training is, and the state of everything that learns.
 
-    ``best``: the method's weights at the epoch with the largest score so far, for phases that choose one.
+    Attributes:
+        key: Identifies the run.
+        phase: Index of the current phase.
+        epoch: Number of epochs of the current phase that are done.
+        method: State of the method; None until the first checkpoint.
+        optimizer: State of the current phase's optimizer; None between phases.
+        scaler: State of the current phase's loss scaler; None between phases.
+        best: State of the method at the epoch with the largest score so far, for phases with a score.
+        best_score: That score.
+        history: Logs of all epochs that are done, in order.
+        done: Whether all phases have ended.
     """
 
     key: str
     phase: int = 0
     epoch: int = 0
-    method: dict[str, Any] | None = None
-    optimizer: dict[str, Any] | None = None
-    scaler: dict[str, Any] | None = None
-    best: dict[str, Any] | None = None
+    method: StateDict | None = None
+    optimizer: StateDict | None = None
+    scaler: StateDict | None = None
+    best: StateDict | None = None
     best_score: float | None = None
     history: list[EpochLog] = field(default_factory=list)
     done: bool = False
 
+    def end_phase(self, index: int) -> None:
+        """Move on to the start of the phase after ``index``."""
+        self.phase, self.epoch, self.optimizer, self.scaler = index + 1, 0, None, None
+        self.best, self.best_score = None, None
+
 
 def save(state: TrainState, path: Path) -> None:
-    """Write ``state`` atomically; raises DataError when the disk is full."""
+    """Write ``state`` atomically; raises DataError when the file cannot be written."""
     content = dict(vars(state), history=[log.model_dump() for log in state.history])
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -42,9 +60,17 @@ def save(state: TrainState, path: Path) -> None:
 
 
 def load(path: Path, key: str) -> TrainState:
-    """The state in ``path``, or a fresh one when there is no file.
+    """Read a checkpoint.
 
-    ``key`` identifies the run; a checkpoint of another one raises DataError.
+    Args:
+        path: The file; without it training starts anew.
+        key: Identifies the run.
+
+    Returns:
+        The state in the file, or a fresh one.
+
+    Raises:
+        DataError: The file cannot be read, or it is the checkpoint of another run.
     """
     if not path.exists():
         return TrainState(key)

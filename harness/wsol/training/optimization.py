@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from wsol.errors import RunError
+from wsol.training.checkpoint import StateDict, TrainState
 from wsol.training.method import Method
 from wsol.training.phases import Phase
 
 
 def epochs_of(method: Method, phase: Phase) -> int:
-    """How many epochs a phase trains: its own number, the schedule's, or none without a step."""
+    """The number of epochs a phase trains: its own, or the schedule's; 0 without a step."""
     if phase.step is None:
         return 0
     return method.parts.schedule.epochs if phase.epochs is None else phase.epochs
@@ -26,10 +28,57 @@ def lr_factor(method: Method, phase: Phase, epoch: int) -> float:
     return float(schedule.decay ** (epoch // schedule.decay_every))
 
 
-def build_optimizer(phase: Phase) -> torch.optim.Optimizer:
-    """SGD over the phase's groups; each keeps its undecayed rate as ``base_lr``.
+class PhaseOptimizer:
+    """SGD over a phase's parameter groups, with mixed precision.
 
-    Raises RunError when there is nothing to optimise or a parameter stands in two groups.
+    Args:
+        phase: Gives the groups and the options of SGD.
+        device: Where the networks are.
+        dtype: Type of mixed precision, or None; with float16 the loss is scaled.
+
+    Raises:
+        RunError: The phase has no parameters, or a parameter is in two groups.
+    """
+
+    def __init__(self, phase: Phase, device: torch.device, dtype: torch.dtype | None) -> None:
+        self.sgd = build_optimizer(phase)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
+        self._device, self._dtype = device, dtype
+        self._drop_grads = not phase.keep_zero_grads
+
+    def set_lr_factor(self, factor: float) -> None:
+        """Set the learning rate of every group to ``factor`` times its undecayed rate."""
+        for group in self.sgd.param_groups:
+            group["lr"] = group["base_lr"] * factor
+
+    def autocast(self) -> torch.autocast:
+        """A context manager for forward passes in mixed precision."""
+        return torch.autocast(self._device.type, dtype=self._dtype, enabled=self._dtype is not None)
+
+    def step(self, loss: Tensor) -> None:
+        """One optimizer step that decreases ``loss``, a scalar."""
+        self.sgd.zero_grad(set_to_none=self._drop_grads)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.sgd)
+        self.scaler.update()
+
+    def state_dicts(self) -> tuple[StateDict, StateDict]:
+        """The states of optimizer and loss scaler, for a checkpoint."""
+        return self.sgd.state_dict(), self.scaler.state_dict()
+
+    def load_state(self, state: TrainState) -> None:
+        """Take the states that a checkpoint holds, if any."""
+        if state.optimizer is not None:
+            self.sgd.load_state_dict(state.optimizer)
+        if state.scaler:
+            self.scaler.load_state_dict(state.scaler)
+
+
+def build_optimizer(phase: Phase) -> torch.optim.SGD:
+    """SGD over the phase's groups; each group keeps its undecayed rate as ``base_lr``.
+
+    Raises:
+        RunError: The phase has no parameters, or a parameter is in two groups.
     """
     groups: list[dict[str, Any]] = []
     seen: set[int] = set()
