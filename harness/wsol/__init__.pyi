@@ -31,6 +31,7 @@ from .options import (
     integer as integer,
     loguniform as loguniform,
     option as option,
+    part as part,
     suggest as suggest,
     uniform as uniform,
 )
@@ -119,7 +120,13 @@ from .evaluation.read_map import read_map as read_map
 # Records, finished runs and commands
 from .cli.common import PluginFiles as PluginFiles
 from .inference.localizer import Localizer as Localizer, load_localizer as load_localizer
-from .recipes import ComponentRef as ComponentRef, EvalSpec as EvalSpec, TrainSpec as TrainSpec
+from .recipes import (
+    ComponentRef as ComponentRef,
+    EvalSpec as EvalSpec,
+    Part as Part,
+    TrainSpec as TrainSpec,
+    recipe_parts as recipe_parts,
+)
 from .records import (
     MetricValue as MetricValue,
     Result as Result,

@@ -75,11 +75,3 @@ def wsol_extractors() -> Sequence[type[Extractor]]:
 def wsol_box_rules() -> Sequence[type[BoxRule]]:
     """Thresholds of their own that turn a normalised map into boxes."""
     raise NotImplementedError
-
-
-HOOKS = {
-    name.removeprefix("wsol_"): spec
-    for name, spec in list(globals().items())
-    if name.startswith("wsol_") and callable(spec)
-}
-"""Kind in the plural (``"backbones"``) → its hook specification."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from wsol.errors import UsageError
 
@@ -90,34 +90,87 @@ def integer(low: int, high: int) -> Distribution:
 
 
 def hparam(default: Any, search: Distribution, help: str = "", **constraints: Any) -> Any:
-    """A field that a search draws: ``lr: float = hparam(1e-3, loguniform(1e-5, 1), help="learning rate")``.
+    """Declare a field that a search draws.
 
-    ``constraints`` go to pydantic (``gt=0``, ``le=1`` …). A study may fix the value or give another distribution.
+    ``lr: float = hparam(1e-3, loguniform(1e-5, 1), help="learning rate", gt=0)``. A study may fix the value or give
+    another distribution.
+
+    Args:
+        default: Value of the field where nothing is drawn.
+        search: Distribution that a search draws the field from.
+        help: One line for ``wsol plugins``.
+        **constraints: Passed to pydantic (``gt=0``, ``le=1`` …).
     """
     extra: dict[str, Any] = {"search": search.to_json()}
     return Field(default, description=help, json_schema_extra=extra, **constraints)
 
 
 def option(default: Any, help: str = "", **constraints: Any) -> Any:
-    """A field that a search leaves at its default unless the study says otherwise."""
+    """Declare a field that a search leaves at its default unless the study says otherwise.
+
+    Args:
+        default: Value of the field.
+        help: One line for ``wsol plugins``.
+        **constraints: Passed to pydantic (``gt=0``, ``le=1`` …).
+    """
     return Field(default, description=help, **constraints)
+
+
+def part(kind: str, default: str | None = None, help: str = "") -> Any:
+    """Declare a field that names another component.
+
+    A study gives the component's name, or a mapping with its name and options. Both are validated when the study is
+    planned; the component's own search distributions are drawn with the rest, as ``method.field.option``. The harness
+    builds the component, so that the field holds an instance:
+    ``backbone: wsol.Backbone | None = wsol.part("backbones", help="null: the recipe's")``.
+
+    Args:
+        kind: Kind of the component, in the plural: ``"backbones"``.
+        default: Name of the component where the study names none; None leaves the field at None.
+        help: One line for ``wsol plugins``.
+    """
+    return Field(default, description=help, json_schema_extra={"part": kind})
 
 
 class Options(BaseModel):
     """Base of every component's ``Options``: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     @classmethod
     def space(cls) -> dict[str, Distribution]:
-        """The search distribution of every field declared with :func:`hparam`."""
+        """Return the search distribution of every field declared with :func:`hparam`."""
         found = {}
-        for name, field in cls.model_fields.items():
-            extra = field.json_schema_extra
-            search = Distribution.from_json(extra.get("search")) if isinstance(extra, dict) else None
+        for name, extra in cls._extras().items():
+            search = Distribution.from_json(extra.get("search"))
             if search is not None:
                 found[name] = search
         return found
+
+    @classmethod
+    def part_kinds(cls) -> dict[str, str]:
+        """Return the kind of component of every field declared with :func:`part`."""
+        return {name: str(extra["part"]) for name, extra in cls._extras().items() if "part" in extra}
+
+    @classmethod
+    def nested(cls) -> dict[str, type[Options]]:
+        """Return the class of every field that holds options itself."""
+        types = {name: field.annotation for name, field in cls.model_fields.items()}
+        return {name: kind for name, kind in types.items() if isinstance(kind, type) and issubclass(kind, Options)}
+
+    @classmethod
+    def _extras(cls) -> dict[str, Mapping[str, Any]]:
+        fields = cls.model_fields.items()
+        return {name: f.json_schema_extra for name, f in fields if isinstance(f.json_schema_extra, Mapping)}
+
+    @model_validator(mode="after")
+    def _parts_are_built(self) -> Options:
+        for name in self.part_kinds():
+            if isinstance(getattr(self, name), str | Mapping):
+                raise ValueError(
+                    f"{name}: names a component; create these options with Plugins.options, which builds it"
+                )
+        return self
 
 
 def build_options(options: type[Options], values: Mapping[str, Any], where: str) -> Options:

@@ -8,23 +8,33 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import pluggy
 
 from wsol import hooks
 from wsol.components import Component
 from wsol.errors import PluginError, UsageError
-from wsol.options import Options, build_options, suggest
+from wsol.options import Distribution, Options, build_options, suggest
+from wsol.recipes import PARTS, ComponentRef, Part, part_of_kind, with_hparams
 
+if TYPE_CHECKING:
+    from wsol.components import BoxRule, Normalizer
+    from wsol.data.benchmark import Benchmark
+    from wsol.evaluation.metric import Metric
+    from wsol.networks import Augmentation, Backbone, Extractor, Pooling
+    from wsol.training.method import Method
+
+Values = Mapping[str, Any] | None
 GROUP = "wsol"
 _NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
 
@@ -73,17 +83,128 @@ class Plugins:
         """All plugins that give a component of this name, with their classes: one, unless names clash."""
         return list(self._owners.get((kind, name), []))
 
-    def get(self, kind: str, name: str) -> Any:
-        """The component class; raises UsageError with a suggestion, and names the plugins that failed to load."""
+    @overload
+    def get(self, kind: Literal["backbones"], name: str) -> type[Backbone]: ...
+    @overload
+    def get(self, kind: Literal["poolings"], name: str) -> type[Pooling]: ...
+    @overload
+    def get(self, kind: Literal["methods"], name: str) -> type[Method]: ...
+    @overload
+    def get(self, kind: Literal["normalizers"], name: str) -> type[Normalizer]: ...
+    @overload
+    def get(self, kind: Literal["metrics"], name: str) -> type[Metric]: ...
+    @overload
+    def get(self, kind: Literal["benchmarks"], name: str) -> type[Benchmark]: ...
+    @overload
+    def get(self, kind: Literal["augmentations"], name: str) -> type[Augmentation]: ...
+    @overload
+    def get(self, kind: Literal["extractors"], name: str) -> type[Extractor]: ...
+    @overload
+    def get(self, kind: Literal["box_rules"], name: str) -> type[BoxRule]: ...
+    @overload
+    def get(self, kind: str, name: str) -> type[Component]: ...
+    def get(self, kind: str, name: str) -> type[Any]:
+        """Return a component class.
+
+        Args:
+            kind: Kind in the plural, such as ``"backbones"``.
+            name: Name of the component.
+
+        Raises:
+            UsageError: No component has this name. The message suggests one and names the plugins that failed to load.
+        """
         return self._find(kind, name)[1]
 
-    def options(self, kind: str, name: str, values: Mapping[str, Any]) -> Options:
-        """Validated options of a component; raises UsageError."""
-        return build_options(self.get(kind, name).Options, values, f"{kind[:-1].replace('_', ' ')} '{name}'")
+    @overload
+    def create(self, kind: Literal["backbones"], name: str, values: Values = None) -> Backbone: ...
+    @overload
+    def create(self, kind: Literal["poolings"], name: str, values: Values = None) -> Pooling: ...
+    @overload
+    def create(self, kind: Literal["normalizers"], name: str, values: Values = None) -> Normalizer: ...
+    @overload
+    def create(self, kind: Literal["metrics"], name: str, values: Values = None) -> Metric: ...
+    @overload
+    def create(self, kind: Literal["benchmarks"], name: str, values: Values = None) -> Benchmark: ...
+    @overload
+    def create(self, kind: Literal["augmentations"], name: str, values: Values = None) -> Augmentation: ...
+    @overload
+    def create(self, kind: Literal["extractors"], name: str, values: Values = None) -> Extractor: ...
+    @overload
+    def create(self, kind: Literal["box_rules"], name: str, values: Values = None) -> BoxRule: ...
+    @overload
+    def create(self, kind: str, name: str, values: Values = None) -> Component: ...
+    def create(self, kind: str, name: str, values: Values = None) -> Any:
+        """Build a component; methods are built by :func:`wsol.inference.build.build_method` instead.
 
-    def create(self, kind: str, name: str, values: Mapping[str, Any] | None = None) -> Any:
-        """An instance of a component with ``values`` as its options; raises UsageError."""
+        Args:
+            kind: Kind in the plural, such as ``"backbones"``.
+            name: Name of the component.
+            values: Its options as a study spells them.
+
+        Raises:
+            UsageError: The name or an option is not valid.
+        """
         return self.get(kind, name)(self.options(kind, name, values or {}))
+
+    def create_part(self, part: Part, ref: ComponentRef, hparams: Mapping[str, Any]) -> Component:
+        """Build the component that fills a part of a recipe.
+
+        Args:
+            part: The part.
+            ref: The component, as the recipe names it.
+            hparams: Drawn or swept values of the whole run, as ``part.option``.
+
+        Raises:
+            UsageError: The name or an option is not valid.
+        """
+        return self.create(part.kind, ref.name, with_hparams(part.prefix(ref), ref, hparams))
+
+    def options(self, kind: str, name: str, values: Mapping[str, Any]) -> Options:
+        """Validate options of a component, and build the components that they name (:func:`wsol.part`).
+
+        Raises:
+            UsageError: One line for each problem.
+        """
+        options, where = self.get(kind, name).Options, f"{part_of_kind(kind).label} '{name}'"
+        return build_options(options, self._with_components(options, values, where), where)
+
+    def space(self, kind: str, ref: ComponentRef) -> dict[str, Distribution]:
+        """Collect what a search draws for a component.
+
+        These are the distributions of its options and of the components that they name, except for options that
+        ``ref`` fixes, and the distributions that ``ref`` gives.
+
+        Returns:
+            ``option`` or ``option.option`` → distribution.
+        """
+        return dict(self._drawn(self.get(kind, ref.name).Options, ref.spelled()))
+
+    def _drawn(self, options: type[Options], given: Mapping[str, Any]) -> Iterator[tuple[str, Distribution]]:
+        spelled = {name: Distribution.from_json(value) for name, value in given.items()}
+        found = {name: how for name, how in options.space().items() if spelled.get(name) or name not in given}
+        yield from (found | {name: how for name, how in spelled.items() if how is not None}).items()
+        for name, kind in options.part_kinds().items():
+            if (named := _named(options, name, given)) is not None:
+                inner = self._drawn(self.get(kind, named[0]).Options, named[1])
+                yield from ((f"{name}.{key}", how) for key, how in inner)
+        for name, nested in options.nested().items():
+            if isinstance(given.get(name, {}), Mapping):
+                yield from ((f"{name}.{key}", how) for key, how in self._drawn(nested, given.get(name, {})))
+
+    def _with_components(self, options: type[Options], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Replace names of components in ``values`` by the components, also in nested options."""
+        filled = dict(values)
+        for name, kind in options.part_kinds().items():
+            if (named := _named(options, name, values)) is not None:
+                try:
+                    filled[name] = self.create(kind, *named)
+                except UsageError as error:
+                    raise UsageError(f"{where}: {name}: {error}") from None
+        for name, nested in options.nested().items():
+            if isinstance(values.get(name, {}), Mapping):
+                built = self._with_components(nested, values.get(name, {}), f"{where}: {name}")
+                filled.update({name: built} if built else {})
+        return filled
 
     def _find(self, kind: str, name: str) -> tuple[Plugin, type[Component]]:
         owners = self._owners.get((kind, name), [])
@@ -92,8 +213,7 @@ class Plugins:
         if owners:
             raise PluginError(owners[0][0].error)
         broken = "".join(f"\nplugin {p.name} ({p.distribution} {p.version}) failed: {p.error}" for p in self.failed)
-        what = kind[:-1].replace("_", " ")
-        raise UsageError(f"unknown {what} '{name}'{suggest(name, self.names(kind))}{broken}")
+        raise UsageError(f"unknown {part_of_kind(kind).label} '{name}'{suggest(name, self.names(kind))}{broken}")
 
 
 def plugin_files(files: Iterable[str | Path] = ()) -> tuple[Path, ...]:
@@ -145,9 +265,9 @@ def _collect(plugin: Plugin, load: Callable[[], Any]) -> Plugin:
         manager.register(module, plugin.name)
         manager.check_pending()
         _check_marked(module)
-        for kind in hooks.HOOKS:
-            for implementation in getattr(manager.hook, f"wsol_{kind}").get_hookimpls():
-                plugin.components += [(kind, _checked(kind, c)) for c in implementation.function()]
+        for part in PARTS.values():
+            for implementation in getattr(manager.hook, part.hook).get_hookimpls():
+                plugin.components += [(part.kind, _checked(part, c)) for c in implementation.function()]
     except Exception as error:  # whatever a stranger's plugin raises is reported, not passed on
         plugin.components = []
         plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
@@ -161,10 +281,10 @@ def _check_marked(module: Any) -> None:
             raise PluginError(f"function '{name}' lacks the decorator @wsol.hookimpl")
 
 
-def _checked(kind: str, component: Any) -> type[Component]:
-    base = _base(kind)
+def _checked(part: Part, component: Any) -> type[Component]:
+    base: type[Component] = pkgutil.resolve_name(part.base)
     if not (isinstance(component, type) and issubclass(component, base)):
-        raise PluginError(f"wsol_{kind} returned {component!r}, which is no subclass of wsol.{base.__name__}")
+        raise PluginError(f"{part.hook} returned {component!r}, which is no subclass of wsol.{base.__name__}")
     if not _NAME.fullmatch(component.name):
         raise PluginError(f"{component.__name__}.name is '{component.name}': use lower-case letters, digits, _ and -")
     if not component.__doc__:
@@ -174,12 +294,16 @@ def _checked(kind: str, component: Any) -> type[Component]:
     return component
 
 
-def _base(kind: str) -> type[Component]:
-    import wsol
-
-    special = {"box_rules": "BoxRule"}
-    base: type[Component] = getattr(wsol, special.get(kind, kind[:-1].capitalize()))
-    return base
+def _named(options: type[Options], field: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return name and options of the component that ``field`` names; None for null, and for one that is built."""
+    default = options.model_fields[field].default
+    given = values.get(field, default)
+    if isinstance(given, Mapping):
+        name = given.get("name", default)
+        if not isinstance(name, str):
+            raise UsageError(f"{field}: write a component's name, or a mapping with the key 'name'")
+        return name, {key: value for key, value in given.items() if key != "name"}
+    return (given, {}) if isinstance(given, str) else None
 
 
 def _import_file(path: Path) -> ModuleType:

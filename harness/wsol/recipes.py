@@ -1,13 +1,123 @@
-"""What a run is made of: references to components, and the parts of a recipe."""
+"""The parts of a recipe, and references to the components that fill them.
+
+:data:`PARTS` is the only list of the kinds of components. Loading plugins, planning, building networks, scoring,
+records, heat maps and the leaderboard read it: a new kind is one entry here, a hook specification and a base class.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from wsol.options import Distribution
+
+Scope = Literal["study", "training", "prediction", "scoring"]
+RECIPE_SCOPES: tuple[Scope, ...] = ("training", "prediction", "scoring")
+"""Scopes of the parts that a study lists for each grid of recipes."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A place in a recipe that a component of one kind fills.
+
+    Attributes:
+        name: Singular name, the prefix of its hyper-parameters: ``"box_rule"``.
+        kind: Plural name, ``"box_rules"``. The hook of the kind is ``wsol_<kind>``.
+        base: Base class of the components, as ``"module:Class"``, imported when plugins are loaded.
+        scope: What depends on the part, and so how its options are searched and what recipes share.
+
+            * ``study``: named once for all recipes of a study.
+            * ``training``: options are drawn anew for each trial; another choice is another training.
+            * ``prediction``: options are swept on val after training; recipes that differ here share the training, and
+              each choice costs a forward pass.
+            * ``scoring``: options are swept on val as well; recipes that differ here share training and stored maps.
+              Used by methods that output maps.
+        help: What the part is, for the schema of a study.
+        default: Name of the component that a study uses when it names none; None leaves the part empty.
+        many: Whether a recipe has a list of these instead of at most one.
+        required: Whether every recipe needs one.
+    """
+
+    name: str
+    kind: str
+    base: str
+    scope: Scope
+    help: str
+    default: str | None = None
+    many: bool = False
+    required: bool = False
+
+    @property
+    def key(self) -> str:
+        """Key in studies, records and tables: the plural for a list."""
+        return self.kind if self.many else self.name
+
+    @property
+    def label(self) -> str:
+        """Name in messages: ``"box rule"``."""
+        return self.name.replace("_", " ")
+
+    @property
+    def hook(self) -> str:
+        """Name of the hook that returns the components."""
+        return f"wsol_{self.kind}"
+
+    @property
+    def swept(self) -> bool:
+        """Whether options are swept on val instead of being drawn for each trial."""
+        return self.scope in ("prediction", "scoring")
+
+    def prefix(self, ref: ComponentRef) -> str:
+        """First component of the name of a hyper-parameter, ``prefix.option``: in a list, the component's own name."""
+        return ref.name if self.many else self.name
+
+
+_TABLE = (
+    Part("benchmark", "benchmarks", "wsol:Benchmark", "study", "data set with splits and schedule"),
+    Part("method", "methods", "wsol:Method", "training", "how to train and to localize", required=True),
+    Part("backbone", "backbones", "wsol:Backbone", "training", "feature extractor"),
+    Part("pooling", "poolings", "wsol:Pooling", "training", "feature map to vector", default="gap"),
+    Part(
+        "augmentation",
+        "augmentations",
+        "wsol:Augmentation",
+        "training",
+        "augmentations applied after the method's own",
+        many=True,
+    ),
+    Part("extractor", "extractors", "wsol:Extractor", "prediction", "classifier to score map", default="cam"),
+    Part("normalizer", "normalizers", "wsol:Normalizer", "scoring", "score map to [0, 1]", default="minmax"),
+    Part("box_rule", "box_rules", "wsol:BoxRule", "scoring", "map to boxes; null: the protocol's thresholds"),
+    Part("metric", "metrics", "wsol:Metric", "study", "score of a split", many=True),
+)
+PARTS: dict[str, Part] = {part.name: part for part in _TABLE}
+"""Part name → part, in the order in which recipes are spelled out."""
+
+
+def recipe_parts(*scopes: Scope) -> list[Part]:
+    """Select parts of a recipe by scope.
+
+    Args:
+        *scopes: Scopes to keep; without any, all that differ between the recipes of a study.
+
+    Returns:
+        The parts, in the order of :data:`PARTS`.
+
+    Example:
+        >>> [part.name for part in recipe_parts("scoring")]
+        ['normalizer', 'box_rule']
+    """
+    return [part for part in PARTS.values() if part.scope in (scopes or RECIPE_SCOPES)]
+
+
+def part_of_kind(kind: str) -> Part:
+    """Return the part that components of ``kind`` (plural, ``"backbones"``) fill; raises KeyError for another word."""
+    return {part.kind: part for part in PARTS.values()}[kind]
 
 
 class Model(BaseModel):
@@ -17,11 +127,36 @@ class Model(BaseModel):
 
 
 class ComponentRef(Model):
-    """A component by name, with the options that are fixed and the distributions that replace its own."""
+    """A component by name, with the options that a study fixes and the distributions that replace its own."""
 
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
     search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: str | Mapping[str, Any]) -> ComponentRef:
+        """Read a component as a study spells it.
+
+        Args:
+            value: A name, or a mapping with ``name`` and options; an option is a value, or a distribution such as
+                ``{"choice": [8, 16]}``.
+
+        Returns:
+            The reference.
+
+        Example:
+            >>> ComponentRef.parse({"name": "resnet50", "stride": {"choice": [8, 16]}}).search
+            {'stride': {'choice': [8, 16]}}
+        """
+        if isinstance(value, str):
+            return cls(name=value)
+        given = {key: option for key, option in value.items() if key != "name"}
+        search = {k: d.to_json() for k, v in given.items() if (d := Distribution.from_json(v)) is not None}
+        return cls(name=value["name"], options={k: v for k, v in given.items() if k not in search}, search=search)
+
+    def spelled(self) -> dict[str, Any]:
+        """Return options and distributions together, as the study spells them."""
+        return {**self.options, **self.search}
 
     def label(self) -> str:
         """``name`` or ``name(option=value, …)``."""
@@ -39,43 +174,115 @@ class ScheduleSpec(Model):
     batch_size: int = Field(ge=2)
 
 
-class TrainSpec(Model):
-    """What is trained: the part of a recipe that costs a training, before hyper-parameters are drawn."""
+Filled: TypeAlias = dict[str, ComponentRef | tuple[ComponentRef, ...]]
+"""Part key → the component that fills it, or the components of a list; empty parts are left out."""
+
+
+def filled(**components: ComponentRef | Sequence[ComponentRef] | None) -> Filled:
+    """Leave out empty parts.
+
+    Args:
+        **components: Part key → component, components of a list, or None.
+
+    Returns:
+        The content of :attr:`PartsSpec.parts`.
+    """
+    given = {key: found for key, found in components.items() if found}
+    return {key: found if isinstance(found, ComponentRef) else tuple(found) for key, found in given.items()}
+
+
+class PartsSpec(Model):
+    """Some parts of a recipe with their components.
+
+    Attributes:
+        parts: :attr:`Part.key` → the component, or the components of a list. Empty parts are left out.
+    """
+
+    parts: Filled = Field(default_factory=dict)
+
+    def ref(self, name: str) -> ComponentRef | None:
+        """Return the component of the part ``name`` (:attr:`Part.name`), or None where it is empty."""
+        return next(iter(self.refs(name)), None)
+
+    def refs(self, name: str) -> tuple[ComponentRef, ...]:
+        """Return all components of the part ``name`` (:attr:`Part.name`)."""
+        found = self.parts.get(PARTS[name].key, ())
+        return (found,) if isinstance(found, ComponentRef) else found
+
+    def filled(self) -> Iterator[tuple[Part, ComponentRef]]:
+        """Yield (part, component) of every part that is filled, in the order of :data:`PARTS`."""
+        return ((part, ref) for part in PARTS.values() for ref in self.refs(part.name))
+
+
+class TrainSpec(PartsSpec):
+    """What is trained: the parts of a recipe that cost a training, before hyper-parameters are drawn."""
 
     benchmark: ComponentRef
-    method: ComponentRef
-    backbone: ComponentRef | None = None
-    pooling: ComponentRef | None = None
-    augmentations: tuple[ComponentRef, ...] = ()
     schedule: ScheduleSpec
 
+    @property
+    def method(self) -> ComponentRef:
+        """The method: every training has one."""
+        return self.refs("method")[0]
 
-class EvalSpec(Model):
-    """How a trained localizer is evaluated: the part of a recipe that costs no training."""
 
-    extractor: ComponentRef | None = None
-    normalizer: ComponentRef | None = None
-    box_rule: ComponentRef | None = None
+class EvalSpec(PartsSpec):
+    """How a trained localizer is evaluated: the parts of a recipe that cost no training."""
 
 
 def train_content(train: TrainSpec) -> dict[str, Any]:
-    """What makes a training the same training everywhere: all of it but the folder where this machine has the data."""
+    """Return what identifies a training on every machine: all of it except the folder that holds the data set."""
     return train.model_dump(mode="json", exclude={"benchmark": {"options": {"root"}}})
 
 
 def recipe_id(train: TrainSpec, evaluation: EvalSpec) -> str:
-    """Identity of a recipe: a hash of its two parts."""
+    """Return the identity of a recipe: a hash of training and evaluation."""
     return content_hash([train_content(train), evaluation.model_dump(mode="json")])
 
 
 def content_hash(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of the canonical JSON of ``value``."""
+    """Return the first 16 hex digits of the SHA-256 of the canonical JSON of ``value``."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def with_hparams(part: str, ref: ComponentRef, hparams: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a component with its drawn values filled in."""
-    prefix = f"{part}."
-    drawn = {k.removeprefix(prefix): v for k, v in hparams.items() if k.startswith(prefix)}
-    return {**ref.options, **drawn}
+def with_hparams(prefix: str, ref: ComponentRef, hparams: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill the drawn values of a component into its fixed options.
+
+    Args:
+        prefix: :meth:`Part.prefix` of the component.
+        ref: The component; distributions in its options are replaced by the drawn values.
+        hparams: Drawn values of a whole run, as ``prefix.option`` or, for a component that an option names,
+            ``prefix.option.option``.
+
+    Returns:
+        Options as a study spells them, without distributions.
+
+    Example:
+        >>> with_hparams("method", ComponentRef(name="cam", options={"momentum": 0.5}), {"method.lr": 0.1})
+        {'momentum': 0.5, 'lr': 0.1}
+    """
+    start = f"{prefix}."
+    options = without_distributions(ref.options)
+    for name, value in hparams.items():
+        if name.startswith(start):
+            _fill(options, name.removeprefix(start).split("."), value)
+    return options
+
+
+def without_distributions(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy nested options, leaving out every value that is a distribution."""
+    return {
+        key: without_distributions(value) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+        if Distribution.from_json(value) is None
+    }
+
+
+def _fill(options: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set a nested option; a component that is given by its name alone becomes a mapping first."""
+    for key in path[:-1]:
+        inner = options.get(key) or {}
+        options[key] = {"name": inner} if isinstance(inner, str) else inner
+        options = options[key]
+    options[path[-1]] = value

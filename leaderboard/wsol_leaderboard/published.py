@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+import wsol
+
 FACTS = Path(__file__).with_name("data") / "published_results.csv"
 NEUTRAL = frozenset(
     {"cam", "gap", "minmax", "none", "flip", "horizontal", "vertical", "random", "crop", "sep", "p2", "p3", "p4"}
@@ -32,7 +34,6 @@ NEUTRAL = frozenset(
 OURS = ["benchmark", "protocol", "protocol_version", "metric", "recipe", "mean", "std", "images"]
 THEIRS = ["paper", "table", "published_method", "published_value", "published_std", "note"]
 LEFT_OUT = re.compile(r"\([^)]*\b\d{4}[^)]*\)|\[(no|without)[^\]]*\]")
-METHOD_PARTS = ("method", "pooling", "augmentations", "extractor", "normalizer")
 
 
 class Key(NamedTuple):
@@ -72,13 +73,18 @@ def _facts() -> dict[Key, list[dict[Any, Any]]]:
 
 def _recipe(row: Mapping[Any, Any]) -> str:
     """Method, backbone, and whatever else is not part of plain CAM."""
-    rest = [row[name] for name in METHOD_PARTS[1:] if row[name] and row[name] not in NEUTRAL]
+    rest = [row[name] for name in _method_parts() if name != "method" and row[name] and row[name] not in NEUTRAL]
     return " · ".join([row["method"], *([row["backbone"]] if row["backbone"] else []), *rest])
 
 
 def _our_key(row: Mapping[Any, Any]) -> Key:
-    parts = [_name(part) for name in METHOD_PARTS for part in row[name].split(" + ")]
+    parts = [_name(part) for name in _method_parts() for part in row[name].split(" + ")]
     return _key(row["metric"], _name(row["backbone"]), " ".join(parts))
+
+
+def _method_parts() -> list[str]:
+    """Return the columns whose words name a method in papers: of all parts but the backbone and the box rule."""
+    return [part.key for part in wsol.recipe_parts() if part.name not in ("backbone", "box_rule")]
 
 
 def _key(metric: str, backbone: str, method: str) -> Key:

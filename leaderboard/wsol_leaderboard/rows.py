@@ -36,13 +36,7 @@ def _recipe(cell: RecipeResults) -> dict[str, Any]:
     schedule = train.schedule
     return {
         "benchmark": _label(train.benchmark),
-        "method": _label(train.method),
-        "backbone": _label(train.backbone),
-        "pooling": _label(train.pooling),
-        "augmentations": " + ".join(_label(part) for part in train.augmentations),
-        "extractor": _label(evaluation.extractor),
-        "normalizer": _label(evaluation.normalizer),
-        "box_rule": _label(evaluation.box_rule),
+        **{part.key: " + ".join(_label(ref) for ref in _refs(train, evaluation, part)) for part in wsol.recipe_parts()},
         "search": _json(_spaces(train, evaluation)),
         "schedule": f"{schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, "
         f"batch {schedule.batch_size}",
@@ -52,20 +46,20 @@ def _recipe(cell: RecipeResults) -> dict[str, Any]:
     }
 
 
-def _label(part: wsol.ComponentRef | None) -> str:
-    """Name and fixed options; not the folder it was read from, which differs between machines, nor what is searched."""
-    if part is None:
-        return ""
-    options = {name: value for name, value in part.options.items() if name != "root"}
-    return wsol.ComponentRef(name=part.name, options=options).label()
+def _refs(train: wsol.TrainSpec, evaluation: wsol.EvalSpec, part: wsol.Part) -> tuple[wsol.ComponentRef, ...]:
+    return evaluation.refs(part.name) if part.swept else train.refs(part.name)
+
+
+def _label(ref: wsol.ComponentRef) -> str:
+    """Name and fixed options, without the folder of the data and without what is searched."""
+    options = {name: value for name, value in ref.options.items() if name != "root"}
+    return wsol.ComponentRef(name=ref.name, options=options).label()
 
 
 def _spaces(train: wsol.TrainSpec, evaluation: wsol.EvalSpec) -> dict[str, Any]:
-    """The distributions that the study gave instead of a component's own, as ``kind.option``."""
-    parts = {name: getattr(train, name) for name in ("method", "backbone", "pooling")}
-    parts |= {part.name: part for part in train.augmentations}
-    parts |= {name: getattr(evaluation, name) for name in ("extractor", "normalizer", "box_rule")}
-    return {f"{name}.{option}": how for name, part in parts.items() if part for option, how in part.search.items()}
+    """The distributions that the study gave instead of a component's own, as ``part.option``."""
+    filled = [*train.filled(), *evaluation.filled()]
+    return {f"{part.prefix(ref)}.{option}": how for part, ref in filled for option, how in ref.search.items()}
 
 
 def _score(found: Outcome) -> dict[str, Any]:

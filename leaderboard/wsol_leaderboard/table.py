@@ -24,7 +24,7 @@ from wsol_leaderboard.results import NOTHING, RankedMetric, RecipeResults, group
 from wsol_leaderboard.rows import build_row
 
 TEXT = "string"
-COLUMNS = {
+_BEFORE_PARTS = {
     "rank": "Int64",
     "benchmark": TEXT,
     "protocol": TEXT,
@@ -32,13 +32,8 @@ COLUMNS = {
     "metric": TEXT,
     "primary": "bool",
     "higher_is_better": "bool",
-    "method": TEXT,
-    "backbone": TEXT,
-    "pooling": TEXT,
-    "augmentations": TEXT,
-    "extractor": TEXT,
-    "normalizer": TEXT,
-    "box_rule": TEXT,
+}
+_AFTER_PARTS = {
     "schedule": TEXT,
     "mean": "float64",
     "std": "float64",
@@ -68,14 +63,18 @@ COLUMNS = {
     "dirty": "bool",
     "versions": TEXT,
 }
-"""Column → pandas dtype, in the order of the CSV."""
 JSON_COLUMNS = ("values", "parts", "hparams", "search", "record_ids", "test_data", "problems", "versions")
 RANKING = ["benchmark", "protocol", "protocol_version", "metric"]
 """The columns that make a ranking: rows that differ in one of them are never compared."""
 
 
+def columns() -> dict[str, str]:
+    """Return column → pandas dtype, in the order of the CSV; each part of a recipe has a column."""
+    return {**_BEFORE_PARTS, **{part.key: TEXT for part in wsol.recipe_parts()}, **_AFTER_PARTS}
+
+
 def build_table(records: Iterable[wsol.RunRecord]) -> pd.DataFrame:
-    """The table, with the columns and dtypes of :data:`COLUMNS`; the order of ``records`` does not matter.
+    """The table, with the columns and dtypes of :func:`columns`; the order of ``records`` does not matter.
 
     Raises DataError for two different records with one run id and for two final runs of one seed.
     """
@@ -86,7 +85,8 @@ def build_table(records: Iterable[wsol.RunRecord]) -> pd.DataFrame:
         for cell in cells
         for target, primary in (cell.targets() or known.get(_place(cell)) or {NOTHING: False}).items()
     ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    dtypes = columns()
+    frame = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
     rankings = frame.groupby(RANKING)
     frame["primary"] = rankings["primary"].transform("any")
     frame["higher_is_better"] = rankings["higher_is_better"].transform("all")

@@ -11,7 +11,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-PARTS = ("backbone", "pooling", "augmentations", "extractor", "normalizer", "box_rule")
+import wsol
+
 UNLIMITED = 10_000
 """A width in characters at which no table is squeezed."""
 KEY = ["study", "plan", "recipe"]
@@ -56,13 +57,14 @@ def split_parts(rows: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
 
     A part that some methods do without counts as the same, with the words "where used".
     """
-    used = {name: set(rows[name]) - {""} for name in PARTS}
+    names = [part.key for part in wsol.recipe_parts() if part.name != "method"]
+    used = {name: set(rows[name]) - {""} for name in names}
     shared = {
         name: values.pop() + (" (where used)" if (rows[name] == "").any() else "")
         for name, values in used.items()
         if len(values) == 1
     }
-    return [name for name in PARTS if name not in shared and used[name]], shared
+    return [name for name in names if name not in shared and used[name]], shared
 
 
 def score(mean: float, std: float = math.nan) -> str:

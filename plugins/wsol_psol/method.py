@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import wsol
-from wsol.plugins import load_plugins
 from wsol_psol.boxes import from_xywh, to_xywh
 from wsol_psol.crop import BoxCrop
 from wsol_psol.ddt import CoLocalizer
@@ -38,8 +37,7 @@ class PSOL(wsol.ClassifierMethod):
         super().__init__(options, parts)
         self.boxes: Tensor | None = None
         """Pseudo boxes of the training images, float32 [N, 4] on the CPU, once they are computed."""
-        name = self.options.ddt_backbone
-        self.ddt_backbone = parts.backbone if name is None else load_plugins().create("backbones", name)
+        self.ddt_backbone = self.options.ddt_backbone or parts.backbone
         if self.options.variant == "joint":
             self.regressor = Regressor(self.classifier.features, self.classifier.pooling)
         else:

@@ -30,7 +30,9 @@ class PSOLOptions(wsol.TrainingOptions):
     )
     ten_crop: bool = wsol.option(False, "classify by the mean probability of ten crops")
     theta: float = wsol.option(0.2, "threshold of boxes from cam, as a share of the map's range", ge=0, lt=1)
-    ddt_backbone: str | None = wsol.option(None, "backbone whose features give boxes from ddt; null: the recipe's")
+    ddt_backbone: wsol.Backbone | None = wsol.part(
+        "backbones", help="backbone whose features give boxes from ddt; null: the recipe's"
+    )
     ddt: DDTOptions = Field(DDTOptions(), description="options of boxes from ddt, as of the method of that name")
 
     @field_validator("boxes")

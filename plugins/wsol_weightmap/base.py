@@ -11,7 +11,6 @@ import numpy as np
 from torch import Tensor
 
 import wsol
-from wsol.plugins import load_plugins
 from wsol_weightmap.generator import Generator
 from wsol_weightmap.losses import completeness
 from wsol_weightmap.sampling import held_out, on_rows
@@ -39,10 +38,10 @@ class WeightMapMethod(wsol.ClassifierMethod):
 
     def build_features(self) -> wsol.Features:
         """f's backbone: the recipe's, or the one that the options name."""
-        spec = self.options.f.backbone
-        if spec is None:
+        backbone: wsol.Backbone | None = self.options.f.backbone
+        if backbone is None:
             return super().build_features()
-        features: wsol.Features = load_plugins().create("backbones", spec.name, spec.ref().options).build()
+        features = backbone.build()
         if self.options.lr_groups == "wsoleval":
             features.head_lr_units |= features.wsoleval_head_lr_units
         return features

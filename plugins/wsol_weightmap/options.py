@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 import wsol
-from wsol.study.config import ComponentSpec
 
 
 class TeacherOptions(wsol.TrainingOptions):
@@ -19,17 +18,10 @@ class TeacherOptions(wsol.TrainingOptions):
     lr_groups: Literal["new_layers"] = wsol.option(
         "new_layers", "the method's own lr_groups say which layers of f are new"
     )
-    backbone: ComponentSpec | None = wsol.option(None, "f's backbone, by name or with options; null: the recipe's")
+    backbone: wsol.Backbone | None = wsol.part("backbones", help="f's backbone; null: the recipe's")
     epochs: int | None = wsol.option(None, "epochs of f; null: the schedule's", ge=1)
     batch_size: int | None = wsol.option(None, "images in a batch of f (anchors); null: the schedule's", ge=2)
     decay_every: int | None = wsol.option(None, "epochs between two steps of f's rate; null: the schedule's", ge=1)
-
-    @field_validator("backbone")
-    @classmethod
-    def _nothing_to_draw(cls, value: ComponentSpec | None) -> ComponentSpec | None:
-        if value is not None and value.ref().search:
-            raise ValueError("options of f's backbone are fixed, not searched")
-        return value
 
 
 class WeightMapOptions(wsol.TrainingOptions):

@@ -12,7 +12,7 @@ from tests.support.leaderboard_records import make
 from wsol.errors import DataError
 from wsol.records import MetricValue, TestOpening
 from wsol_leaderboard.files import to_csv
-from wsol_leaderboard.table import COLUMNS, build_table
+from wsol_leaderboard.table import build_table, columns
 
 
 def by_method(frame: pd.DataFrame) -> dict[str, pd.Series]:
@@ -155,5 +155,5 @@ def test_order_of_records_does_not_matter(data):
 
 def test_no_records_give_an_empty_table_with_all_columns():
     frame = build_table([])
-    assert list(frame.columns) == list(COLUMNS)
+    assert list(frame.columns) == list(columns())
     assert frame.empty

@@ -17,13 +17,14 @@ def plugins(
 ) -> None:
     """List all components with their plugin, version, paper, options and search distributions."""
     from wsol.errors import UsageError
-    from wsol.hooks import HOOKS
     from wsol.options import suggest
+    from wsol.recipes import PARTS
 
-    if kind is not None and kind not in HOOKS:
-        raise UsageError(f"unknown kind '{kind}'{suggest(kind, HOOKS)}")
+    known = [part.kind for part in PARTS.values()]
+    if kind is not None and kind not in known:
+        raise UsageError(f"unknown kind '{kind}'{suggest(kind, known)}")
     found = load_plugins(plugin, strict)
-    kinds = [kind] if kind else list(HOOKS)
+    kinds = [kind] if kind else known
     rows = [_component_row(found, k, name) for k in kinds for name in found.names(k)]
     failed = [
         {"plugin": p.name, "distribution": p.distribution, "version": p.version, "status": p.status, "error": p.error}

@@ -34,22 +34,11 @@ def print_plan(session: Session, tflops: float) -> None:
 def _print_cell(cell: TrainingCell) -> None:
     spec, schedule = cell.train, cell.train.schedule
     out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
-    parts = [
-        ("benchmark", spec.benchmark),
-        ("method", spec.method),
-        ("backbone", spec.backbone),
-        ("pooling", spec.pooling),
-        *(("augmentation", augmentation) for augmentation in spec.augmentations),
-    ]
-    _line("  " + ", ".join(f"{name} {ref.label()}" for name, ref in parts if ref))
+    refs = [("benchmark", spec.benchmark), *((part.label, ref) for part, ref in spec.filled())]
+    _line("  " + ", ".join(f"{label} {ref.label()}" for label, ref in refs))
     _line(f"  {schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, batch {schedule.batch_size}")
     for evaluation in cell.evaluations:
-        refs = {
-            "extractor": evaluation.extractor,
-            "normalizer": evaluation.normalizer,
-            "box rule": evaluation.box_rule,
-        }
-        text = ", ".join(f"{name} {ref.label()}" for name, ref in refs.items() if ref)
+        text = ", ".join(f"{part.label} {ref.label()}" for part, ref in evaluation.filled())
         _line(f"  evaluate: {text or 'boxes of the method'}")
     for trial in cell.trials:
         draw = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial.hparams.items())
@@ -90,8 +79,8 @@ def print_selection(selection: Any) -> None:
     for column in ("recipe", "trial", "chosen on val"):
         table.add_column(column, overflow="fold")
     for choice in selection.choices:
-        refs = (choice.train.method, choice.train.backbone, choice.train.pooling, choice.evaluation.normalizer)
-        name = " ".join(ref.name for ref in refs if ref)
+        refs = [*choice.train.filled(), *choice.evaluation.filled()]
+        name = " ".join(ref.name for part, ref in refs if not part.many)
         table.add_row(name, str(choice.trial), f"{choice.metric} {choice.value:.2f}")
     out.print(table)
     for cell in selection.unchosen:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from wsol.components import BoxRule, Component, Normalizer
 from wsol.data.benchmark import Benchmark, Schedule
+from wsol.networks import Extractor
 from wsol.plugins import Plugins
-from wsol.recipes import ComponentRef, with_hparams
+from wsol.recipes import EvalSpec, Part, recipe_parts, with_hparams
 from wsol.records import RunIdentity
 from wsol.training.method import Method, Parts
 from wsol.training.seeds import seed_everything
@@ -23,21 +27,53 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, nu
         plugins: Where the components come from.
         benchmark: Gives the side of the network's input.
         num_classes: Number of classes; None counts the benchmark's, which needs its data.
+
+    Raises:
+        UsageError: A component or an option is not valid.
+        WeightsError: Pretrained weights are missing or do not fit.
     """
     train = run.train
 
-    def create(part: str, kind: str, ref: ComponentRef | None) -> Any:
-        return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, run.hparams))
+    def create(part: Part) -> Component | tuple[Component, ...] | None:
+        built = tuple(plugins.create_part(part, ref, run.hparams) for ref in train.refs(part.name))
+        return built if part.many else next(iter(built), None)
 
     seed_everything(run.seed, "init")
-    parts = Parts(
-        num_classes=len(benchmark.class_names()) if num_classes is None else num_classes,
-        schedule=Schedule(**train.schedule.model_dump()),
-        crop=benchmark.crop,
-        backbone=create("backbone", "backbones", train.backbone),
-        pooling=create("pooling", "poolings", train.pooling),
-        augmentations=tuple(create(ref.name, "augmentations", ref) for ref in train.augmentations),
-    )
+    components: dict[str, Any] = {part.key: create(part) for part in recipe_parts("training") if part.name != "method"}
+    schedule = Schedule(**train.schedule.model_dump())
+    classes = len(benchmark.class_names()) if num_classes is None else num_classes
+    given = Parts(classes, schedule, benchmark.crop, **components)
     options = plugins.options("methods", train.method.name, with_hparams("method", train.method, run.hparams))
-    method: Method = plugins.get("methods", train.method.name)(options, parts)
-    return method
+    return plugins.get("methods", train.method.name)(options, given)
+
+
+@dataclass(frozen=True)
+class EvalComponents:
+    """The components that turn a trained method's output into scores; None where a recipe has none."""
+
+    extractor: Extractor | None = None
+    normalizer: Normalizer | None = None
+    box_rule: BoxRule | None = None
+
+
+def build_evaluation(evaluation: EvalSpec, swept: Mapping[str, Any], plugins: Plugins) -> EvalComponents:
+    """Build the components of an evaluation.
+
+    Args:
+        evaluation: The evaluation, as the recipe names it.
+        swept: Values of the options that are swept on val, as ``part.option``.
+        plugins: Where components are found.
+
+    Raises:
+        UsageError: A component or an option is not valid.
+    """
+
+    def named(part: str) -> tuple[str, dict[str, Any]] | None:
+        ref = evaluation.ref(part)
+        return None if ref is None else (ref.name, with_hparams(part, ref, swept))
+
+    return EvalComponents(
+        extractor=plugins.create("extractors", *found) if (found := named("extractor")) else None,
+        normalizer=plugins.create("normalizers", *found) if (found := named("normalizer")) else None,
+        box_rule=plugins.create("box_rules", *found) if (found := named("box_rule")) else None,
+    )

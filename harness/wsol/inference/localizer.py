@@ -14,10 +14,9 @@ from wsol.arrays import Array
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.geometry import Frame
 from wsol.evaluation.read_map import read_map
-from wsol.inference.build import WEIGHTS, build_method
+from wsol.inference.build import WEIGHTS, build_evaluation, build_method
 from wsol.inference.overlay import contact_sheet, overlay
-from wsol.plugins import Plugins, load_plugins
-from wsol.recipes import with_hparams
+from wsol.plugins import load_plugins
 from wsol.records import Result, RunRecord, find_records, read_record
 from wsol.training.loader import normalize_images
 from wsol.weights import no_pretrained
@@ -43,8 +42,7 @@ class Localizer:
     @property
     def title(self) -> str:
         """Names of the recipe's parts."""
-        train = self.record.train
-        return " ".join(ref.label() for ref in (train.method, train.backbone, train.pooling) if ref)
+        return " ".join(ref.label() for part, ref in self.record.train.filled() if not part.many)
 
     def picture(self, image: Array, label: int | None = None, truth: Array | None = None) -> Array:
         """The overlay of one image.
@@ -99,13 +97,14 @@ def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: 
         raise DataError(f"{weights}: does not fit the network that is built now ({str(error)[:120]} …)") from None
     method.eval()
     result = _result(record, evaluation)
+    components = build_evaluation(result.evaluation, result.swept, plugins)
     return Localizer(
         record=record,
         method=method,
         benchmark=benchmark,
-        extractor=_create(plugins, "extractor", "extractors", result),
-        normalizer=_create(plugins, "normalizer", "normalizers", result),
-        box_rule=_create(plugins, "box_rule", "box_rules", result),
+        extractor=components.extractor,
+        normalizer=components.normalizer,
+        box_rule=components.box_rule,
         threshold=_threshold(result),
     )
 
@@ -154,11 +153,6 @@ def _result(record: RunRecord, evaluation: int) -> Result:
     if evaluation >= len(results):
         raise UsageError(f"{record.run_id} has {len(results)} evaluations, numbered from 0")
     return results[evaluation]
-
-
-def _create(plugins: Plugins, part: str, kind: str, result: Result) -> Any:
-    ref = getattr(result.evaluation, part)
-    return None if ref is None else plugins.create(kind, ref.name, with_hparams(part, ref, result.swept))
 
 
 def _threshold(result: Result) -> float:

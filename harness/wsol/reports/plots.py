@@ -68,9 +68,8 @@ def read_lines(paths: Sequence[Path]) -> list[Line]:
 
 
 def _label(record: RunRecord, result: Result) -> str:
-    train, evaluation = record.train, result.evaluation
-    parts = (train.method, train.backbone, evaluation.extractor, evaluation.normalizer, evaluation.box_rule)
-    return " ".join(part.name for part in parts if part)
+    refs = [*record.train.filled(), *result.evaluation.filled()]
+    return " ".join(ref.name for part, ref in refs if part.name != "pooling" and not part.many)
 
 
 def _save(figures: dict[str, Figure], out: Path, force: bool) -> list[Path]:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from types import GenericAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
-from wsol.options import Distribution, describe_validation, suggest
-from wsol.recipes import ComponentRef
+from wsol.options import describe_validation, suggest
+from wsol.recipes import ComponentRef, Part, recipe_parts
 
 SUFFIX = ".yaml"
 
@@ -37,11 +51,13 @@ class ComponentSpec(_Model):
     def _from_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(core)]}
+
     def ref(self) -> ComponentRef:
-        """Fixed options and distributions apart."""
-        given = self.model_extra or {}
-        search = {k: d.to_json() for k, v in given.items() if (d := Distribution.from_json(v)) is not None}
-        return ComponentRef(name=self.name, options={k: v for k, v in given.items() if k not in search}, search=search)
+        """Return the component with fixed options and distributions apart."""
+        return ComponentRef.parse({"name": self.name, **(self.model_extra or {})})
 
 
 class ScheduleOverride(_Model):
@@ -73,30 +89,39 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _as_lists(value: Any) -> Any:
+    return [[] if entry is None else _as_list(entry) for entry in _as_list(value)]
+
+
+Components: TypeAlias = Annotated[
+    list[ComponentSpec], BeforeValidator(_as_list, json_schema_input_type=ComponentSpec | list[ComponentSpec])
+]
+Names: TypeAlias = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+_Optional: TypeAlias = Annotated[
+    list[ComponentSpec | None],
+    BeforeValidator(_as_list, json_schema_input_type=ComponentSpec | list[ComponentSpec | None] | None),
+]
+_Lists: TypeAlias = Annotated[
+    list[list[ComponentSpec]],
+    BeforeValidator(_as_lists, json_schema_input_type=ComponentSpec | list[ComponentSpec | list[ComponentSpec] | None]),
+]
+
+
 class RecipeGrid(_Model):
-    """Recipes as a product of lists; a single entry may stand without a list."""
+    """Recipes as a product of lists; a single entry may stand without a list.
 
-    method: list[ComponentSpec] = Field(description="how to train and localize")
-    backbone: list[ComponentSpec | None] = Field([None], description="feature extractors")
-    pooling: list[ComponentSpec] = Field([ComponentSpec(name="gap")], description="poolings")
-    extractor: list[ComponentSpec] = Field([ComponentSpec(name="cam")], description="how a classifier yields a map")
-    normalizer: list[ComponentSpec] = Field([ComponentSpec(name="minmax")], description="score map → [0, 1]")
-    box_rule: list[ComponentSpec | None] = Field([None], description="null: the protocol's own rule")
-    augmentations: list[list[ComponentSpec]] = Field(
-        [[]], description="lists of augmentations, behind the method's own"
-    )
-    trials: int | None = Field(None, ge=1, description="trials a recipe, instead of the study's")
+    :func:`study_model` adds a field for each part of a recipe.
+    """
+
+    trials: int | None = Field(None, ge=1, description="trials of each recipe, instead of the study's")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the schedule, over the study's")
-    skip: list[str] = Field([], description="names of benchmarks that this grid leaves out, of those of the study")
+    skip: Names = Field([], description="benchmarks of the study that this grid leaves out")
 
-    _lists = field_validator(
-        "method", "backbone", "pooling", "extractor", "normalizer", "box_rule", "skip", mode="before"
-    )(_as_list)
-
-    @field_validator("augmentations", mode="before")
-    @classmethod
-    def _lists_of_lists(cls, value: Any) -> Any:
-        return [_as_list(v) if v is not None else [] for v in _as_list(value)]
+    def choices(self, part: Part) -> list[tuple[ComponentRef, ...]]:
+        """Return the alternatives for a part, each as the components that fill it: none, one, or those of a list."""
+        entries = getattr(self, part.key)
+        alternatives = entries if part.many else [[] if entry is None else [entry] for entry in entries]
+        return [tuple(spec.ref() for spec in alternative) for alternative in alternatives]
 
 
 class Study(_Model):
@@ -104,14 +129,14 @@ class Study(_Model):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the name of the results folder")
     description: str = Field("", description="one line for 'wsol studies'")
-    benchmark: list[ComponentSpec] = Field(description="one benchmark, or a list")
+    benchmark: Components = Field(description="one benchmark, or a list")
     recipes: list[RecipeGrid] = Field(min_length=1, description="grids of recipes")
-    trials: int = Field(30, ge=1, description="random draws of hyper-parameters a recipe")
-    seeds: int = Field(3, ge=1, description="final runs of a chosen recipe, each with its own seed")
+    trials: int = Field(30, ge=1, description="random draws of hyper-parameters for each recipe")
+    seeds: int = Field(3, ge=1, description="final runs of each chosen recipe, one for each seed")
     seed: int = Field(0, description="seed of the study: draws and trial seeds follow from it")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the benchmark's schedule")
     protocol: str | None = Field(None, description="evaluation protocol; default: the benchmark's")
-    metrics: list[str] | None = Field(None, description="metrics, the first selects; default: the benchmark's")
+    metrics: Names | None = Field(None, description="metrics, the first selects; default: the benchmark's")
     resources: Resources = Field(Resources(), description="what one run gets")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 on CUDA, fp32 on CPU")
     cache: CacheMode | None = Field(
@@ -120,7 +145,42 @@ class Study(_Model):
     bootstrap: int = Field(1000, ge=0, description="resamples for confidence intervals; 0: none")
     max_failures: int = Field(2, ge=0, description="how often a run whose worker died is started again")
 
-    _lists = field_validator("benchmark", "recipes", mode="before")(_as_list)
+    _lists = field_validator("recipes", mode="before")(_as_list)
+
+
+def study_model() -> type[Study]:
+    """Return the model of a study file, whose grids have one key for each part of a recipe."""
+    return _study_model(tuple(recipe_parts()))
+
+
+@lru_cache(maxsize=8)
+def _study_model(in_grids: tuple[Part, ...]) -> type[Study]:
+    fields: dict[str, Any] = {part.key: _grid_field(part) for part in in_grids}
+    grid = create_model("RecipeGrid", __base__=RecipeGrid, __doc__=RecipeGrid.__doc__, **fields)
+    recipes = Field(
+        min_length=1,
+        description=Study.model_fields["recipes"].description,
+        json_schema_extra=_one_or_list,
+    )
+    field: dict[str, Any] = {"recipes": (GenericAlias(list, (grid,)), recipes)}
+    return create_model("Study", __base__=Study, __doc__=Study.__doc__, **field)
+
+
+def _one_or_list(schema: dict[str, Any]) -> None:
+    """Let the schema of a list accept a single entry as well."""
+    several = {key: schema.pop(key) for key in ("type", "items", "minItems")}
+    schema["anyOf"] = [several["items"], several]
+
+
+def _grid_field(part: Part) -> tuple[Any, Any]:
+    """Type and field of a part in a grid."""
+    if part.required:
+        return Components, Field(description=part.help)
+    if part.many:
+        return _Lists, Field([[]], description=f"lists of {part.label}s: {part.help}")
+    if part.default is not None:
+        return Components, Field([ComponentSpec(name=part.default)], description=part.help)
+    return _Optional, Field([None], description=part.help)
 
 
 def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
@@ -160,10 +220,12 @@ _Loader.add_implicit_resolver(
 
 def validate_study(content: Mapping[str, Any], where: str) -> Study:
     """Validate a mapping as a study; ``where`` begins each line of the error."""
+    model = study_model()
     try:
-        return Study.model_validate(dict(content))
+        return model.model_validate(dict(content))
     except ValidationError as error:
-        known = {*Study.model_fields, *RecipeGrid.model_fields, *ScheduleOverride.model_fields, *Resources.model_fields}
+        grid = {*RecipeGrid.model_fields, *(part.key for part in recipe_parts())}
+        known = {*Study.model_fields, *grid, *ScheduleOverride.model_fields, *Resources.model_fields}
         raise UsageError(describe_validation(error, where, known)) from None
 
 

@@ -170,7 +170,7 @@ class _Run:
         """What the method costs, with the extractor of its first evaluation."""
         from wsol.inference.cost import network_cost
 
-        extractor = self.scorer.settings()[0].component("extractor", self.plugins)
+        extractor = self.scorer.settings()[0].components(self.plugins).extractor
         return network_cost(method, extractor, self.benchmark.crop, self.device)
 
     def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wsol.errors import DataError
-from wsol.recipes import EvalSpec, TrainSpec
+from wsol.recipes import EvalSpec, TrainSpec, recipe_parts
 
 FILE_NAME = "ledger.jsonl"
 
@@ -19,9 +19,11 @@ def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
 
     Trying another option on test is another touch of the same cell.
     """
-    parts = [train.benchmark, train.method, train.backbone, train.pooling, *train.augmentations]
-    parts += [evaluation.extractor, evaluation.normalizer, evaluation.box_rule]
-    return "/".join(part.name if part else "-" for part in parts)
+    names = [train.benchmark.name]
+    for part in recipe_parts():
+        refs = evaluation.refs(part.name) if part.swept else train.refs(part.name)
+        names += [ref.name for ref in refs] if refs or part.many else ["-"]
+    return "/".join(names)
 
 
 def record_opening(ledger: Path, cell: str, selection: str, run_id: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +13,25 @@ from wsol.errors import UsageError
 from wsol.options import Distribution
 from wsol.plugins import Plugins
 from wsol.protocols import get_protocol
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, train_content
-from wsol.study.config import ComponentSpec, RecipeGrid, ScheduleOverride, Study
+from wsol.recipes import (
+    PARTS,
+    ComponentRef,
+    EvalSpec,
+    Filled,
+    Part,
+    ScheduleSpec,
+    TrainSpec,
+    content_hash,
+    recipe_parts,
+    train_content,
+    with_hparams,
+)
+from wsol.study.config import RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 
-KIND_OF = {"backbone": "backbones", "pooling": "poolings", "method": "methods"}
-"""Part of a training → kind of component; augmentations are a list and come on top."""
-EVALUATION_KINDS = {"extractor": "extractors", "normalizer": "normalizers", "box_rule": "box_rules"}
+if TYPE_CHECKING:
+    from wsol.data.benchmark import Schedule
+    from wsol.training.method import Method
 
 
 @dataclass(frozen=True)
@@ -49,9 +61,8 @@ class TrainingCell:
     @property
     def slug(self) -> str:
         """A readable, unique name for folders and progress lines."""
-        spec = self.train
-        parts = [spec.method, spec.backbone, spec.pooling, *spec.augmentations]
-        return "-".join([spec.benchmark.name, *(p.name for p in parts if p), self.key[:8]])
+        names = [ref.name for _, ref in self.train.filled()]
+        return "-".join([self.train.benchmark.name, *names, self.key[:8]])
 
 
 @dataclass(frozen=True)
@@ -101,21 +112,13 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
         plugins.get("metrics", name)
     protocol = get_protocol(study.protocol or data.protocol).name
     schedule = _schedule(data.schedule, study.schedule, grid.schedule)
-    for method in grid.method:
+    training = [part for part in recipe_parts("training") if part.name != "method"]
+    for (method,) in grid.choices(PARTS["method"]):
         component = plugins.get("methods", method.name)
-        uses = component.uses
-        for backbone, pooling, augmentations in itertools.product(
-            _used(grid.backbone, "backbone", uses), _used(grid.pooling, "pooling", uses), grid.augmentations
-        ):
-            train = TrainSpec(
-                benchmark=benchmark,
-                method=method.ref(),
-                backbone=_ref(backbone),
-                pooling=_ref(pooling),
-                augmentations=tuple(a.ref() for a in augmentations),
-                schedule=schedule,
-            )
-            evaluations = tuple(_evaluations(grid, uses, component.outputs == "maps"))
+        used = [part for part in training if part.many or part.name in component.uses]
+        evaluations = tuple(_evaluations(grid, component))
+        for filled in _combinations(grid, used):
+            train = TrainSpec(benchmark=benchmark, parts={"method": method, **filled}, schedule=schedule)
             space = _space(train, plugins)
             for evaluation in evaluations:
                 sweeps(evaluation, plugins)
@@ -125,63 +128,52 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             )
 
 
-def _used(entries: Sequence[ComponentSpec | None], part: str, uses: frozenset[str]) -> Sequence[ComponentSpec | None]:
-    """A grid does not multiply over parts that the method ignores."""
-    return entries if part in uses else [None]
+def _combinations(grid: RecipeGrid, used: Sequence[Part]) -> Iterator[Filled]:
+    """Yield the product of a grid's alternatives for some parts, as the content of a :class:`PartsSpec`."""
+    for chosen in itertools.product(*(grid.choices(part) for part in used)):
+        pairs = [(part, refs) for part, refs in zip(used, chosen, strict=True) if refs]
+        yield {part.key: refs if part.many else refs[0] for part, refs in pairs}
 
 
-def _ref(spec: ComponentSpec | None) -> ComponentRef | None:
-    return None if spec is None else spec.ref()
-
-
-def _schedule(base: Any, *overrides: ScheduleOverride) -> ScheduleSpec:
+def _schedule(base: Schedule, *overrides: ScheduleOverride) -> ScheduleSpec:
     values = dict(vars(base))
     for override in overrides:
         values.update(override.model_dump(exclude_none=True))
     return ScheduleSpec(**values)
 
 
-def _evaluations(grid: RecipeGrid, uses: frozenset[str], maps: bool) -> Iterator[EvalSpec]:
-    for extractor, normalizer, rule in itertools.product(
-        _used(grid.extractor, "extractor", uses),
-        grid.normalizer if maps else [None],
-        grid.box_rule if maps else [None],
-    ):
-        yield EvalSpec(extractor=_ref(extractor), normalizer=_ref(normalizer), box_rule=_ref(rule))
-
-
-def _parts(train: TrainSpec) -> Iterator[tuple[str, str, ComponentRef]]:
-    """(part, kind, reference) of all parts that may have hyper-parameters."""
-    for part, kind in KIND_OF.items():
-        ref = getattr(train, part)
-        if ref is not None:
-            yield part, kind, ref
-    for ref in train.augmentations:
-        yield ref.name, "augmentations", ref
+def _evaluations(grid: RecipeGrid, method: type[Method]) -> Iterator[EvalSpec]:
+    """Yield a method's evaluations; boxes have no normalizer and no box rule."""
+    used = [part for part in recipe_parts("prediction") if part.name in method.uses]
+    used += recipe_parts("scoring") if method.outputs == "maps" else []
+    return (EvalSpec(parts=filled) for filled in _combinations(grid, used))
 
 
 def _space(train: TrainSpec, plugins: Plugins) -> dict[str, Distribution]:
-    """Every hyper-parameter that is drawn: the component's own, those the study gives, less those it fixes."""
+    """Collect every hyper-parameter that is drawn for a trial, as ``part.option``."""
     space = {}
-    for part, kind, ref in _parts(train):
-        space.update({f"{part}.{k}": d for k, d in component_space(kind, ref, plugins).items()})
+    for part, ref in train.filled():
+        drawn = component_space(part.kind, ref, plugins)
+        space.update({f"{part.prefix(ref)}.{name}": distribution for name, distribution in drawn.items()})
     return space
 
 
 def component_space(kind: str, ref: ComponentRef, plugins: Plugins) -> dict[str, Distribution]:
-    """What is drawn of one component; checks its fixed options too. Raises UsageError."""
-    component = plugins.get(kind, ref.name)
-    fields = component.Options.model_fields
-    unknown = {k: None for k in ref.search if k not in fields}
-    plugins.options(kind, ref.name, {**ref.options, **unknown})
-    space = {k: d for k, d in component.Options.space().items() if k not in ref.options}
-    for name, spelled in ref.search.items():
-        distribution = Distribution.from_json(spelled)
-        assert distribution is not None
-        space[name] = distribution
+    """Collect what is drawn for one component, and validate its fixed options and a sample of each distribution.
+
+    Returns:
+        ``option`` (``option.option`` for a component that an option names) → distribution.
+
+    Raises:
+        UsageError: The component, an option or a distribution is not valid.
+    """
+    fields = plugins.get(kind, ref.name).Options.model_fields
+    unknown = {name: None for name in ref.search if name not in fields}
+    plugins.options(kind, ref.name, {**with_hparams("", ref, {}), **unknown})
+    space = plugins.space(kind, ref)
     for name, distribution in space.items():
-        rng = np.random.default_rng(0)
-        plugins.options(kind, ref.name, {**ref.options, name: distribution.draw(rng)})
+        sample = distribution.draw(np.random.default_rng(0))
+        plugins.options(kind, ref.name, with_hparams(kind, ref, {f"{kind}.{name}": sample}))
     return space
 
 
@@ -202,12 +194,11 @@ def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[dict[str, Any]]:
     ``[{}]`` when nothing is left open. Raises UsageError for a distribution that is no ``choice``.
     """
     space: dict[str, Sequence[Any]] = {}
-    for part, kind in EVALUATION_KINDS.items():
-        ref = getattr(evaluation, part)
-        for name, distribution in component_space(kind, ref, plugins).items() if ref else ():
+    for part, ref in evaluation.filled():
+        for name, distribution in component_space(part.kind, ref, plugins).items():
             if distribution.kind != "choice":
                 raise UsageError(
-                    f"{part} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values"
+                    f"{part.label} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values"
                 )
-            space[f"{part}.{name}"] = distribution.arguments
+            space[f"{part.prefix(ref)}.{name}"] = distribution.arguments
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]

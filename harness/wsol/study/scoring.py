@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from wsol.errors import UsageError
 from wsol.evaluation.evaluate import Scores, summarise
+from wsol.evaluation.metric import Metric
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore
 from wsol.plugins import Plugins
 from wsol.protocols import EvalProtocol
-from wsol.recipes import EvalSpec, with_hparams
+from wsol.recipes import EvalSpec, recipe_parts, with_hparams
 from wsol.records import Result
-from wsol.study.plan import EVALUATION_KINDS, sweeps
+from wsol.study.plan import sweeps
 
 if TYPE_CHECKING:
     from wsol.data.benchmark import Annotations
     from wsol.data.views import EvalData
+    from wsol.inference.build import EvalComponents
+    from wsol.networks import Extractor
 
-Forward = Callable[[Any, Path], None]
+Forward = Callable[["Extractor | None", Path], None]
 """(extractor or None, path) → writes the score-map store of a split."""
 
 
@@ -35,17 +38,16 @@ class Setting:
     evaluation: EvalSpec
     swept: dict[str, Any]
 
-    def component(self, part: str, plugins: Plugins) -> Any:
-        """The instance of ``extractor``, ``normalizer`` or ``box_rule``; None where the recipe has none."""
-        ref = getattr(self.evaluation, part)
-        if ref is None:
-            return None
-        return plugins.create(EVALUATION_KINDS[part], ref.name, with_hparams(part, ref, self.swept))
+    def components(self, plugins: Plugins) -> EvalComponents:
+        """Build the extractor, normalizer and box rule of the setting."""
+        from wsol.inference.build import build_evaluation
+
+        return build_evaluation(self.evaluation, self.swept, plugins)
 
     def pass_key(self) -> str:
-        """Settings with equal keys share a forward pass: the same extractor with the same options."""
-        ref = self.evaluation.extractor
-        return json.dumps(None if ref is None else [ref.name, with_hparams("extractor", ref, self.swept)])
+        """Return a key that settings share which need the same forward pass."""
+        refs = [(part, ref) for part in recipe_parts("prediction") for ref in self.evaluation.refs(part.name)]
+        return json.dumps([[p.name, ref.name, with_hparams(p.prefix(ref), ref, self.swept)] for p, ref in refs])
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Scorer:
         scored: dict[int, list[EvaluatedSetting]] = {}
         for number, settings in enumerate(passes.values()):
             store = folder / f"{split}-{number}.maps"
-            forward(settings[0].component("extractor", self.plugins), store)
+            forward(settings[0].components(self.plugins).extractor, store)
             for setting, result in zip(settings, self._evaluate(store, data, split, settings, val), strict=True):
                 scored.setdefault(setting.index, []).append(result)
             if not keep:
@@ -127,7 +129,7 @@ class Scorer:
         scores = summarise(scored.observations, self._metrics(), calibrations=carried, bootstrap=self.bootstrap)[0]
         return replace(scored, result=scored.result.model_copy(update={"metrics": scores.metrics}))
 
-    def _metrics(self) -> list[Any]:
+    def _metrics(self) -> list[Metric]:
         return [self.plugins.create("metrics", name) for name in self.metrics]
 
     def _evaluate(
@@ -143,7 +145,7 @@ class Scorer:
             ScoreStore.open(store),
             data.annotations,
             self.protocol,
-            [(s.component("normalizer", self.plugins), s.component("box_rule", self.plugins)) for s in settings],
+            [(found.normalizer, found.box_rule) for found in (s.components(self.plugins) for s in settings)],
             metrics,
             threads=self.threads,
         )

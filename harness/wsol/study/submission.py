@@ -20,7 +20,7 @@ from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
 from wsol.plugins import Plugins
 from wsol.protocols import EvalProtocol
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record
 from wsol.study.ledger import cell_name, now, record_opening
 
@@ -86,7 +86,7 @@ def score_maps(given: Submission, plugins: Plugins, progress: ScoringProgress | 
         source if logits is None else WithLogits(source, logits),
         annotations,
         parts.protocol,
-        [(None if identity.evaluations[0].normalizer is None else parts.normalizer, parts.box_rule)],
+        [(None if source.kind == "boxes" else parts.normalizer, parts.box_rule)],
         parts.metrics,
         threads=given.threads,
         calibrations=calibrations,
@@ -122,7 +122,7 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
     """What the record is of. ``plan`` is the hash of maps and logits: other ones are another submission."""
     train = TrainSpec(
         benchmark=given.benchmark,
-        method=ComponentRef(name=given.name),
+        parts=filled(method=ComponentRef(name=given.name)),
         schedule=ScheduleSpec(**vars(parts.benchmark.schedule)),
     )
     return RunIdentity(
@@ -131,7 +131,7 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
         plan="+".join(fingerprint(path) for path in (given.maps, given.logits) if path is not None),
         stage="score",
         train=train,
-        evaluations=(EvalSpec(normalizer=None if boxes else given.normalizer, box_rule=given.box_rule),),
+        evaluations=(EvalSpec(parts=filled(normalizer=None if boxes else given.normalizer, box_rule=given.box_rule)),),
         trial=0,
         trials_planned=1,
         seed=0,

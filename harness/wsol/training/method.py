@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch.nn.functional as F
@@ -23,19 +22,36 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True)
 class Parts:
-    """What a recipe gives a method to build itself from. ``augmentations`` are the recipe's, behind the method's.
+    """What a recipe gives a method to build itself from.
 
-    ``crop``: side of a network input in pixels; ``backbone`` and ``pooling`` are None where the recipe names none.
+    Attributes:
+        num_classes: Number of classes of the benchmark.
+        schedule: The recipe's schedule.
+        crop: Side of a network input in pixels.
+        backbone: The recipe's backbone; None where it names none.
+        pooling: The recipe's pooling; None where it names none.
+        augmentations: The recipe's augmentations, applied after the method's own.
+        others: Components of further kinds that plugins add, by :attr:`wsol.recipes.Part.key`.
     """
 
-    num_classes: int
-    schedule: Schedule
-    crop: int
-    backbone: Backbone | None = None
-    pooling: Pooling | None = None
-    augmentations: tuple[Augmentation, ...] = ()
+    def __init__(
+        self,
+        num_classes: int,
+        schedule: Schedule,
+        crop: int,
+        backbone: Backbone | None = None,
+        pooling: Pooling | None = None,
+        augmentations: Sequence[Augmentation] = (),
+        **others: Component | Sequence[Component] | None,
+    ) -> None:
+        self.num_classes = num_classes
+        self.schedule = schedule
+        self.crop = crop
+        self.backbone = backbone
+        self.pooling = pooling
+        self.augmentations = tuple(augmentations)
+        self.others = others
 
 
 class Method(nn.Module, Component, ABC):
