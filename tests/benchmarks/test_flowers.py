@@ -23,7 +23,7 @@ from wsol.data.decoded import ImageCache
 from wsol.data.views import open_search
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
-from wsol.study.config import Study
+from wsol.study.config import validate_study
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 from wsol_flowers import wsol_benchmarks
@@ -244,7 +244,7 @@ def test_a_study_without_the_data_ends_before_it_begins(root: Path, tmp_path: Pa
 
     def check_data(place: Path) -> None:
         benchmark = {"name": "flowers", "root": str(place)}
-        study = Study(name="s", benchmark=benchmark, recipes=[{"method": "center"}])
+        study = validate_study({"name": "s", "benchmark": benchmark, "recipes": [{"method": "center"}]}, "test")
         Session(make_plan(study, plugins), plugins, tmp_path / "out").check_data()
 
     check_data(root)

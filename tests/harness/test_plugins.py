@@ -16,6 +16,7 @@ import wsol
 from wsol import hooks
 from wsol import plugins as loading
 from wsol.plugins import load_plugins
+from wsol.recipes import PARTS
 
 
 class Half(wsol.Normalizer):
@@ -106,14 +107,14 @@ def test_every_kind_of_component_can_be_registered(installed: Any) -> None:
 
 def test_first_party_plugins_fill_all_nine_kinds_and_none_fails() -> None:
     found = load_plugins(strict=True)
-    assert len(hooks.HOOKS) == 9
-    for kind in hooks.HOOKS:
-        assert found.names(kind), f"no component of kind {kind}"
+    assert len(PARTS) == 9
+    for part in PARTS.values():
+        assert found.names(part.kind), f"no component of kind {part.kind}"
 
 
 def test_every_hook_is_documented() -> None:
-    for name, spec in hooks.HOOKS.items():
-        assert spec.__doc__, name
+    for part in PARTS.values():
+        assert getattr(hooks, part.hook).__doc__, part.hook
 
 
 def test_a_broken_plugin_does_not_stop_the_rest(installed: Any) -> None:

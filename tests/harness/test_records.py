@@ -9,15 +9,15 @@ import pytest
 
 import wsol
 from wsol.files import write_atomic
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, recipe_id
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, filled, recipe_id
 from wsol.records import MetricValue, Result, RunRecord, find_records, read_record, write_record
 
 TRAIN = TrainSpec(
     benchmark=ComponentRef(name="b"),
-    method=ComponentRef(name="m", options={"x": 1}),
+    parts=filled(method=ComponentRef(name="m", options={"x": 1})),
     schedule=ScheduleSpec(epochs=2, decay_every=1, decay=0.1, batch_size=4),
 )
-EVALUATION = EvalSpec(normalizer=ComponentRef(name="minmax"))
+EVALUATION = EvalSpec(parts=filled(normalizer=ComponentRef(name="minmax")))
 
 
 def make_record(**changes: Any) -> RunRecord:
@@ -83,7 +83,7 @@ def test_missing_folder_and_file_are_data_errors(tmp_path: Path) -> None:
 
 def test_recipe_identity_ignores_draws_but_not_options() -> None:
     assert make_record(trial=1, seed=5).recipe_ids() == make_record().recipe_ids()
-    other = TRAIN.model_copy(update={"method": ComponentRef(name="m", options={"x": 2})})
+    other = TRAIN.model_copy(update={"parts": filled(method=ComponentRef(name="m", options={"x": 2}))})
     assert recipe_id(other, EVALUATION) != recipe_id(TRAIN, EVALUATION)
 
 

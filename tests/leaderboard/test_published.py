@@ -17,7 +17,9 @@ def found(*records: RunRecord) -> list[tuple[str, str, float]]:
 
 
 def with_parts(record: RunRecord, **parts: object) -> RunRecord:
-    return record.model_copy(update={"train": record.train.model_copy(update=parts)})
+    return record.model_copy(
+        update={"train": record.train.model_copy(update={"parts": {**record.train.parts, **parts}})}
+    )
 
 
 def test_the_facts_are_numbers_with_their_source():

@@ -117,7 +117,13 @@ def test_swept_options_and_openings_of_test_are_shown():
 def test_search_spaces_of_the_study_are_apart_from_the_name():
     record = make("cam")
     method = record.train.method.model_copy(update={"search": {"lr": {"loguniform": [0.01, 0.1]}}})
-    row = build_table([record.model_copy(update={"train": record.train.model_copy(update={"method": method})})]).loc[0]
+    row = build_table(
+        [
+            record.model_copy(
+                update={"train": record.train.model_copy(update={"parts": {**record.train.parts, "method": method}})}
+            )
+        ]
+    ).loc[0]
     assert row["method"] == "cam"
     assert json.loads(row["search"]) == {"method.lr": {"loguniform": [0.01, 0.1]}}
 

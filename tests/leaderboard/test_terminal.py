@@ -45,7 +45,9 @@ def test_what_all_rows_share_is_said_once_and_failures_are_explained(study):
 
 def test_a_part_that_one_method_does_without_needs_no_column():
     center = make("center")
-    bare = center.train.model_copy(update={"backbone": None, "pooling": None})
+    bare = center.train.model_copy(
+        update={"parts": {key: ref for key, ref in center.train.parts.items() if key not in ("backbone", "pooling")}}
+    )
     text = printed([make("cam"), center.model_copy(update={"train": bare})], 100)
     assert "all: backbone resnet50 (where used), pooling gap (where used), augmentations flip, extractor cam" in text
 

@@ -19,7 +19,7 @@ from wsol.evaluation.predictions.store import StoreWriter
 from wsol.options import build_options
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
-from wsol.recipes import ComponentRef, EvalSpec
+from wsol.recipes import ComponentRef, EvalSpec, filled
 from wsol.study.plan import sweeps
 from wsol.study.scoring import Scorer
 from wsol_cam.extractor import CamExtractor
@@ -153,9 +153,9 @@ def test_nwc_is_the_class_map_of_a_clamped_head_and_leaves_the_classifier_alone(
 
 
 def test_ivr_is_swept_in_steps_of_five_percent() -> None:
-    ivr = EvalSpec(extractor=ComponentRef(name="cam_nwc"), normalizer=ComponentRef(name="ivr"))
+    ivr = EvalSpec(parts=filled(extractor=ComponentRef(name="cam_nwc"), normalizer=ComponentRef(name="ivr")))
     assert sweeps(ivr, load_plugins()) == [{"normalizer.percentile": round(0.05 * i, 2)} for i in range(20)]
-    fixed = EvalSpec(normalizer=ComponentRef(name="ivr", options={"percentile": 0.6}))
+    fixed = EvalSpec(parts=filled(normalizer=ComponentRef(name="ivr", options={"percentile": 0.6})))
     assert sweeps(fixed, load_plugins()) == [{}]
 
 
@@ -194,6 +194,6 @@ def on_maps(swept: Any) -> tuple[Scorer, Any, Any]:
         with StoreWriter(path, kind="maps", metadata={}) as writer:
             writer.append(ids, labels, np.array(maps, dtype=np.float32), None)
 
-    evaluation = EvalSpec(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name="ivr"))
+    evaluation = EvalSpec(parts=filled(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name="ivr")))
     protocol = get_protocol("wsoleval-v2")
     return Scorer([evaluation], swept, load_plugins(), protocol, ["maxboxaccv2"], 0, 1), data, forward

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import MetricValue, Result, RunRecord, TestOpening
 
 
@@ -13,16 +13,18 @@ def train_spec(
 ) -> TrainSpec:
     return TrainSpec(
         benchmark=ComponentRef(name=benchmark),
-        method=ComponentRef(name=method, options=options),
-        backbone=ComponentRef(name=backbone),
-        pooling=ComponentRef(name="gap"),
-        augmentations=(ComponentRef(name="flip"),),
+        parts=filled(
+            method=ComponentRef(name=method, options=options),
+            backbone=ComponentRef(name=backbone),
+            pooling=ComponentRef(name="gap"),
+            augmentations=(ComponentRef(name="flip"),),
+        ),
         schedule=ScheduleSpec(epochs=2, decay_every=1, decay=0.1, batch_size=32),
     )
 
 
 def eval_spec(normalizer: str = "minmax") -> EvalSpec:
-    return EvalSpec(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name=normalizer))
+    return EvalSpec(parts=filled(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name=normalizer)))
 
 
 def make(

@@ -11,7 +11,6 @@ from torch import Tensor
 
 import wsol
 from wsol.data.views import TrainData
-from wsol.options import build_options
 from wsol.plugins import load_plugins
 from wsol.training.checkpoint import TrainState
 from wsol.training.engine import TrainConfig, train
@@ -38,7 +37,7 @@ def build(name: str, epochs: int = 2, **values: Any) -> Any:
     method = plugins.get("methods", name)
     options = {"lr": 0.02, "held_out": 0.2, "f": {"lr": 0.02, "epochs": 2}, **values}
     parts = wsol.Parts(CLASSES, wsol.Schedule(epochs, 100, 8), CROP, plugins.create("backbones", "tiny"), GAP())
-    return method(build_options(method.Options, options, name), parts)
+    return method(plugins.options("methods", name, options), parts)
 
 
 def loader(data: TrainData, method: wsol.Method) -> TrainLoader:

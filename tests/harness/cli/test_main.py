@@ -17,7 +17,7 @@ from tests.support.cli import run_cli, run_process
 from tests.support.paths import TOY
 from wsol import plugins
 from wsol.errors import WeightsError
-from wsol.hooks import HOOKS
+from wsol.recipes import PARTS
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -48,7 +48,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_plugins_lists_all_that_there_is_and_what_failed(tmp_path: Path) -> None:
     listed = json.loads(run_cli("plugins", "--json").stdout)
     assert listed["failed"] == []
-    assert {row["kind"] for row in listed["components"]} == set(HOOKS)
+    assert {row["kind"] for row in listed["components"]} == {part.kind for part in PARTS.values()}
     (cam,) = [r for r in listed["components"] if (r["kind"], r["name"]) == ("methods", "cam")]
     assert cam["plugin"] == "wsol_cam"
     assert cam["version"]

@@ -12,7 +12,7 @@ from tests.support.studies import run_here
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
-from wsol.study.config import Study
+from wsol.study.config import validate_study
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 
@@ -26,7 +26,7 @@ def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
         "seeds": 1,
         "bootstrap": 20,
     }
-    plan = make_plan(Study(**{**content, **changes}), plugins)
+    plan = make_plan(validate_study({**content, **changes}, "test"), plugins)
     session = Session(plan, plugins, folder / "results", (TOY,), folder / "cache")
     session.open()
     return session

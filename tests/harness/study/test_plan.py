@@ -6,7 +6,7 @@ import pytest
 
 import wsol
 from wsol.plugins import load_plugins
-from wsol.recipes import ComponentRef, EvalSpec
+from wsol.recipes import ComponentRef, EvalSpec, filled
 from wsol.study.config import validate_study
 from wsol.study.plan import Plan, final_seeds, make_plan, sweeps
 
@@ -30,7 +30,7 @@ def test_a_grid_is_a_product_over_what_is_trained() -> None:
 def test_normalizers_share_one_training() -> None:
     made = plan(recipes=grid(normalizer=["minmax", "none"]))
     assert len(made.cells) == 1
-    assert [e.normalizer.name for e in made.cells[0].evaluations if e.normalizer] == ["minmax", "none"]
+    assert [e.refs("normalizer")[0].name for e in made.cells[0].evaluations] == ["minmax", "none"]
 
 
 def test_grids_that_name_one_training_are_merged() -> None:
@@ -43,7 +43,7 @@ def test_grids_that_name_one_training_are_merged() -> None:
 def test_a_grid_skips_the_benchmarks_it_names() -> None:
     others = [{"method": "center", "skip": "sprites"}, {"method": "cam", "backbone": "resnet18"}]
     made = plan(benchmark=["sprites", {"name": "sprites", "seed": 1}], recipes=grid() + others)
-    assert [(c.train.method.name, c.train.backbone and c.train.backbone.name) for c in made.cells] == [
+    assert [(c.train.method.name, *(ref.name for ref in c.train.refs("backbone"))) for c in made.cells] == [
         ("cam", "tiny"),
         ("cam", "resnet18"),
     ] * 2
@@ -56,8 +56,8 @@ def test_a_grid_skips_the_benchmarks_it_names() -> None:
 def test_parts_that_a_method_ignores_do_not_multiply() -> None:
     made = plan(recipes=[{"method": "center", "backbone": ["tiny", "resnet18"], "extractor": "cam"}])
     assert len(made.cells) == 1
-    assert made.cells[0].train.backbone is None
-    assert made.cells[0].evaluations[0].extractor is None
+    assert made.cells[0].train.ref("backbone") is None
+    assert made.cells[0].evaluations[0].ref("extractor") is None
     assert len(made.cells[0].trials) == 1  # nothing to draw
 
 
@@ -124,11 +124,11 @@ def test_mistakes_are_found_before_anything_is_trained(change: dict[str, Any], m
 def test_sweeps_are_all_combinations_of_open_choices() -> None:
     plugins = load_plugins()
     rule = ComponentRef(name="threshold", search={"theta": {"choice": [0.1, 0.2]}})
-    evaluation = EvalSpec(normalizer=ComponentRef(name="minmax"), box_rule=rule)
+    evaluation = EvalSpec(parts=filled(normalizer=ComponentRef(name="minmax"), box_rule=rule))
     assert sweeps(evaluation, plugins) == [{"box_rule.theta": 0.1}, {"box_rule.theta": 0.2}]
-    assert sweeps(EvalSpec(normalizer=ComponentRef(name="minmax")), plugins) == [{}]
+    assert sweeps(EvalSpec(parts=filled(normalizer=ComponentRef(name="minmax"))), plugins) == [{}]
     fixed = ComponentRef(name="threshold", options={"theta": 0.3})
-    assert sweeps(EvalSpec(box_rule=fixed), plugins) == [{}]
+    assert sweeps(EvalSpec(parts=filled(box_rule=fixed)), plugins) == [{}]
 
 
 def test_final_seeds_differ_from_the_trials() -> None:

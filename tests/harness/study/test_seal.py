@@ -67,7 +67,7 @@ def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) ->
 
 def test_the_order_of_records_does_not_matter(plan: Plan) -> None:
     records = [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])]
-    assert choose(plan, records).selection == choose(plan, records[::-1]).selection
+    assert choose(plan, records).seal == choose(plan, records[::-1]).seal
 
 
 def test_smaller_is_better_where_the_metric_says_so(plan: Plan) -> None:
@@ -124,7 +124,7 @@ def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, 
     data, opening = open_test(sealed, identity(plan, selection), tmp_path)
     assert len(data.ids) == 320
     assert opening.touched == 1
-    assert opening.selection == selection.selection
+    assert opening.selection == selection.seal
     (line,) = ledger.read_ledger(tmp_path / "ledger.jsonl")
     assert line["cell"] == "sprites/cam/tiny/gap/cam/minmax/-"
     # the same selection with its other seed is the same touch

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import wsol
+from wsol.recipes import PARTS
 from wsol.study.config import apply_override, load_study, shipped_studies, validate_study
 
 MINIMAL: dict[str, Any] = {"name": "s", "benchmark": "sprites", "recipes": [{"method": "cam"}]}
@@ -22,8 +23,8 @@ def test_names_alone_and_single_entries_may_stand_for_lists(tmp_path: Path) -> N
     assert [b.name for b in study.benchmark] == ["sprites"]
     grid = study.recipes[0]
     assert [m.name for m in grid.method] == ["cam"]
-    assert grid.backbone == [None]
-    assert grid.augmentations == [[]]
+    assert grid.choices(PARTS["backbone"]) == [()]
+    assert grid.choices(PARTS["augmentation"]) == [()]
 
 
 def test_values_fix_and_distributions_search() -> None:

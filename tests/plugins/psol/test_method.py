@@ -59,7 +59,7 @@ def build(component: type[wsol.Method] = PSOL, epochs: int = 2, batch_size: int 
     values = {**psol, **values} if component is PSOL else values
     backbone = load_plugins().create("backbones", "tiny", {"stride": 4})
     parts = wsol.Parts(CLASSES, wsol.Schedule(epochs, 2, batch_size), CROP, backbone, GAP())
-    return component(build_options(component.Options, values, component.name), parts)
+    return component(load_plugins().options("methods", component.name, values), parts)
 
 
 def loader(data: TrainData) -> TrainLoader:

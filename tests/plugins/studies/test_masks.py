@@ -14,7 +14,7 @@ def methods(made: Plan, *options: str) -> list[tuple[Any, ...]]:
     """(method, backbone, options of the method) of each cell."""
     found = []
     for cell in made.cells:
-        method, backbone = cell.train.method, cell.train.backbone
+        method, backbone = cell.train.method, cell.train.ref("backbone")
         assert backbone is not None
         found.append((method.name, backbone.name, *(method.options.get(option) for option in options)))
     return found
@@ -37,7 +37,7 @@ def test_minmaxcam_table_1() -> None:
         if cell.train.method.name == "minmaxcam":
             assert cell.train.schedule.epochs == (200 if cell.train.benchmark.name == "cub" else 10)
             assert {name for trial in cell.trials for name in trial.hparams} == {"method.crr", "method.frr"}
-            assert cell.train.schedule.batch_size == (50 if cell.train.backbone.name == "resnet50" else 60)
+            assert cell.train.schedule.batch_size == (50 if cell.train.ref("backbone").name == "resnet50" else 60)
             draws = [trial.hparams["method.crr"] for trial in cell.trials]
             assert 0 <= min(draws) < 2 < 18 < max(draws) < 20
 
@@ -85,11 +85,11 @@ def test_weightmap_tables_of_results(table: int) -> None:
         f = cell.train.method.options["f"]
         assert (f["backbone"], f["epochs"], f["batch_size"]) == ({"name": teacher, "stride": 32}, 200, 16)
         (evaluation,) = cell.evaluations
-        assert evaluation.normalizer is not None
-        assert evaluation.normalizer.name == "none"
+        assert evaluation.ref("normalizer") is not None
+        assert evaluation.ref("normalizer").name == "none"
         if "gt_known" in cell.metrics:
-            assert evaluation.box_rule is not None
-            assert evaluation.box_rule.options == {"theta": 0.1}
+            assert evaluation.ref("box_rule") is not None
+            assert evaluation.ref("box_rule").options == {"theta": 0.1}
 
 
 def test_weightmaps_on_tiny_imagenet_train_longer_and_with_weight_decay() -> None:

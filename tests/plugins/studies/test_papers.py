@@ -14,11 +14,11 @@ def test_table_1_of_beyond_gap() -> None:
     for cell in cells("beyond-gap-table1"):
         data, method, backbone = names(cell)
         assert backbone == "resnet50"
-        assert cell.train.pooling is not None
-        pooling, level = cell.train.pooling.name.upper(), cell.train.method.options.get("level")
-        stride = cell.train.backbone.options["stride"]
+        assert cell.train.ref("pooling") is not None
+        pooling, level = cell.train.ref("pooling").name.upper(), cell.train.method.options.get("level")
+        stride = cell.train.ref("backbone").options["stride"]
         network = f"[+ FPN ({level})]" if method == "fpn_cam" else f"[without FPN ({32 // stride}x)]"
-        cutout = "[Cutout]" if [a.name for a in cell.train.augmentations] == ["cutout"] else "[no Cutout]"
+        cutout = "[Cutout]" if [a.name for a in cell.train.refs("augmentation")] == ["cutout"] else "[no Cutout]"
         assert stride == 32 or method == "cam"
         found.append((f"{pooling} {network} {cutout}", data, cell.metrics[0]))
     rows = published("BeyondGAP", "T1")
@@ -31,14 +31,13 @@ def test_the_searches_of_beyond_gap() -> None:
     for cell in cells("beyond-gap-table1"):
         assert len(cell.trials) == 30
         spec = cell.train
-        assert spec.pooling is not None
-        assert spec.backbone is not None
-        narrow = spec.pooling.name == "glsep" and spec.backbone.options["stride"] == 8 and not spec.augmentations
+        (pooling,), (backbone,), cutout = (spec.refs(part) for part in ("pooling", "backbone", "augmentation"))
+        narrow = pooling.name == "glsep" and backbone.options["stride"] == 8 and not cutout
         low, high = (1e-7, 1e-2) if narrow else (1e-5, 1.0)
         assert spec.method.search["lr"] == {"loguniform": [low, high]}
         assert spec.method.search["weight_decay"] == {"loguniform": [1e-7, 1e-1]}
         drawn = {name for trial in cell.trials for name in trial.hparams}
-        assert drawn == {"method.lr", "method.weight_decay"} | ({"cutout.max_size"} if spec.augmentations else set())
+        assert drawn == {"method.lr", "method.weight_decay"} | ({"cutout.max_size"} if cutout else set())
         sizes = [trial.hparams.get("cutout.max_size", 0.25) for trial in cell.trials]
         assert 0 <= min(sizes) <= max(sizes) < 0.5
 
@@ -52,7 +51,7 @@ def test_table_1_of_ivr() -> None:
         assert len(cell.trials) == 30
         assert cell.train.benchmark.options == ({"train_list": "proxy_search"} if data == "ilsvrc" else {})
         of_data = (data, cell.metrics[0], method, backbone)
-        found += [(*of_data, e.normalizer.name) for e in cell.evaluations if e.normalizer]
+        found += [(*of_data, e.ref("normalizer").name) for e in cell.evaluations if e.ref("normalizer")]
     expected = []
     for row in published("IVR", "T1"):
         if row["backbone"] != "Mean":
@@ -67,8 +66,8 @@ def test_table_2_of_ivr() -> None:
     found = []
     for cell in cells("ivr-table2"):
         data, method, backbone = names(cell)
-        assert {e.extractor.name for e in cell.evaluations if e.extractor} == {"cam_nwc"}
-        found += [(data, method, backbone, e.normalizer.name) for e in cell.evaluations if e.normalizer]
+        assert {e.ref("extractor").name for e in cell.evaluations if e.ref("extractor")} == {"cam_nwc"}
+        found += [(data, method, backbone, e.ref("normalizer").name) for e in cell.evaluations if e.ref("normalizer")]
     rows = published("IVR", "T2", "MaxBoxAccV2")
     words = [row["method"].lower().replace("min-max", "minmax").split(" + ") for row in rows]
     assert sorted(found) == sorted(("cub", m, b, n) for m, n, _ in words for b in ("vgg16", "inception_v3", "resnet50"))

@@ -16,8 +16,8 @@ SCHEDULES = {  # section 4.2
 
 
 def named(cell: TrainingCell) -> tuple[str, str, dict[str, Any]]:
-    assert cell.train.backbone is not None
-    return cell.train.method.name, cell.train.backbone.name, cell.train.method.options
+    assert cell.train.ref("backbone") is not None
+    return cell.train.method.name, cell.train.ref("backbone").name, cell.train.method.options
 
 
 def test_table_1() -> None:

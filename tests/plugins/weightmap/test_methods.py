@@ -220,7 +220,7 @@ def test_images_are_brought_to_minus_one_to_one(data: TrainData) -> None:
         ("weightmap1", {"inner": 0.0}, "unknown key 'inner'"),
         ("weightmap2", {"target": "soft"}, "unknown key 'target'"),
         ("weightmap1", {"f": {"backbone": "resnet81"}}, "unknown backbone 'resnet81'; did you mean 'resnet18'"),
-        ("weightmap1", {"f": {"backbone": {"name": "tiny", "stride": {"choice": [4, 8]}}}}, "fixed, not searched"),
+        ("weightmap1", {"f": {"backbone": {"name": "tiny", "stride": 5}}}, "f: backbone: backbone 'tiny': stride"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_trained(name: str, values: dict[str, Any], message: str) -> None:
