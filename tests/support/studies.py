@@ -51,7 +51,7 @@ def cells(study: str, *overrides: str) -> tuple[TrainingCell, ...]:
 def names(cell: TrainingCell) -> tuple[str, str, str]:
     """Benchmark, method and backbone."""
     assert cell.train.backbone is not None
-    return cell.train.benchmark.name, cell.train.method.name, cell.train.backbone.name
+    return cell.train.benchmark.name, cell.train.method.name, cell.train.ref("backbone").name
 
 
 def published(paper: str, table: str, *metrics: str, **columns: str) -> list[dict[str, str]]:
