@@ -50,7 +50,7 @@ def cells(study: str, *overrides: str) -> tuple[TrainingCell, ...]:
 
 def names(cell: TrainingCell) -> tuple[str, str, str]:
     """Benchmark, method and backbone."""
-    assert cell.train.backbone is not None
+    assert cell.train.ref("backbone") is not None
     return cell.train.benchmark.name, cell.train.method.name, cell.train.ref("backbone").name
 
 
