@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import venv
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.support.paths import REPOSITORY, TOY
+from tests.support.paths import REPOSITORY, THIRD_PARTY, TOY
 
 
 def run(*command: Any, cwd: Path, **environment: str) -> str:
@@ -43,7 +42,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "venv" / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
     # A folder named in a .pth file comes last on the path, and its own .pth files (the editable install) are not read.
-    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    libraries = [folder for folder in sys.path if Path(folder).name == "site-packages"]
+    (site / "libraries.pth").write_text("\n".join(libraries) + "\n")
     pip(python, wheel, cwd=folder)
     return python
 
@@ -63,6 +63,22 @@ def test_the_wheel_brings_the_studies_and_the_page(fresh: Path, tmp_path: Path) 
     files = run(fresh, "-m", "pip", "show", "--files", "wsol", cwd=tmp_path)
     assert "wsol/py.typed" in files
     assert not re.search(r"^\s+(plugins|benchmarks|leaderboard|studies|tests)/", files, re.MULTILINE)
+
+
+def mypy(python: Path, source: str, folder: Path) -> str:
+    """What mypy in strict mode says about a plugin that sees the installed wheel only."""
+    (folder / "plugin.py").write_text(source)
+    command = [
+        python,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        f"--cache-dir={python.parents[2] / 'mypy'}",
+        "plugin.py",
+    ]
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MYPYPATH")}
+    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False).stdout
 
 
 def example() -> str:
@@ -107,3 +123,24 @@ def test_the_documented_plugin_competes_when_installed(fresh: Path, tmp_path: Pa
     table = pd.read_csv(tmp_path / "results" / "mine" / "leaderboard.csv")
     assert set(table.method) == {"cam", "hiding"}
     assert set(table.status) == {"complete"}
+
+
+@pytest.mark.parametrize("source", [example(), THIRD_PARTY.read_text()], ids=["documented", "every kind"])
+def test_a_third_party_plugin_passes_strict_mypy(fresh: Path, tmp_path: Path, source: str) -> None:
+    assert mypy(fresh, source, tmp_path).startswith("Success")
+
+
+def test_mypy_finds_mistakes_in_a_third_party_plugin(fresh: Path, tmp_path: Path) -> None:
+    source = THIRD_PARTY.read_text()
+    mistakes = {
+        "wsol.shuffled(": "wsol.shufled(",
+        "return [Ranks]": "return [PowerMean]",
+        "def build(self) -> wsol.Features:": "def build(self) -> nn.Sequential:",
+        "batch.replace(": "batch.index.replace(",
+    }
+    for right, wrong in mistakes.items():
+        assert source.count(right) == 1
+        source = source.replace(right, wrong)
+    lines = [i for i, line in enumerate(source.splitlines(), start=1) if any(w in line for w in mistakes.values())]
+    report = mypy(fresh, source, tmp_path)
+    assert all(f"plugin.py:{line}: error:" in report for line in lines), report

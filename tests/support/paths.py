@@ -9,3 +9,4 @@ SHARED = REPOSITORY.parent / "shared"  # real photographs and weights, on some m
 STUDIES = REPOSITORY / "benchmarks" / "studies"
 PUBLISHED = REPOSITORY / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 TOY = Path(__file__).with_name("toy_plugin.py")
+THIRD_PARTY = Path(__file__).with_name("third_party_plugin.py")
