@@ -100,6 +100,13 @@ from .training.seeds import seeded_generator as seeded_generator
 
 # Maps, boxes and metrics
 from .evaluation.boxes import estimated_boxes as estimated_boxes
+from .evaluation.figures import (
+    PlottedResult as PlottedResult,
+    draw_curve as draw_curve,
+    draw_curves as draw_curves,
+    finish_figure as finish_figure,
+    new_figure as new_figure,
+)
 from .evaluation.geometry import Frame as Frame
 from .evaluation.metric import Metric as Metric, ScoredImage as ScoredImage
 from .evaluation.pixel_ap import (
@@ -128,6 +135,7 @@ from .recipes import (
     recipe_parts as recipe_parts,
 )
 from .records import (
+    Curve as Curve,
     MetricValue as MetricValue,
     Result as Result,
     RunRecord as RunRecord,

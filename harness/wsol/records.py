@@ -7,22 +7,59 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from wsol.errors import DataError
 from wsol.files import write_atomic
 from wsol.options import describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, recipe_id
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
+
+
+class Curve(Model):
+    """Values of a metric over something else, in the record and in the figures of ``wsol plot``.
+
+    Attributes:
+        name: Title of the panel; the curves of several results with one name are drawn together.
+        x: Positions; for ``bars`` the edges of the bins, one more than there are values.
+        y: Values.
+        x_label, y_label: Labels of the axes, with units.
+        kind: ``line`` joins the values, ``points`` draws each, ``bars`` draws a histogram.
+        x_limits, y_limits: Ends of the axes; None: those of the values.
+        x_scale: ``symlog`` is logarithmic on both sides of 0, and linear up to the smallest non-zero position.
+
+    Example:
+        >>> Curve(name="IoU 0.5", x=[0.0, 0.5], y=[10.0, 25.0], x_label="threshold", y_label="accuracy, %").kind
+        'line'
+    """
+
+    name: str
+    x: list[float]
+    y: list[float]
+    x_label: str = ""
+    y_label: str = ""
+    kind: Literal["line", "points", "bars"] = "line"
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+    x_scale: Literal["linear", "log", "symlog"] = "linear"
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Curve:
+        expected = len(self.y) + (self.kind == "bars")
+        if len(self.x) != expected:
+            raise ValueError(
+                f"curve '{self.name}': {len(self.x)} positions, but its {len(self.y)} values need {expected}"
+            )
+        return self
 
 
 class MetricValue(Model):
     """A score over a split, in percent. ``low``, ``high``: 95 % bootstrap interval over images. ``parts``: named parts
     of the score. ``calibration``: what was chosen on val and carried to test (a threshold). ``higher_is_better``: the
-    direction that a ranking takes."""
+    direction that a ranking takes. ``threshold``: the best one for single boxes, as a share of the map's maximum."""
 
     value: float
     higher_is_better: bool = True
@@ -30,7 +67,8 @@ class MetricValue(Model):
     high: float | None = None
     images: int = 0
     parts: dict[str, float] = Field(default_factory=dict)
-    curves: dict[str, list[float]] = Field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
+    threshold: float | None = None
     calibration: Any = None
 
 

@@ -1,11 +1,19 @@
 """Two looks at how maps fail: boxes that cover background, and the range of raw values."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import wsol
-from wsol_metrics.rates import curve, share
+from wsol_metrics.boxes import BOX_ACCURACIES
+from wsol_metrics.rates import rounded, share
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _STEPS = 20
 _UNIT = 10_000
@@ -49,9 +57,19 @@ class BackgroundShare(wsol.Metric):
         """``above_0.1``: images whose share exceeds a tenth, in percent (the paper's figure)."""
         return {"above_0.1": float(share(self._best(total)[2 + _STEPS // 10], weight))}
 
-    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
-        """``images_above``: images whose share exceeds k / 20, in percent."""
-        return {"images_above": curve(share(self._best(total)[2:], weight))}
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> list[wsol.Curve]:
+        """Images whose share exceeds k / 20, in percent."""
+        above = rounded(share(self._best(total)[2:], weight))
+        return [
+            wsol.Curve(
+                name="images above a share of background",
+                x=[step / _STEPS for step in range(_STEPS)],
+                y=above,
+                x_label="share of background in the box",
+                y_label="images above, %",
+                y_limits=(0, 100),
+            )
+        ]
 
     def _best(self, total: wsol.Array) -> wsol.Array:
         best = np.asarray(total)[..., 0].argmax(axis=-1)
@@ -73,6 +91,8 @@ def _background(boxes: wsol.Array, image: wsol.ScoredImage) -> float:
     return float(np.count_nonzero(inside & ~covered) / pixels) if pixels else 0.0
 
 
+_IOU = 0.7
+"""The IoU that counts as localized in Fig. 4 of Kim et al. 2021."""
 _DECADES = np.logspace(-4, 4, 33)
 _EDGES = np.concatenate([-_DECADES[::-1], _DECADES])
 
@@ -84,7 +104,7 @@ class MapExtrema(wsol.Metric):
     standard deviations of maxima and minima tells where removing low values helps (section 4.4). NaN and constant
     maps are left out. Observation: float32 [6 + 2 * 65]: is there a map, min < 0, min, max, min^2, max^2, then the bins
     of min and max. The bins are logarithmic on both sides of 0, four a decade from 1e-4 to 1e4.
-    ``wsol plot`` scatters columns 2 and 3, min and max, of the observations beside a record.
+    ``wsol plot`` draws max over min of each image where observations are kept.
     """
 
     name = "map_extrema"
@@ -122,8 +142,64 @@ class MapExtrema(wsol.Metric):
         found = {name: float(v) for name, v in zip(names, [*means, *stds], strict=True)}
         return {**found, "std_ratio": float(stds[1] / stds[0])} if stds[0] > 0 else found
 
-    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
-        """``edges`` of the bins, and ``minimum`` and ``maximum``: images in each bin, in percent."""
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> list[wsol.Curve]:
+        """Histograms of the minimum and the maximum, in percent of the images; the outer bins are open-ended."""
         count = max(float(total[0]), 1.0)
-        low, high = 100 * np.asarray(total[6:]).reshape(2, -1) / count
-        return {"edges": [float(f"{e:.6g}") for e in _EDGES], "minimum": curve(low), "maximum": curve(high)}
+        edges = [float(f"{edge:.6g}") for edge in _EDGES]
+        ends = [2 * edges[0], *edges, 2 * edges[-1]]
+        return [
+            wsol.Curve(
+                name=name,
+                x=ends,
+                y=rounded(100 * values / count),
+                x_label="raw value",
+                y_label="images, %",
+                kind="bars",
+                x_scale="symlog",
+            )
+            for name, values in zip(("minimum", "maximum"), np.asarray(total[6:]).reshape(2, -1), strict=True)
+        ]
+
+    def draw(self, results: Sequence[wsol.PlottedResult]) -> Sequence[Figure]:
+        """Maximum over minimum of each image (Fig. 4), or both histograms where no observations are kept."""
+        if not results:
+            return []
+        figure, panels = wsol.new_figure(len(results))
+        for panel, plotted in zip(panels, results, strict=True):
+            seen = plotted.observed(self.name)
+            if seen is not None:
+                _scatter(panel, seen, _hits(plotted))
+            else:
+                _histograms(panel, plotted.curves(self.name))
+            panel.set_title(plotted.label)
+        wsol.finish_figure(figure)
+        return [figure]
+
+
+def _scatter(panel: Axes, seen: wsol.Array, hits: wsol.Array | None) -> None:
+    """Draw a point for each image with a map, black for hits and red for others."""
+    valid = seen[:, 0] > 0
+    groups = [("images", "black", valid)]
+    if hits is not None:
+        groups = [("localized", "black", valid & hits), ("missed", "red", valid & ~hits)]
+    for label, colour, chosen in groups:
+        panel.plot(seen[chosen, 2], seen[chosen, 3], ".", color=colour, markersize=2, label=label)
+    panel.set(xlabel="minimum of the raw map", ylabel="maximum of the raw map")
+
+
+def _hits(plotted: wsol.PlottedResult) -> wsol.Array | None:
+    """Which images are hits at IoU 0.7 and at the best threshold for it, bool [N]; None without a box accuracy."""
+    for name in plotted.result.metrics:
+        deltas = BOX_ACCURACIES[name].deltas if name in BOX_ACCURACIES else ()
+        seen = plotted.observed(name)
+        if _IOU in deltas and seen is not None:
+            row = deltas.index(_IOU)
+            hits: wsol.Array = seen[:, row, int(np.argmax(plotted.curves(name)[row].y))]
+            return hits
+    return None
+
+
+def _histograms(panel: Axes, curves: Sequence[wsol.Curve]) -> None:
+    for curve in curves:
+        wsol.draw_curve(panel, curve, curve.name)
+    panel.set(xlabel="raw value", ylabel="images, %")

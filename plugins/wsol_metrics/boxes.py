@@ -1,11 +1,17 @@
 """Box accuracy, with the threshold chosen on the evaluated split or carried over from the validation split."""
 
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import wsol
-from wsol_metrics.rates import curve, share
+from wsol_metrics.rates import rounded, share
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _CHOE = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
 _CHOE_V2 = "Choe et al., Evaluation for Weakly Supervised Object Localization, TPAMI 2022"
@@ -45,10 +51,41 @@ class MaxBoxAcc(wsol.Metric):
         best: wsol.Array = share(total, weight).max(axis=-1)
         return best
 
-    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
-        """The rate over the thresholds, ``accuracy_at_iou_…``: value k belongs to tau = k / T."""
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> list[wsol.Curve]:
+        """The rate over the thresholds k / T at each IoU; a constant where the protocol has one threshold only."""
         rates = share(total, weight)
-        return {f"accuracy_at_iou_{d}": curve(r) for d, r in zip(self.deltas, rates, strict=True)}
+        count = rates.shape[-1]
+        return [
+            wsol.Curve(
+                name=f"IoU {delta}",
+                x=[k / count for k in range(count)] if count > 1 else [0, 1],
+                y=rounded(rate if count > 1 else rate.repeat(2)),
+                x_label="threshold",
+                y_label="accuracy, %",
+                y_limits=(0, 100),
+            )
+            for delta, rate in zip(self.deltas, rates, strict=True)
+        ]
+
+    def best_threshold(self, total: wsol.Array, weight: wsol.Array) -> float | None:
+        """The lowest threshold with the highest rate at IoU 0.5."""
+        if 0.5 not in self.deltas:
+            return None
+        rates = rounded(share(total, weight)[self.deltas.index(0.5)])
+        return float(np.argmax(rates)) / len(rates)
+
+    def draw(self, results: Sequence[wsol.PlottedResult]) -> Sequence[Figure]:
+        """The curves; a point at the protocol's threshold where it has one fixed threshold."""
+        return super().draw([self._at_fixed_threshold(result) for result in results])
+
+    def _at_fixed_threshold(self, plotted: wsol.PlottedResult) -> wsol.PlottedResult:
+        """The result with points at the protocol's fixed threshold in place of constants."""
+        theta = plotted.protocol.theta
+        if theta is None:
+            return plotted
+        points = {"kind": "points", "x": [theta]}
+        curves = [c.model_copy(update={**points, "y": c.y[:1]}) for c in plotted.curves(self.name)]
+        return plotted.with_curves(self.name, curves)
 
 
 class MaxBoxAccV2(MaxBoxAcc):
@@ -99,3 +136,9 @@ class BoxAccV2AtVal(_CarriedThreshold):
 def _best_taus(rates: wsol.Array) -> list[float]:
     """[D, T] → the lowest threshold of the highest rate in each row, as a share of the map's maximum."""
     return [float(k) / rates.shape[-1] for k in rates.argmax(axis=-1)]
+
+
+BOX_ACCURACIES: dict[str, type[MaxBoxAcc]] = {
+    metric.name: metric for metric in (MaxBoxAcc, MaxBoxAccV2, BoxAccAtVal, BoxAccV2AtVal)
+}
+"""The box accuracies by name."""

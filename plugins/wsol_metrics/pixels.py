@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import wsol
-from wsol_metrics.rates import curve
+from wsol_metrics.rates import rounded
 
 _UINT16_PIXELS = 1 << 16
 
@@ -41,7 +41,17 @@ class PxAP(wsol.Metric):
         values[there] = wsol.average_precision(found[there])
         return values
 
-    def curves(self, total: wsol.Array, weight: wsol.Array) -> dict[str, list[float]]:
-        """``precision`` and ``recall`` in percent, from the highest threshold to the lowest."""
+    def curves(self, total: wsol.Array, weight: wsol.Array) -> list[wsol.Curve]:
+        """Precision over recall, in percent, from the highest threshold to the lowest."""
         precision, recall = wsol.precision_recall(total)
-        return {"precision": curve(100 * precision), "recall": curve(100 * recall)}
+        return [
+            wsol.Curve(
+                name="precision and recall",
+                x=rounded(100 * recall),
+                y=rounded(100 * precision),
+                x_label="recall, %",
+                y_label="precision, %",
+                x_limits=(0, 100),
+                y_limits=(0, 101),
+            )
+        ]

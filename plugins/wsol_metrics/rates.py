@@ -12,6 +12,6 @@ def share(total: wsol.Array, weight: wsol.Array) -> wsol.Array:
     return 100.0 * sums / mass.reshape(mass.shape + (1,) * (sums.ndim - mass.ndim))
 
 
-def curve(values: wsol.Array) -> list[float]:
+def rounded(values: wsol.Array) -> list[float]:
     """Values as plain numbers with four decimals: a record holds thousands of them."""
     return [round(float(value), 4) for value in values]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 import wsol
 from wsol.files import write_atomic
@@ -58,13 +59,29 @@ def test_numbers_are_numbers_in_the_file(tmp_path: Path) -> None:
     assert content["results"][0]["metrics"]["score"]["value"] == 12.5
 
 
+def test_curves_come_back_to_the_bit(tmp_path: Path) -> None:
+    thirds = [k / 3000 for k in range(1000)]
+    curve = wsol.Curve(name="a", x=[*thirds, 1.0], y=thirds, kind="bars", x_limits=(0, 1), x_scale="symlog")
+    value = MetricValue(value=1.0, curves=(curve,), threshold=1 / 3)
+    record = make_record()
+    result = record.results[0].model_copy(update={"metrics": {"score": value}})
+    write_record(record.model_copy(update={"results": (result,)}), tmp_path / "r.record.json")
+    assert read_record(tmp_path / "r.record.json").results[0].metrics["score"] == value
+
+
+@pytest.mark.parametrize(("kind", "positions"), [("line", 3), ("points", 1), ("bars", 2)])
+def test_a_curve_needs_as_many_positions_as_values_and_bars_one_more(kind: Any, positions: int) -> None:
+    with pytest.raises(ValidationError, match=f"curve 'a': {positions} positions, but its 2 values need"):
+        wsol.Curve(name="a", x=[0.0] * positions, y=[1, 2], kind=kind)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "not a record"),
         ("[]", "not a record"),
         ('{"schema_version": 99}', "schema version 99"),
-        ('{"schema_version": 1, "run_id": "x"}', "study"),
+        ('{"schema_version": 2, "run_id": "x"}', "study"),
     ],
 )
 def test_broken_records_name_the_file(tmp_path: Path, text: str, message: str) -> None:

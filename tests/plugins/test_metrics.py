@@ -114,8 +114,13 @@ def test_box_accuracy_is_that_of_thresholding_at_every_tau(name: str) -> None:
     expected = [100 * rates.max() / 6 for rates in total]
     assert scored(name, images) == pytest.approx(np.mean(expected))
     assert list(metric(name).parts(total, weight).values()) == pytest.approx(expected)
-    curves = metric(name).curves(total, weight)
-    np.testing.assert_allclose(curves["accuracy_at_iou_0.5"], 100 * total[deltas.index(0.5)] / 6, atol=1e-4)
+    curves = {curve.name: curve for curve in metric(name).curves(total, weight)}
+    assert list(curves) == [f"IoU {delta}" for delta in deltas]
+    np.testing.assert_allclose(curves["IoU 0.5"].y, 100 * total[deltas.index(0.5)] / 6, atol=1e-4)
+    assert curves["IoU 0.5"].x == (np.arange(1000) / 1000).tolist()
+    best = int(np.argmax(curves["IoU 0.5"].y))
+    assert best > 0
+    assert metric(name).best_threshold(total, weight) == best / 1000
 
 
 def test_the_largest_contour_never_beats_all_of_them() -> None:
@@ -154,6 +159,12 @@ def test_every_threshold_survives_the_way_through_a_record() -> None:
         assert carried.value(rates, np.array(1.0), carried.calibrate(rates, np.array(1.0))) == 100
 
 
+def test_one_threshold_gives_a_constant() -> None:
+    (curve,) = metric("maxboxacc").curves(np.array([[3.0]]), np.array(4.0))
+    assert (curve.x, curve.y) == ([0, 1], [75, 75])
+    assert metric("maxboxacc").best_threshold(np.array([[3.0]]), np.array(4.0)) == 0
+
+
 def test_legacy_has_one_threshold_and_psol_a_strict_one() -> None:
     legacy, psol = get_protocol("legacy"), get_protocol("psol")
     wide = np.zeros((64, 64))
@@ -189,9 +200,10 @@ def test_pxap_is_average_precision_over_all_pixels_of_the_split() -> None:
     truth = np.concatenate([image.foreground.ravel() for image in images if image.foreground is not None])
     assert scored("pxap", images) == pytest.approx(100 * average_precision_score(truth, scores))
     total, weight = sums("pxap", images)
-    curves = metric("pxap").curves(total, weight)
-    assert curves["recall"][-1] == 100
-    assert curves["precision"][-1] == pytest.approx(100 * truth.mean(), abs=1e-4)
+    (curve,) = metric("pxap").curves(total, weight)
+    assert (curve.x_label, curve.x[-1], curve.y_label) == ("recall, %", 100, "precision, %")
+    assert curve.y[-1] == pytest.approx(100 * truth.mean(), abs=1e-4)
+    assert metric("pxap").best_threshold(total, weight) is None
 
 
 def test_pxap_needs_a_positive_pixel() -> None:
@@ -221,8 +233,9 @@ def test_background_share_by_hand() -> None:
     total, weight = sums("background_share", [boxed(box) for box in boxes])
     assert metric("background_share").value(total, weight) == pytest.approx(np.mean(shares))
     assert metric("background_share").parts(total, weight) == {"above_0.1": 50}
-    above = metric("background_share").curves(total, weight)["images_above"]
-    assert above == [50] * 10 + [25] * 5 + [0] * 5
+    (above,) = metric("background_share").curves(total, weight)
+    assert above.y == [50] * 10 + [25] * 5 + [0] * 5
+    assert above.x == (np.arange(20) / 20).tolist()
 
 
 def test_background_share_looks_at_the_threshold_that_localizes_best() -> None:
@@ -247,11 +260,13 @@ def test_map_extrema_by_hand() -> None:
     assert parts["mean_minimum"] == pytest.approx(lows.mean())
     assert parts["std_ratio"] == pytest.approx(highs.std() / lows.std(), rel=1e-5)
     curves = metric("map_extrema").curves(total, weight)
-    edges = np.array(curves["edges"])
-    for name, values in (("minimum", lows), ("maximum", highs)):
-        bins = np.array(curves[name])
-        assert len(bins) == len(edges) + 1
-        assert np.flatnonzero(bins).tolist() == sorted(np.searchsorted(edges, values, side="right"))
+    assert [(curve.name, curve.kind, curve.x_scale) for curve in curves] == [
+        ("minimum", "bars", "symlog"),
+        ("maximum", "bars", "symlog"),
+    ]
+    for curve, values in zip(curves, (lows, highs), strict=True):
+        bins, edges = np.array(curve.y), np.array(curve.x)
+        assert np.flatnonzero(bins).tolist() == sorted(np.searchsorted(edges, values, side="right") - 1)
         assert bins.sum() == pytest.approx(100, abs=1e-3)
 
 

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import out
+from wsol.cli.common import PluginFiles, load_plugins, out
 
 
 def plot(
     records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Records, RUN.record.json.")],
     out_folder: Annotated[Path, typer.Option("--out", help="Where the figures go.")],
-    force: Annotated[bool, typer.Option("--force", help="Draw figures that exist anew.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite figures that exist.")] = False,
+    plugin: PluginFiles = None,
 ) -> None:
-    """Draw the curves of records, as PNG and SVG: accuracy over threshold, precision and recall, raw values, sweeps."""
+    """Draw every curve of every metric in the records, and sweeps, as PNG and SVG."""
     from wsol.reports.plots import draw_records
 
-    for path in draw_records(records, out_folder, force=force):
+    for path in draw_records(records, out_folder, load_plugins(plugin), force=force):
         out.print(str(path), highlight=False, soft_wrap=True, markup=False)

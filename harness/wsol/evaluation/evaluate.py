@@ -119,7 +119,8 @@ def _values(observations: Observations, tasks: Sequence[_Task], replicates: int,
             high=high,
             images=len(observations),
             parts=task.metric.parts(sums, mass, task.calibration),
-            curves=task.metric.curves(sums, mass),
+            curves=tuple(task.metric.curves(sums, mass)),
+            threshold=task.metric.best_threshold(sums, mass),
             calibration=task.metric.calibrate(sums, mass) if task.calibration is None else task.calibration,
         )
     return values

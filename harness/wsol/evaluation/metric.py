@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from wsol.arrays import Array, FloatArray, IntArray
 from wsol.components import Component
 from wsol.evaluation.boxes import best_ious, estimated_boxes
+from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.geometry import box_iou
 from wsol.protocols import EvalProtocol
+from wsol.records import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass
@@ -118,6 +124,22 @@ class Metric(Component, ABC):
         without leading dimensions."""
         return {}
 
-    def curves(self, total: Array, weight: Array) -> dict[str, list[float]]:
-        """Named curves for the record and for plots."""
-        return {}
+    def curves(self, total: Array, weight: Array) -> Sequence[Curve]:
+        """Curves for the record and for ``wsol plot``; arguments as for :meth:`value`, without leading dimensions."""
+        return ()
+
+    def best_threshold(self, total: Array, weight: Array) -> float | None:
+        """The threshold at which single boxes are drawn, as a share of the map's maximum; None without one.
+
+        ``wsol localize`` and ``wsol pseudo-boxes`` use that of the first metric that has one on val. Arguments as for
+        :meth:`value`, without leading dimensions.
+        """
+        return None
+
+    def draw(self, results: Sequence[PlottedResult]) -> Sequence[Figure]:
+        """Figures of this metric for ``wsol plot``; by default its curves, see :func:`draw_curves`.
+
+        Args:
+            results: Results of one split and protocol that have this metric.
+        """
+        return draw_curves(self.name, results)

@@ -105,7 +105,7 @@ def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: 
         extractor=components.extractor,
         normalizer=components.normalizer,
         box_rule=components.box_rule,
-        threshold=_threshold(result),
+        threshold=box_threshold(result),
     )
 
 
@@ -155,10 +155,7 @@ def _result(record: RunRecord, evaluation: int) -> Result:
     return results[evaluation]
 
 
-def _threshold(result: Result) -> float:
-    """The threshold that was best on val at IoU 0.5, from a metric's curve of accuracy over thresholds."""
-    for metric in result.metrics.values():
-        curve = metric.curves.get("accuracy_at_iou_0.5")
-        if curve:
-            return float(np.argmax(curve)) / len(curve)
-    return FALLBACK_THRESHOLD
+def box_threshold(result: Result) -> float:
+    """The threshold of the first metric that chose one on val."""
+    thresholds = (metric.threshold for metric in result.metrics.values())
+    return next((threshold for threshold in thresholds if threshold is not None), FALLBACK_THRESHOLD)

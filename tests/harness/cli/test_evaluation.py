@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from matplotlib.figure import Figure
 from typer.testing import CliRunner, Result
 
 from tests.support.evaluation_samples import bumps
@@ -19,9 +20,10 @@ from wsol.cli.score import parse_options, score
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.predictions.store import StoreWriter
+from wsol.plugins import load_plugins
 from wsol.records import read_record, write_record
-from wsol.reports.figures import draw_accuracy
-from wsol.reports.plots import read_lines
+from wsol.reports.figures import draw_sweep
+from wsol.reports.plots import read_results
 from wsol.study.ledger import read_ledger
 
 PLUGIN = '''
@@ -246,15 +248,21 @@ def test_a_record_that_exists_is_not_overwritten(place: Path) -> None:
     assert path.read_text() == "mine"
 
 
+METRICS = [part for name in ("maxboxaccv2", "map_extrema", "background_share") for part in ("--metric", name)]
+
+
+def centred() -> Array:
+    """Maps that localize every image, float64 [12, 8, 8]."""
+    y, x = np.mgrid[0:8, 0:8] / 8
+    return np.exp(-8 * ((x - 0.45) ** 2 + (y - 0.45) ** 2)) + 0.01 * np.random.default_rng(0).random((12, 8, 8))
+
+
 @pytest.fixture
 def two(place: Path) -> tuple[Path, Path]:
     """A record of bumps, and one of bumps where the box is."""
     a, b = place / "a.record.json", place / "b.record.json"
-    y, x = np.mgrid[0:8, 0:8] / 8
-    centred = np.exp(-8 * ((x - 0.45) ** 2 + (y - 0.45) ** 2)) + 0.01 * np.random.default_rng(0).random((12, 8, 8))
-    metrics = [part for name in ("maxboxaccv2", "map_extrema", "background_share") for part in ("--metric", name)]
-    scored(write_maps(place / "a.maps"), "--record", a, *metrics)
-    scored(write_maps(place / "b.maps", maps=centred), "--record", b, *metrics)
+    scored(write_maps(place / "a.maps"), "--record", a, *METRICS)
+    scored(write_maps(place / "b.maps", maps=centred()), "--record", b, *METRICS)
     return a, b
 
 
@@ -301,35 +309,78 @@ def test_observations_of_another_record_are_not_compared(two: tuple[Path, Path])
         raise run("compare", *two).exception or AssertionError
 
 
-def drawn_points(*paths: Path) -> list[tuple[str, list[float], list[float]]]:
-    """(label, x, y) of every line of the accuracy figure, all of the first panel."""
-    panel = draw_accuracy("maxboxacc", read_lines(paths))[0].axes[0]
-    return [(str(line.get_label()), list(line.get_xdata()), list(line.get_ydata())) for line in panel.lines]
+def draw(metric: str, *paths: Path) -> Figure:
+    (figure,) = load_plugins().create("metrics", metric).draw(read_results(paths))
+    return figure
+
+
+def drawn_points(figure: Figure) -> list[tuple[str, list[float], list[float]]]:
+    """(label, x, y) of every line of the first panel."""
+    return [(str(line.get_label()), list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines]
 
 
 def test_one_threshold_is_a_point_and_none_a_level(place: Path) -> None:
     legacy, psol = place / "legacy.record.json", place / "psol.record.json"
     scored(write_maps(place / "x.maps"), "--metric", "maxboxacc", "--protocol", "legacy", "--record", legacy)
     scored(write_boxes(place / "b.csv", "20,20,79,79"), "--metric", "maxboxacc", "--protocol", "psol", "--record", psol)
-    assert [(x, len(y)) for _, x, y in drawn_points(legacy)] == [([0.2], 1)]
-    assert [(x, y) for _, x, y in drawn_points(psol)] == [([0, 1], [100, 100])]
+    figure = draw("maxboxacc", legacy)
+    assert [(x, len(y)) for _, x, y in drawn_points(figure)] == [([0.2], 1)]
+    assert figure.axes[0].lines[0].get_marker() == "o"
+    assert [(x, y) for _, x, y in drawn_points(draw("maxboxacc", psol))] == [([0, 1], [100, 100])]
+
+
+def test_an_accuracy_is_drawn_over_all_thresholds_one_panel_an_iou(two: tuple[Path, Path]) -> None:
+    figure = draw("maxboxaccv2", *two)
+    assert [panel.get_title() for panel in figure.axes] == ["IoU 0.3", "IoU 0.5", "IoU 0.7"]
+    curves = [read_record(path).results[0].metrics["maxboxaccv2"].curves[0].y for path in two]
+    assert drawn_points(figure) == [
+        (f"{name} minmax", (np.arange(1000) / 1000).tolist(), y) for name, y in zip("ab", curves, strict=True)
+    ]
+    assert max(curves[1]) > 0
+
+
+def test_raw_values_are_drawn_by_hits_at_iou_07(place: Path) -> None:
+    path = place / "mixed.record.json"
+    maps = np.concatenate([centred()[:5], bumps(12)[5:]])
+    scored(write_maps(place / "mixed.maps", maps=maps), "--record", path, *METRICS)
+    seen = read_observations(observations_path(path))[0].tables[0]
+    boxes = seen["maxboxaccv2"].rows(0, 12).reshape(12, 3, 1000)[:, 2]
+    hits = boxes[:, boxes.sum(axis=0).argmax()]
+    assert 0 < hits.sum() < 12
+    extrema = seen["map_extrema"].rows(0, 12)
+    assert drawn_points(draw("map_extrema", path)) == [
+        (label, extrema[chosen, 2].tolist(), extrema[chosen, 3].tolist())
+        for label, chosen in (("localized", hits), ("missed", ~hits))
+    ]
+
+
+def test_raw_values_are_histograms_without_observations(two: tuple[Path, Path]) -> None:
+    observations_path(two[0]).unlink()
+    (panel,) = draw("map_extrema", two[0]).axes
+    curves = read_record(two[0]).results[0].metrics["map_extrema"].curves
+    assert panel.get_xscale() == "symlog"
+    assert [(patch.get_label(), patch.get_data().values.tolist()) for patch in panel.patches] == [
+        (curve.name, curve.y) for curve in curves
+    ]
 
 
 def test_results_of_several_benchmarks_are_told_apart(two: tuple[Path, Path]) -> None:
     record = read_record(two[1])
     other = record.train.model_copy(update={"benchmark": record.train.benchmark.model_copy(update={"name": "score"})})
     write_record(record.model_copy(update={"train": other}), two[1])
-    assert [line.label for line in read_lines(two)] == ["dozen a minmax", "score b minmax"]
-    assert [line.label for line in read_lines(two[:1])] == ["a minmax"]
+    assert [plotted.label for plotted in read_results(two)] == ["dozen a minmax", "score b minmax"]
+    assert [plotted.label for plotted in read_results(two[:1])] == ["a minmax"]
+
+
+def drawn_files(folder: Path) -> set[str]:
+    """Names of the figures, without protocol and ending."""
+    return {path.stem.removeprefix("val-wsoleval-v2-") for path in folder.iterdir()}
 
 
 def test_curves_are_drawn_as_png_and_svg(two: tuple[Path, Path], place: Path) -> None:
     out = place / "figures"
     assert run("plot", *two, "--out", out).exit_code == 0
-    names = {
-        f"val-wsoleval-v2-{name}"
-        for name in ("maxboxaccv2-accuracy", "map_extrema-extrema", "background_share-background")
-    }
+    names = {f"val-wsoleval-v2-{name}" for name in ("maxboxaccv2", "map_extrema", "background_share")}
     assert {path.name for path in out.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in out.glob("*.png"))
     before = {path: path.read_bytes() for path in out.glob("*.svg")}
@@ -340,18 +391,77 @@ def test_curves_are_drawn_as_png_and_svg(two: tuple[Path, Path], place: Path) ->
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_precision_histograms_and_sweeps_are_drawn_without_observations(two: tuple[Path, Path], place: Path) -> None:
+def test_a_sweep_is_drawn_over_its_settings(two: tuple[Path, Path], place: Path) -> None:
     record = read_record(two[0])
-    result = record.results[0]
-    curves = {"precision": [100.0, 50.0], "recall": [50.0, 100.0]}
-    pxap = result.metrics["maxboxaccv2"].model_copy(update={"curves": curves})
     sweep = {"normalizer.percentile": [0.1, 0.2], "maxboxaccv2": [60.0, 65.0]}
-    changed = result.model_copy(update={"metrics": {**result.metrics, "pxap": pxap}, "sweep": sweep})
+    changed = record.results[0].model_copy(update={"sweep": sweep})
     path = place / "c.record.json"
     write_record(record.model_copy(update={"results": (changed,)}), path)
     assert run("plot", path, "--out", place / "figures").exit_code == 0
-    drawn = {p.stem.removeprefix("val-wsoleval-v2-") for p in (place / "figures").iterdir()}
-    assert {"pxap-precision-recall", "map_extrema-extrema", "sweep-normalizer.percentile"} <= drawn
+    assert "sweep-normalizer.percentile" in drawn_files(place / "figures")
+    (plotted,) = read_results([path])
+    assert drawn_points(draw_sweep("normalizer.percentile", [plotted])) == [("a minmax", [0.1, 0.2], [60, 65])]
+
+
+THIRD_PARTY = '''
+import numpy as np
+import wsol
+
+
+class Peaks(wsol.Metric):
+    """Mean of the maps, with a curve of its own."""
+
+    name = "peaks"
+    paper = "none"
+    needs = frozenset({"map"})
+
+    def observe(self, image):
+        return np.array([image.score_map.mean()])
+
+    def value(self, total, weight, calibration=None):
+        return 100 * np.asarray(total)[..., 0] / weight
+
+    def curves(self, total, weight):
+        return [wsol.Curve(name="powers of two", x=[1, 2, 3], y=[2, 4, 8], x_label="exponent")]
+
+
+class Own(Peaks):
+    """The same with two figures of its own."""
+
+    name = "own"
+
+    def draw(self, results):
+        figures = []
+        for title in ("first", "second"):
+            figure, (panel,) = wsol.new_figure(1)
+            for result in results:
+                panel.plot(result.observed(self.name)[:, 0], label=result.label)
+            panel.set_title("drawn by the metric: " + title)
+            figures.append(figure)
+        return figures
+
+
+@wsol.hookimpl
+def wsol_metrics():
+    return [Peaks, Own]
+'''
+
+
+def test_the_curves_of_a_third_party_metric_are_drawn(place: Path) -> None:
+    plugin, record = place / "third.py", place / "x.record.json"
+    plugin.write_text(THIRD_PARTY)
+    metrics = ("--metric", "peaks", "--metric", "own")
+    scored(write_maps(place / "x.maps"), "--record", record, "--plugin", plugin, *metrics)
+    with_plugin, without = place / "with", place / "without"
+    assert run("plot", record, "--out", with_plugin, "--plugin", plugin).exit_code == 0
+    assert drawn_files(with_plugin) == {"peaks", "own", "own-2"}
+    text = (with_plugin / "val-wsoleval-v2-own-2.svg").read_text()
+    assert "drawn by the metric: second" in text
+    assert run("plot", record, "--out", without).exit_code == 0
+    assert drawn_files(without) == {"peaks", "own"}
+    for svg in (with_plugin / "val-wsoleval-v2-peaks.svg", *without.glob("*.svg")):
+        assert "powers of two" in svg.read_text()
+        assert "drawn by the metric" not in svg.read_text()
 
 
 def test_a_record_without_curves_has_nothing_to_draw(two: tuple[Path, Path], place: Path) -> None:

@@ -15,8 +15,10 @@ import wsol
 from tests.support.evaluation_samples import MinMax
 from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
 from wsol.arrays import FloatArray
-from wsol.inference.localizer import FRAME, Localizer
+from wsol.inference.localizer import FALLBACK_THRESHOLD, FRAME, Localizer, box_threshold
 from wsol.inference.overlay import PREDICTED, TRUE, overlay
+from wsol.recipes import EvalSpec
+from wsol.records import MetricValue, Result
 
 IMAGE = np.full((60, 80, 3), 100, dtype=np.uint8)
 TRUTH = np.array([[0.25, 0.25, 0.75, 0.75]])
@@ -56,3 +58,12 @@ def test_a_map_gives_heat_and_the_box_at_the_threshold() -> None:
     assert columns[0] == pytest.approx(40, abs=2)
     assert columns[-1] == 79
     assert (picture != IMAGE).any(axis=2).mean() > 0.9
+
+
+def test_boxes_are_drawn_at_the_threshold_of_the_first_metric_that_has_one() -> None:
+    def result(*thresholds: float | None) -> Result:
+        metrics = {str(i): MetricValue(value=0, threshold=t) for i, t in enumerate(thresholds)}
+        return Result(evaluation=EvalSpec(), split="val", protocol="wsoleval-v2", metrics=metrics, primary="0")
+
+    assert box_threshold(result(None, 0.0, 0.5)) == 0
+    assert box_threshold(result(None)) == FALLBACK_THRESHOLD
