@@ -1,7 +1,7 @@
-"""What a component is, and the kinds that need no network: normalizers, box rules, metrics, benchmarks.
+"""The base of all components, and the kinds that need neither a network nor data: normalizers and box rules.
 
-The kinds built on torch (backbone, pooling, extractor, augmentation, method) are in :mod:`wsol.networks` and
-:mod:`wsol.training.method`.
+Metrics are in :mod:`wsol.evaluation.metric`, benchmarks in :mod:`wsol.data.benchmark`, backbones, poolings and
+extractors in :mod:`wsol.networks`, augmentations and methods in :mod:`wsol.training`.
 """
 
 from __future__ import annotations
@@ -16,33 +16,54 @@ from wsol.options import Options as AnyOptions
 
 
 class Component:
-    """A named part with options. The first docstring line says what it is; ``paper`` says where it comes from."""
+    """A named component with options; the first line of its docstring describes it.
+
+    Attributes:
+        name: Name in studies and records: lower-case letters, digits, ``_`` and ``-``.
+        paper: Citation of the paper that it comes from.
+        Options: Class of its options, with defaults and search distributions.
+        options: Its options, an instance of ``Options``.
+    """
 
     name: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     Options: ClassVar[type[Options]] = Options
-    options: Any
+    options: Any  # of the class's own Options; a precise type would make every component generic
 
     def __init__(self, options: AnyOptions | None = None) -> None:
         self.options = self.Options() if options is None else options
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
+        """Return the first line of the docstring."""
         return (inspect.getdoc(cls) or "").split("\n", 1)[0]
 
 
 class Normalizer(Component, ABC):
-    """Brings a score map into [0, 1]."""
+    """Maps the values of a score map to [0, 1]."""
 
     @abstractmethod
     def __call__(self, score_map: FloatArray) -> FloatArray:
-        """``score_map``: float64 [H, W], upsampled, finite, not constant → float64 [H, W] in [0, 1]."""
+        """Normalise a map.
+
+        Args:
+            score_map: Float64 [H, W], upsampled to the evaluation frame, finite and not constant.
+
+        Returns:
+            Float64 [H, W] in [0, 1].
+        """
 
 
 class BoxRule(Component, ABC):
-    """Turns a normalised score map into boxes with its own threshold, instead of the protocol's sweep over all."""
+    """Turns a normalised score map into boxes with its own threshold, instead of the protocol's thresholds."""
 
     @abstractmethod
     def __call__(self, score_map: FloatArray) -> IntArray:
-        """float64 [H, W] in [0, 1] → int64 [N, 4] boxes (x0, y0, x1, y1) in pixels of the map, N >= 1."""
+        """Find the boxes of a map.
+
+        Args:
+            score_map: Float64 [H, W] in [0, 1].
+
+        Returns:
+            Int64 [N, 4] with N >= 1: (x0, y0, x1, y1) in pixels of the map.
+        """

@@ -1,7 +1,7 @@
-"""The hooks that a plugin may implement. Their docstrings are the reference.
+"""Specifications of the hooks that a plugin may implement.
 
-A plugin is a module, installed under the entry-point group ``wsol`` or given as a file with ``--plugin``, with
-functions of these names marked by :data:`hookimpl`. Each returns the component *classes* it adds.
+A plugin is a module, installed under the entry-point group ``wsol`` or given as a file with ``--plugin``. It has
+functions of these names, decorated with :data:`hookimpl`. Each returns the component *classes* that the plugin adds.
 """
 
 from __future__ import annotations
@@ -25,53 +25,53 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def wsol_backbones() -> Sequence[type[Backbone]]:
-    """Feature extractors in named units, with pretrained weights or without."""
+    """Return backbones: feature extractors made of named units, with pretrained weights or without."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_poolings() -> Sequence[type[Pooling]]:
-    """What reduces a feature map to a vector in front of the linear classifier."""
+    """Return poolings, which reduce a feature map to the vector that a linear classifier takes."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_methods() -> Sequence[type[Method]]:
-    """Training methods: the phases to train, how to localize and how to classify."""
+    """Return methods: what to train in which phases, how to localize and how to classify."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_normalizers() -> Sequence[type[Normalizer]]:
-    """What brings a score map into [0, 1]."""
+    """Return normalizers, which map the values of a score map to [0, 1]."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_metrics() -> Sequence[type[Metric]]:
-    """Scores over a split, as functions of a sum of per-image observations."""
+    """Return metrics: scores of a split as functions of a sum of observations of single images."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_benchmarks() -> Sequence[type[Benchmark]]:
-    """Data sets with splits, schedule, protocol and primary metric."""
+    """Return benchmarks: data sets with splits, schedule, protocol and primary metric."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_augmentations() -> Sequence[type[Augmentation]]:
-    """Changes to training batches, run on the device."""
+    """Return augmentations, which change training batches on the device."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_extractors() -> Sequence[type[Extractor]]:
-    """How a trained classifier yields a class-specific map."""
+    """Return extractors, which make a class-specific score map from a trained classifier."""
     raise NotImplementedError
 
 
 @hookspec
 def wsol_box_rules() -> Sequence[type[BoxRule]]:
-    """Thresholds of their own that turn a normalised map into boxes."""
+    """Return box rules, which turn a normalised score map into boxes with a threshold of their own."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Options of components: pydantic models whose fields carry default and search distribution on one line."""
+"""Options of components: pydantic models whose fields state default and search distribution on one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,14 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from wsol.errors import UsageError
 
 Kind = Literal["choice", "uniform", "loguniform", "integer"]
+OptionValues: TypeAlias = dict[str, Any]
+"""Option, or ``part.option`` → value; values are whatever YAML can spell."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a hyper-parameter is drawn from; its JSON form is ``{kind: [arguments]}``.
+    """A distribution that hyper-parameters are drawn from; its JSON form is ``{kind: [arguments]}``.
 
-    ``choice``: one of the arguments. ``uniform``: float in [low, high). ``loguniform``: float whose logarithm is
-    uniform, 0 < low < high. ``integer``: low <= value <= high.
+    Attributes:
+        kind: ``choice``: one of the arguments. ``uniform``: a float in [low, high). ``loguniform``: a float whose
+            logarithm is uniform, 0 < low < high. ``integer``: low <= value <= high.
+        arguments: The choices, or low and high.
+
+    Raises:
+        UsageError: The arguments do not fit the kind.
     """
 
     kind: Kind
@@ -41,7 +48,7 @@ class Distribution:
             )
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """One value, as a plain Python object."""
+        """Draw one value, as a plain Python object."""
         if self.kind == "choice":
             return self.arguments[int(rng.integers(len(self.arguments)))]
         low, high = self.arguments
@@ -52,7 +59,7 @@ class Distribution:
         return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
     def to_json(self) -> dict[str, list[Any]]:
-        """The form that studies, plans and ``wsol plugins --json`` use."""
+        """Return the form that studies, plans and ``wsol plugins --json`` use."""
         return {self.kind: list(self.arguments)}
 
     def __str__(self) -> str:
@@ -60,7 +67,7 @@ class Distribution:
 
     @classmethod
     def from_json(cls, value: Any) -> Distribution | None:
-        """The distribution that ``value`` spells, or None when it is an ordinary value."""
+        """Return the distribution that ``value`` spells, or None for an ordinary value."""
         if not isinstance(value, Mapping) or len(value) != 1:
             return None
         kind, arguments = next(iter(value.items()))
@@ -70,22 +77,22 @@ class Distribution:
 
 
 def choice(*values: Any) -> Distribution:
-    """One of ``values``, each as likely."""
+    """Draw one of ``values``, each with the same probability."""
     return Distribution("choice", values)
 
 
 def uniform(low: float, high: float) -> Distribution:
-    """A float in [low, high)."""
+    """Draw a float in [low, high)."""
     return Distribution("uniform", (low, high))
 
 
 def loguniform(low: float, high: float) -> Distribution:
-    """A float in [low, high) whose logarithm is uniform."""
+    """Draw a float in [low, high) whose logarithm is uniform."""
     return Distribution("loguniform", (low, high))
 
 
 def integer(low: int, high: int) -> Distribution:
-    """An integer, both ends included."""
+    """Draw an integer, both ends included."""
     return Distribution("integer", (low, high))
 
 
@@ -173,8 +180,17 @@ class Options(BaseModel):
         return self
 
 
-def build_options(options: type[Options], values: Mapping[str, Any], where: str) -> Options:
-    """Validate ``values``; raises UsageError with one line per problem, with a suggestion for an unknown key."""
+def build_options(options: type[Options], values: OptionValues, where: str) -> Options:
+    """Validate options.
+
+    Args:
+        options: Class of the options.
+        values: Option → value.
+        where: Beginning of each line of an error, such as ``"method 'cam'"``.
+
+    Raises:
+        UsageError: One line for each problem, with a suggestion for an unknown key.
+    """
     try:
         return options(**values)
     except ValidationError as error:
@@ -182,7 +198,13 @@ def build_options(options: type[Options], values: Mapping[str, Any], where: str)
 
 
 def describe_validation(error: ValidationError, where: str, known: Iterable[str] = ()) -> str:
-    """Pydantic's report as lines that a user can act on."""
+    """Turn pydantic's report into lines that a user can act on.
+
+    Args:
+        error: What pydantic raised.
+        where: Beginning of each line.
+        known: Keys to suggest instead of an unknown one.
+    """
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
@@ -194,7 +216,12 @@ def describe_validation(error: ValidationError, where: str, known: Iterable[str]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"``, or the list of what there is when nothing is near."""
+    """Return ``"; did you mean 'x'?"``, or the list of all names when none is similar.
+
+    Example:
+        >>> suggest("resnt50", ["resnet18", "resnet50"])
+        "; did you mean 'resnet50'?"
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:

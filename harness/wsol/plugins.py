@@ -1,6 +1,6 @@
-"""Finding plugins and the components they add.
+"""Find plugins and the components that they add.
 
-Entry points are loaded one by one, so that a broken plugin is reported and does not stop the rest.
+Entry points are loaded one by one, so that a broken plugin is reported and does not stop the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pluggy
 from wsol import hooks
 from wsol.components import Component
 from wsol.errors import PluginError, UsageError
-from wsol.options import Distribution, Options, build_options, suggest
+from wsol.options import Distribution, Options, OptionValues, build_options, suggest
 from wsol.recipes import PARTS, ComponentRef, Part, part_of_kind, with_hparams
 
 if TYPE_CHECKING:
@@ -34,14 +34,22 @@ if TYPE_CHECKING:
     from wsol.networks import Augmentation, Backbone, Extractor, Pooling
     from wsol.training.method import Method
 
-Values = Mapping[str, Any] | None
+Values = OptionValues | None
 GROUP = "wsol"
 _NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
 
 
 @dataclass
 class Plugin:
-    """One plugin as found: where it came from, and what it adds or why it failed."""
+    """A plugin, with its components or the reason why it could not be loaded.
+
+    Attributes:
+        name: Name of the entry point, or of the file without its ending.
+        distribution: Distribution that the entry point belongs to, or path of the file.
+        version: Version of the distribution, or ``"file"``.
+        error: Reason of the failure in one line; empty for a plugin that works.
+        components: (kind in the plural, class) of each component.
+    """
 
     name: str
     distribution: str
@@ -72,15 +80,15 @@ class Plugins:
 
     @property
     def failed(self) -> list[Plugin]:
-        """Plugins that could not be loaded or break a rule."""
+        """Plugins that could not be loaded or do not follow the rules of their hooks."""
         return [plugin for plugin in self.plugins if plugin.error]
 
     def names(self, kind: str) -> list[str]:
-        """Names of the components of a kind, sorted."""
+        """Return the names of all components of a kind, sorted."""
         return sorted(name for k, name in self._owners if k == kind)
 
     def owners(self, kind: str, name: str) -> list[tuple[Plugin, type[Component]]]:
-        """All plugins that give a component of this name, with their classes: one, unless names clash."""
+        """Return all plugins that add a component of this name, with its class: one, unless names clash."""
         return list(self._owners.get((kind, name), []))
 
     @overload
@@ -146,7 +154,7 @@ class Plugins:
         """
         return self.get(kind, name)(self.options(kind, name, values or {}))
 
-    def create_part(self, part: Part, ref: ComponentRef, hparams: Mapping[str, Any]) -> Component:
+    def create_part(self, part: Part, ref: ComponentRef, hparams: OptionValues) -> Component:
         """Build the component that fills a part of a recipe.
 
         Args:
@@ -159,7 +167,7 @@ class Plugins:
         """
         return self.create(part.kind, ref.name, with_hparams(part.prefix(ref), ref, hparams))
 
-    def options(self, kind: str, name: str, values: Mapping[str, Any]) -> Options:
+    def options(self, kind: str, name: str, values: OptionValues) -> Options:
         """Validate options of a component, and build the components that they name (:func:`wsol.part`).
 
         Raises:
@@ -179,7 +187,7 @@ class Plugins:
         """
         return dict(self._drawn(self.get(kind, ref.name).Options, ref.spelled()))
 
-    def _drawn(self, options: type[Options], given: Mapping[str, Any]) -> Iterator[tuple[str, Distribution]]:
+    def _drawn(self, options: type[Options], given: OptionValues) -> Iterator[tuple[str, Distribution]]:
         spelled = {name: Distribution.from_json(value) for name, value in given.items()}
         found = {name: how for name, how in options.space().items() if spelled.get(name) or name not in given}
         yield from (found | {name: how for name, how in spelled.items() if how is not None}).items()
@@ -191,7 +199,7 @@ class Plugins:
             if isinstance(given.get(name, {}), Mapping):
                 yield from ((f"{name}.{key}", how) for key, how in self._drawn(nested, given.get(name, {})))
 
-    def _with_components(self, options: type[Options], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    def _with_components(self, options: type[Options], values: OptionValues, where: str) -> OptionValues:
         """Replace names of components in ``values`` by the components, also in nested options."""
         filled = dict(values)
         for name, kind in options.part_kinds().items():
@@ -217,17 +225,32 @@ class Plugins:
 
 
 def plugin_files(files: Iterable[str | Path] = ()) -> tuple[Path, ...]:
-    """The one-file plugins to load: those in the environment variable ``WSOL_PLUGINS`` (separated as in ``PATH``),
-    then ``files``; absolute, each once."""
+    """List the one-file plugins to load.
+
+    Args:
+        files: Files in addition to those in the environment variable ``WSOL_PLUGINS``, which are separated as in
+            ``PATH`` and come first.
+
+    Returns:
+        Absolute paths, each once.
+    """
     extra = [p for p in os.environ.get("WSOL_PLUGINS", "").split(os.pathsep) if p]
     return tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in [*extra, *files]))
 
 
 def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> Plugins:
-    """Load every installed plugin and the one-file plugins that :func:`plugin_files` names.
+    """Load every installed plugin and the one-file plugins that :func:`plugin_files` lists.
 
-    With ``strict`` a failure raises PluginError; without, it is kept in :attr:`Plugins.failed`. A file that fails
-    always raises.
+    Args:
+        files: One-file plugins.
+        strict: Whether an installed plugin that fails is an error; otherwise it is kept in :attr:`Plugins.failed`.
+
+    Raises:
+        PluginError: A file could not be loaded, or with ``strict`` any plugin.
+
+    Example:
+        >>> load_plugins().create("normalizers", "minmax").name
+        'minmax'
     """
     plugins = _load(tuple(str(path) for path in plugin_files(files)))
     if strict and plugins.failed:
@@ -257,7 +280,7 @@ def _from_entry_point(entry: EntryPoint) -> Plugin:
 
 
 def _collect(plugin: Plugin, load: Callable[[], Any]) -> Plugin:
-    """Load one plugin and gather its components; what goes wrong is kept in ``plugin.error``."""
+    """Load one plugin and collect its components; a failure is kept in ``plugin.error``."""
     try:
         module = load()
         manager = pluggy.PluginManager(hooks.PROJECT)
@@ -268,7 +291,7 @@ def _collect(plugin: Plugin, load: Callable[[], Any]) -> Plugin:
         for part in PARTS.values():
             for implementation in getattr(manager.hook, part.hook).get_hookimpls():
                 plugin.components += [(part.kind, _checked(part, c)) for c in implementation.function()]
-    except Exception as error:  # whatever a stranger's plugin raises is reported, not passed on
+    except Exception as error:  # a third-party plugin may raise anything
         plugin.components = []
         plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
     return plugin
@@ -294,7 +317,7 @@ def _checked(part: Part, component: Any) -> type[Component]:
     return component
 
 
-def _named(options: type[Options], field: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+def _named(options: type[Options], field: str, values: OptionValues) -> tuple[str, OptionValues] | None:
     """Return name and options of the component that ``field`` names; None for null, and for one that is built."""
     default = options.model_fields[field].default
     given = values.get(field, default)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wsol.options import Distribution
+from wsol.options import Distribution, OptionValues
 
 Scope = Literal["study", "training", "prediction", "scoring"]
 RECIPE_SCOPES: tuple[Scope, ...] = ("training", "prediction", "scoring")
@@ -130,11 +130,11 @@ class ComponentRef(Model):
     """A component by name, with the options that a study fixes and the distributions that replace its own."""
 
     name: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: OptionValues = Field(default_factory=dict)
     search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
 
     @classmethod
-    def parse(cls, value: str | Mapping[str, Any]) -> ComponentRef:
+    def parse(cls, value: str | OptionValues) -> ComponentRef:
         """Read a component as a study spells it.
 
         Args:
@@ -154,7 +154,7 @@ class ComponentRef(Model):
         search = {k: d.to_json() for k, v in given.items() if (d := Distribution.from_json(v)) is not None}
         return cls(name=value["name"], options={k: v for k, v in given.items() if k not in search}, search=search)
 
-    def spelled(self) -> dict[str, Any]:
+    def spelled(self) -> OptionValues:
         """Return options and distributions together, as the study spells them."""
         return {**self.options, **self.search}
 
@@ -230,7 +230,7 @@ class EvalSpec(PartsSpec):
     """How a trained localizer is evaluated: the parts of a recipe that cost no training."""
 
 
-def train_content(train: TrainSpec) -> dict[str, Any]:
+def train_content(train: TrainSpec) -> OptionValues:
     """Return what identifies a training on every machine: all of it except the folder that holds the data set."""
     return train.model_dump(mode="json", exclude={"benchmark": {"options": {"root"}}})
 
@@ -246,7 +246,7 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def with_hparams(prefix: str, ref: ComponentRef, hparams: Mapping[str, Any]) -> dict[str, Any]:
+def with_hparams(prefix: str, ref: ComponentRef, hparams: OptionValues) -> OptionValues:
     """Fill the drawn values of a component into its fixed options.
 
     Args:
@@ -270,16 +270,16 @@ def with_hparams(prefix: str, ref: ComponentRef, hparams: Mapping[str, Any]) -> 
     return options
 
 
-def without_distributions(options: Mapping[str, Any]) -> dict[str, Any]:
+def without_distributions(options: OptionValues) -> OptionValues:
     """Copy nested options, leaving out every value that is a distribution."""
     return {
-        key: without_distributions(value) if isinstance(value, Mapping) else value
+        key: without_distributions(value) if isinstance(value, dict) else value
         for key, value in options.items()
         if Distribution.from_json(value) is None
     }
 
 
-def _fill(options: dict[str, Any], path: list[str], value: Any) -> None:
+def _fill(options: OptionValues, path: list[str], value: Any) -> None:
     """Set a nested option; a component that is given by its name alone becomes a mapping first."""
     for key in path[:-1]:
         inner = options.get(key) or {}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from wsol.components import BoxRule, Component, Normalizer
 from wsol.data.benchmark import Benchmark, Schedule
 from wsol.networks import Extractor
+from wsol.options import OptionValues
 from wsol.plugins import Plugins
 from wsol.recipes import EvalSpec, Part, recipe_parts, with_hparams
 from wsol.records import RunIdentity
@@ -39,7 +38,7 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, nu
         return built if part.many else next(iter(built), None)
 
     seed_everything(run.seed, "init")
-    components: dict[str, Any] = {part.key: create(part) for part in recipe_parts("training") if part.name != "method"}
+    components: OptionValues = {part.key: create(part) for part in recipe_parts("training") if part.name != "method"}
     schedule = Schedule(**train.schedule.model_dump())
     classes = len(benchmark.class_names()) if num_classes is None else num_classes
     given = Parts(classes, schedule, benchmark.crop, **components)
@@ -56,7 +55,7 @@ class EvalComponents:
     box_rule: BoxRule | None = None
 
 
-def build_evaluation(evaluation: EvalSpec, swept: Mapping[str, Any], plugins: Plugins) -> EvalComponents:
+def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins) -> EvalComponents:
     """Build the components of an evaluation.
 
     Args:
@@ -68,7 +67,7 @@ def build_evaluation(evaluation: EvalSpec, swept: Mapping[str, Any], plugins: Pl
         UsageError: A component or an option is not valid.
     """
 
-    def named(part: str) -> tuple[str, dict[str, Any]] | None:
+    def named(part: str) -> tuple[str, OptionValues] | None:
         ref = evaluation.ref(part)
         return None if ref is None else (ref.name, with_hparams(part, ref, swept))
 
