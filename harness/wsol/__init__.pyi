@@ -38,7 +38,6 @@ from .options import (
 
 # Networks
 from .networks import (
-    Augmentation as Augmentation,
     Backbone as Backbone,
     BackboneOptions as BackboneOptions,
     Classifier as Classifier,
@@ -77,7 +76,12 @@ from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
 from .data.views import evaluation_protocol as evaluation_protocol, evaluation_transform as evaluation_transform
 
 # Training
-from .training.augment import HorizontalFlip as HorizontalFlip, RandomCrop as RandomCrop, mirrored as mirrored
+from .training.augment import (
+    Augmentation as Augmentation,
+    HorizontalFlip as HorizontalFlip,
+    RandomCrop as RandomCrop,
+    mirrored as mirrored,
+)
 from .training.batch import Batch as Batch, TrainView as TrainView
 from .training.loader import normalize_images as normalize_images
 from .training.method import (

@@ -1,12 +1,11 @@
-"""Networks in named units: what backbones build, what poolings and extractors work on."""
+"""Networks in named units: what backbones build, and what poolings and extractors work on."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING
 
-import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
@@ -16,21 +15,47 @@ from wsol.options import Options, option, suggest
 from wsol.weights import load_pretrained
 
 
-class Features(nn.Module):
-    """A feature extractor as a chain of named units, of which some end a named stage.
+class TensorModule(nn.Module):
+    """A module that maps one tensor to one tensor: calling it is typed, where torch has ``Any``."""
 
-    Methods that need more than the last feature map tap it by name: :meth:`run` returns any units' or stages' outputs
-    (pyramids, side branches), :meth:`insert` puts a module behind a unit (attention dropout), and ``start``/``until``
-    run a part of the chain, :meth:`truncate` drops its end. Unit names contain no dots.
+    if TYPE_CHECKING:
 
-    units: name → module, in order; module i takes what module i-1 returns, [B, K_i, h_i, w_i].
-    stages: stage name → name of its last unit, in order (``{"layer1": "layer1_2", …}``); one a resolution, as a rule.
-    channels: stage name → number of channels of its output.
-    new_units: names of units trained with the head's learning rate: those added to the published architecture.
-    fast_units: names of pretrained units that the wsoleval benchmark trains with the head's learning rate too; a method
-        does so when asked for (``lr_groups: wsoleval``).
+        def __call__(self, x: Tensor, /) -> Tensor:
+            """See ``forward``."""
+            ...
 
-    Raises PluginError when the four do not fit together.
+
+class Features(TensorModule):
+    """A feature extractor as a chain of named units, some of which end a named stage.
+
+    Methods that need more than the last feature map address units and stages by name: :meth:`run` returns the output of
+    any of them (pyramids, side branches) or runs a part of the chain, :meth:`insert` adds a module after a unit
+    (attention dropout), and :meth:`truncate` drops the end of the chain.
+
+    Args:
+        units: Modules by name, in order; each takes the output of the one before it, float [B, K, h, w]. Names contain
+            no dots.
+        stages: Name of the last unit of each stage, by stage and in order (``{"layer1": "layer1_2", ...}``); usually
+            one stage for each resolution.
+        channels: Number of channels of each stage's output.
+        head_lr_units: Units trained at the head's learning rate: those added to the published architecture.
+        wsoleval_head_lr_units: Pretrained units that the wsoleval benchmark trains at the head's learning rate too;
+            used with the option ``lr_groups: wsoleval``.
+
+    Raises:
+        PluginError: The arguments contradict each other.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> units = {"conv1": nn.Conv2d(3, 8, 3, padding=1), "pool": nn.MaxPool2d(2), "conv2": nn.Conv2d(8, 16, 1)}
+        >>> features = Features(units, {"first": "conv1", "second": "conv2"}, {"first": 8, "second": 16})
+        >>> last, outputs = features.run(torch.zeros(1, 3, 32, 32), want=["first"])
+        >>> last.shape, outputs["first"].shape
+        (torch.Size([1, 16, 16, 16]), torch.Size([1, 8, 32, 32]))
+        >>> features.insert("first", "dropout", nn.Dropout(0.5))
+        >>> list(features.units)
+        ['conv1', 'dropout', 'pool', 'conv2']
     """
 
     def __init__(
@@ -57,27 +82,36 @@ class Features(nn.Module):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the last stage's output."""
+        """Number of channels of the last stage's output."""
         return self.channels[next(reversed(self.stages))]
 
     def unit_of(self, name: str) -> str:
-        """The unit that a unit's or stage's name stands for; raises UsageError with a suggestion."""
+        """The name of the unit that a unit's or stage's name refers to; raises UsageError for an unknown name."""
         unit = self.stages.get(name, name)
         if unit not in self.units:
             raise UsageError(f"no unit or stage '{name}'{suggest(name, [*self.stages, *self.units])}")
         return unit
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [B, 3, H, W] → the last feature map, float [B, K, h, w]."""
+        """Compute the last feature map of images, float [B, 3, H, W] → float [B, K, h, w]."""
         return self.run(images)[0]
 
     def run(
         self, x: Tensor, want: Iterable[str] = (), start: str | None = None, until: str | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run the chain on ``x`` from behind unit or stage ``start`` up to and including ``until``.
+        """Run the chain, or a part of it.
 
-        Returns the last output, and the outputs of the units or stages named in ``want``; raises UsageError when
-        one of them is not part of the stretch.
+        Args:
+            x: Images float [B, 3, H, W], or the output of ``start``.
+            want: Units and stages whose outputs are returned too.
+            start: Unit or stage after which to begin; None begins with the first unit.
+            until: Unit or stage to end with; None ends with the last unit.
+
+        Returns:
+            The last output, float [B, K, h, w], and the outputs of ``want`` by name.
+
+        Raises:
+            UsageError: A name is unknown, or one of ``want`` is outside the part that is run.
         """
         wanted: dict[str, list[str]] = {}
         for name in want:
@@ -87,7 +121,7 @@ class Features(nn.Module):
             x = self.units[unit](x)
             found.update(dict.fromkeys(wanted.pop(unit, ()), x))
         if wanted:
-            raise UsageError(f"units {sorted(wanted)} lie outside the stretch from {start} to {until}")
+            raise UsageError(f"units {sorted(wanted)} are not between {start} and {until}")
         return x, found
 
     def _between(self, start: str | None, until: str | None) -> Iterator[str]:
@@ -97,7 +131,16 @@ class Features(nn.Module):
         return iter(names[first:last])
 
     def insert(self, after: str, name: str, module: nn.Module) -> None:
-        """Put ``module`` behind unit or stage ``after``; a stage that ended there now ends with it."""
+        """Insert a unit that is trained at the head's learning rate.
+
+        Args:
+            after: Unit or stage to insert it after; a stage that ended there then ends with the new unit.
+            name: Name of the new unit.
+            module: The unit; it keeps the number of channels.
+
+        Raises:
+            UsageError: ``after`` is unknown, or ``name`` is taken.
+        """
         anchor = self.unit_of(after)
         if name in self.units or name in self.stages:
             raise UsageError(f"there is a unit or stage '{name}' already")
@@ -111,7 +154,11 @@ class Features(nn.Module):
         self.head_lr_units.add(name)
 
     def truncate(self, stage: str) -> None:
-        """Drop every unit behind ``stage`` (``conv6`` of a VGG, say, for a method that brings its own head)."""
+        """Drop every unit after ``stage``, for example ``conv6`` of VGG-16 for a method with a head of its own.
+
+        Raises:
+            UsageError: The stage is unknown.
+        """
         if stage not in self.stages:
             raise UsageError(f"no stage '{stage}'{suggest(stage, self.stages)}")
         kept = list(self._between(None, stage))
@@ -122,12 +169,12 @@ class Features(nn.Module):
         self.wsoleval_head_lr_units &= set(kept)
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the units that train with the head's learning rate."""
+        """Parameters of the units that are trained at the head's learning rate."""
         return [p for name in self.units if name in self.head_lr_units for p in self.units[name].parameters()]
 
 
 class BackboneOptions(Options):
-    """Options every backbone has."""
+    """Options of every backbone."""
 
     pretrained: bool = option(True, "start from ImageNet weights")
     weights: str | None = option(None, "file with the pretrained state_dict, instead of WSOL_WEIGHTS or a download")
@@ -146,7 +193,11 @@ class Backbone(Component, ABC):
 
     @abstractmethod
     def build(self) -> Features:
-        """A fresh network with its weights loaded; raises WeightsError that says what to put where."""
+        """Build a new network and load its weights.
+
+        Raises:
+            WeightsError: There are no pretrained weights, or they do not fit; the message says which file to put where.
+        """
 
     def load_pretrained(
         self,
@@ -155,13 +206,16 @@ class Backbone(Component, ABC):
         skip: Sequence[str] = (),
         rename: Callable[[str], str] | None = None,
     ) -> None:
-        """Load ``network`` as the options say; see :func:`wsol.weights.load_pretrained` for the arguments."""
+        """Load pretrained weights into ``network`` unless the options say otherwise.
+
+        The arguments are those of :func:`wsol.weights.load_pretrained`.
+        """
         if self.options.pretrained:
             load_pretrained(network, self.name, self.options.weights, url, skip, rename)
 
 
-class Pooling(nn.Module, Component, ABC):
-    """Reduces a feature map to one vector an image, in front of a linear classifier."""
+class Pooling(TensorModule, Component, ABC):
+    """Reduces the feature map of an image to one vector, the input of a linear classifier."""
 
     def __init__(self, options: Options | None = None) -> None:
         nn.Module.__init__(self)
@@ -169,56 +223,56 @@ class Pooling(nn.Module, Component, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
-        """Feature map float [B, K, h, w] → float [B, K]."""
+        """Pool feature maps, float [B, K, h, w] → float [B, K]."""
 
 
-class Classifier(nn.Module):
-    """Feature extractor, pooling, linear head: the network of every CAM-like method.
+class Classifier(TensorModule):
+    """Feature extractor, pooling and linear head: the network of every method in the family of CAM.
 
-    Extractors rely on ``features``, ``pooling``, ``head`` (a ``Linear``) and the methods below.
+    Extractors use ``features``, ``pooling``, ``head`` and the methods below.
+
+    Args:
+        features: The feature extractor.
+        pooling: Reduces its output to one vector for each image.
+        num_classes: Number of outputs of the linear head, C.
     """
 
-    def __init__(self, features: Features | nn.Module, pooling: Pooling, num_classes: int, channels: int | None = None):
+    def __init__(self, features: Features, pooling: Pooling, num_classes: int) -> None:
         super().__init__()
         self.features = features
         self.pooling = pooling
-        width: Any = features.out_channels if channels is None else channels
-        self.head = nn.Linear(width, num_classes)
+        self.head = nn.Linear(features.out_channels, num_classes)
         nn.init.normal_(self.head.weight, 0.0, 0.01)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [B, 3, H, W] → logits [B, C]."""
+        """Classify images, float [B, 3, H, W]: logits [B, C]."""
         return self.logits(self.features(images))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Feature map [B, K, h, w] → logits [B, C]."""
+        """Pool feature maps, float [B, K, h, w], and classify them: logits [B, C]."""
         out: Tensor = self.head(self.pooling(features))
         return out
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters with the new layers' learning rate: the head, and what the features say is new."""
-        new = getattr(self.features, "new_parameters", None)
-        return [*self.head.parameters(), *(new() if new is not None else ())]
+        """Parameters that are trained at the learning rate of new layers: the head's, and those of new units."""
+        return [*self.head.parameters(), *self.features.new_parameters()]
 
 
 class Extractor(Component, ABC):
-    """How a trained classifier yields a class-specific map."""
+    """Computes class-specific score maps of a trained classifier."""
 
     @abstractmethod
     def __call__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
-        """Images float [B, 3, H, W], labels int64 [B] → raw maps float [B, h, w]: no ReLU, not normalised.
+        """Compute the score map of each image's label.
 
-        Called in evaluation mode under ``no_grad``; an extractor that needs gradients enables them itself.
+        Called in evaluation mode under ``torch.no_grad``; an extractor that needs gradients enables them itself.
+
+        Args:
+            classifier: The trained network.
+            images: Normalised images, float [B, 3, H, W].
+            labels: Class of the object to localize in each image, int64 [B].
+
+        Returns:
+            Raw score maps, float [B, h, w]: feature resolution, no ReLU, not normalised.
         """
-
-
-class Augmentation(Component, ABC):
-    """Changes a training batch, on the device, with randomness from the generator it is handed only."""
-
-    geometric: ClassVar[bool] = False
-    """Whether it only moves pixels, and so takes them as bytes too, before they are normalised."""
-
-    @abstractmethod
-    def __call__(self, batch: Any, generator: torch.Generator) -> Any:
-        """A :class:`wsol.Batch` of normalised images (0 is the mean colour) → the changed batch."""

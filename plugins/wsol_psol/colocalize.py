@@ -26,9 +26,8 @@ class DDT(wsol.Method):
 
     def __init__(self, options: wsol.Options, parts: wsol.Parts) -> None:
         super().__init__(options, parts)
-        if parts.backbone is None:
-            raise wsol.UsageError(f"method '{self.name}' needs a backbone; name one in the study")
-        self.locator = CoLocalizer(parts.backbone.build(), parts.num_classes, parts.crop, self.options)
+        features = parts.require("backbone", self.name).build()
+        self.locator = CoLocalizer(features, parts.num_classes, parts.crop, self.options)
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
         """One phase that trains nothing: the statistics of every class."""

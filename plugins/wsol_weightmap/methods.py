@@ -52,8 +52,8 @@ class WeightMap2(WeightMapMethod):
 
     def build_classifier(self) -> wsol.Classifier:
         """f: the linear layer gives a vector instead of logits."""
-        assert self.parts.pooling is not None
-        return wsol.Classifier(self.build_features(), self.parts.pooling, self.options.embedding)
+        pooling = self.parts.require("pooling", self.name)
+        return wsol.Classifier(self.build_features(), pooling, self.options.embedding)
 
     def sampler(self) -> wsol.Sampler:
         """Triplets, of as many anchors as the batch size says."""

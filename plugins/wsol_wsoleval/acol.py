@@ -40,10 +40,9 @@ class ACoL(wsol.Method):
 
     def __init__(self, options: ACoLOptions, parts: wsol.Parts) -> None:
         super().__init__(options, parts)
-        if parts.backbone is None:
-            raise wsol.UsageError("method 'acol' needs a backbone; name one in the study")
-        self.features = parts.backbone.build()
-        self.layout = layout_of(parts.backbone, self.features)
+        backbone = parts.require("backbone", self.name)
+        self.features = backbone.build()
+        self.layout = layout_of(backbone, self.features)
         self.layout.acol(self.features)
         self.branch_a, self.branch_b = self.branch(), self.branch()
 

@@ -64,7 +64,7 @@ class ADL(wsol.ClassifierMethod):
         features = super().build_features()
         positions = self.options.positions
         if positions is None:
-            positions = layout_of(self.parts.backbone, features).adl
+            positions = layout_of(self.parts.require("backbone", self.name), features).adl
         for unit in features.units.values():
             if isinstance(unit, nn.Dropout):
                 unit.p = 0.0

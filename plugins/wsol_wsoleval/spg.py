@@ -73,7 +73,7 @@ class SPG(wsol.ClassifierMethod):
     def build_features(self) -> wsol.Features:
         """The backbone as the benchmark alters it for SPG."""
         features = super().build_features()
-        self.layout = layout_of(self.parts.backbone, features)
+        self.layout = layout_of(self.parts.require("backbone", self.name), features)
         self.layout.spg(features)
         return features
 

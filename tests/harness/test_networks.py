@@ -73,7 +73,7 @@ def test_the_two_halves_make_the_whole(chain):
 
 
 def test_want_outside_the_stretch_is_an_error(chain):
-    with pytest.raises(wsol.UsageError, match=r"\['b'\] lie outside the stretch from None to a"):
+    with pytest.raises(wsol.UsageError, match=r"\['b'\] are not between None and a"):
         chain.run(torch.zeros(()), want=["a", "b"], until="a")
 
 
@@ -126,7 +126,7 @@ def test_truncate_wants_a_stage(chain):
         {"stages": {"a": "nowhere"}},
         {"stages": {"b": "a_1"}, "channels": {"b": 1}},
         {"channels": {}},
-        {"new_units": ["nowhere"]},
+        {"head_lr_units": ["nowhere"]},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts):
@@ -176,9 +176,11 @@ def test_classifiers_new_parameters_are_head_and_new_units(classifier):
     assert named == {"head.weight", "head.bias", "features.units.new.weight", "features.units.new.bias"}
 
 
-def test_classifier_on_a_plain_module_takes_its_channels():
-    assert Classifier(nn.Conv2d(3, 9, 1), Mean(), 2).head.in_features == 9
-    assert Classifier(nn.Sequential(nn.Conv2d(3, 9, 1)), Mean(), 2, channels=9).head.in_features == 9
+def test_classifier_on_a_plain_module_as_the_only_unit():
+    features = Features({"body": nn.Conv2d(3, 9, 1)}, {"body": "body"}, {"body": 9})
+    classifier = Classifier(features, Mean(), 2)
+    assert classifier.head.in_features == 9
+    assert classifier(torch.zeros(1, 3, 4, 4)).shape == (1, 2)
 
 
 def test_weights_without_pretrained_are_refused():

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from torch import Tensor, nn
+from torch import nn
 
 import wsol
 from wsol.evaluation.predictions.store import StoreWriter
@@ -124,22 +124,14 @@ def test_a_percentile_beyond_the_map_is_refused(component: Any, value: float) ->
 # Negative-weight clamping
 
 
-class Body(nn.Module):
-    out_channels = 6
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Conv2d(3, 6, 3, padding=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        out: Tensor = self.layer(images)
-        return out
+def body() -> wsol.Features:
+    return wsol.Features({"conv": nn.Conv2d(3, 6, 3, padding=1)}, {"conv": "conv"}, {"conv": 6})
 
 
 @torch.no_grad()
 def test_nwc_is_the_class_map_of_a_clamped_head_and_leaves_the_classifier_alone() -> None:
     torch.manual_seed(0)
-    classifier = wsol.Classifier(Body(), GAP(), 4)
+    classifier = wsol.Classifier(body(), GAP(), 4)
     images, labels = torch.randn(3, 3, 5, 7), torch.tensor([0, 3, 3])
     weights = classifier.head.weight.clone()
     found = CamNwc()(classifier, images, labels)

@@ -127,15 +127,11 @@ def test_half_precision_features_give_a_map_with_all_its_levels() -> None:
 # The second step
 
 
-class Smooth(nn.Module):
+def smooth() -> wsol.Features:
     """Two convolutions without kinks, as a feature extractor."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 5, 3, 1, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.second(F.softplus(self.first(images))).tanh()
+    first, second = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 5, 3, 1, 1)
+    units = {"first": nn.Sequential(first, nn.Softplus()), "second": nn.Sequential(second, nn.Tanh())}
+    return wsol.Features(units, {"second": "second"}, {"second": 5})
 
 
 class Total(nn.Module):
@@ -152,7 +148,7 @@ class Total(nn.Module):
 def test_gradients_through_the_min_max_and_the_masked_image(mask: str, crr: float, frr: float) -> None:
     method = build(set_size=2, crr=crr, frr=frr, mask=mask, scale="paper")
     torch.manual_seed(0)
-    method.classifier = wsol.Classifier(Smooth(), GAP(), CLASSES, channels=5)
+    method.classifier = wsol.Classifier(smooth(), GAP(), CLASSES)
     total = Total(method).double()
     labels = torch.tensor([1, 1, 2, 2])
     batch = wsol.Batch(torch.randn(4, 3, 8, 8).double(), labels, F.one_hot(labels).double(), torch.arange(4))

@@ -1,20 +1,46 @@
-"""The two augmentations of every published schedule, batched: random crop and horizontal flip.
+"""Augmentations of training batches: their base class, and the two of every published schedule.
 
-Randomness comes only from the generator handed in, drawn on the CPU, so that a seed gives the same batches on every
-device. Pseudo boxes move along with the pixels.
+Randomness comes only from the generator that is passed in, drawn on the CPU, so that a seed gives the same batches on
+every device. Pseudo boxes are transformed together with the images.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from wsol.networks import Augmentation
+from wsol.components import Component
 from wsol.training.batch import Batch
 
 
+class Augmentation(Component, ABC):
+    """Changes a training batch on the device, at random."""
+
+    geometric: ClassVar[bool] = False
+    """Whether it only moves pixels, so that it also works on uint8 images before they are normalised."""
+
+    @abstractmethod
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """Augment a batch.
+
+        Args:
+            batch: Normalised images, 0 being the mean colour; uint8 images for a ``geometric`` augmentation.
+            generator: The only source of randomness, on the CPU.
+
+        Returns:
+            The changed batch; the given one is not modified.
+        """
+
+
 class RandomCrop(Augmentation):
-    """A square crop at a random place, one for each image."""
+    """Crop a square at a random place, another one in each image.
+
+    Args:
+        size: Side of the crop in pixels.
+    """
 
     name = "random_crop"
     geometric = True
@@ -24,7 +50,7 @@ class RandomCrop(Augmentation):
         self.size = size
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Boxes are clipped to the crop."""
+        """Crop the images; boxes are clipped to the crop."""
         count, _, height, width = batch.images.shape
         if (height, width) == (self.size, self.size):
             return batch
@@ -47,7 +73,22 @@ def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
 
 
 def mirrored(images: Tensor, which: Tensor, dim: int) -> Tensor:
-    """[B, C, H, W], the images ``which`` (bool [B], on the CPU) reversed along ``dim``: 2 for rows, 3 for columns."""
+    """Mirror some images of a batch.
+
+    Args:
+        images: Images [B, C, H, W] of any dtype.
+        which: The images to mirror, bool [B], on the CPU.
+        dim: The dimension to reverse: 2 for rows, 3 for columns.
+
+    Returns:
+        A copy of ``images``.
+
+    Example:
+        >>> import torch
+        >>> images = torch.arange(4).reshape(2, 1, 1, 2)
+        >>> mirrored(images, torch.tensor([True, False]), dim=3).flatten().tolist()
+        [1, 0, 2, 3]
+    """
     out = images.clone()
     for b in which.nonzero()[:, 0].tolist():
         out[b] = images[b].flip(dim - 1)
@@ -55,13 +96,13 @@ def mirrored(images: Tensor, which: Tensor, dim: int) -> Tensor:
 
 
 class HorizontalFlip(Augmentation):
-    """Mirror an image with probability one half."""
+    """Mirror an image left to right with probability one half."""
 
     name = "horizontal_flip"
     geometric = True
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """Boxes are mirrored too."""
+        """Mirror the images and their boxes."""
         flip = torch.rand(len(batch.images), generator=generator) < 0.5
         images = mirrored(batch.images, flip, 3)
         boxes = batch.boxes

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from wsol.data.decoded import DecodedImages, ImagesOnDemand
 from wsol.data.views import TrainData
-from wsol.networks import Augmentation
+from wsol.training.augment import Augmentation
 from wsol.training.batch import Batch
 
 T = TypeVar("T")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from wsol.networks import Augmentation
 from wsol.options import Options, hparam, loguniform, option
+from wsol.training.augment import Augmentation
 from wsol.training.batch import Batch, TrainView
 
 Loss = Tensor | Mapping[str, Tensor]
@@ -72,7 +72,7 @@ class Phase:
     augmentations: Sequence[Augmentation] | None = None
     batch_size: int | None = None
     lr_factor: Callable[[int, int], float] | None = None
-    train_mode: Callable[[], Any] | None = None
+    train_mode: Callable[[], nn.Module | None] | None = None
     keep_zero_grads: bool = False
     score: Callable[[TrainView], float] | None = None
 

@@ -324,3 +324,10 @@ def test_rows_have_the_names_of_their_images(data: TrainData) -> None:
     view: wsol.TrainView = loader(data)
     names = [view.ids[i] for batch in view.batches([5, 0, 12]) for i in batch.index]
     assert names == ["5", "0", "12"]
+
+
+@pytest.mark.parametrize(("part", "article"), [("backbone", "a"), ("pooling", "a")])
+def test_a_missing_part_of_a_recipe_is_named(part: str, article: str) -> None:
+    parts = wsol.Parts(num_classes=2, schedule=wsol.Schedule(epochs=1, decay_every=1), crop=8)
+    with pytest.raises(wsol.UsageError, match=f"method 'mine' needs {article} {part}; name one in the study"):
+        parts.require(part, "mine")
