@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from wsol.components import BoxRule, Normalizer
     from wsol.data.benchmark import Benchmark
     from wsol.evaluation.metric import Metric
-    from wsol.networks import Augmentation, Backbone, Extractor, Pooling
+    from wsol.networks import Backbone, Extractor, Pooling
+    from wsol.training.augment import Augmentation
     from wsol.training.method import Method
 
 Values = OptionValues | None
