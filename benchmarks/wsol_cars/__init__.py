@@ -1,4 +1,4 @@
-"""Benchmark ``cars``: Stanford Cars, with a part of its training images held out to choose on."""
+"""Benchmark ``cars``: Stanford Cars, with some training images held out for validation."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from wsol_cars.benchmark import Cars
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Cars]

@@ -131,5 +131,5 @@ def _refuse(kind: str, message: str) -> None:
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Cub]

@@ -8,5 +8,5 @@ from wsol_flowers.benchmark import Flowers
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Flowers]

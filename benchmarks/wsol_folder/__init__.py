@@ -1,4 +1,4 @@
-"""Benchmark ``folder``: anybody's own images, one folder a class."""
+"""Benchmark ``folder``: your own images, one folder per class."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from wsol_folder.benchmark import Folder
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Folder]

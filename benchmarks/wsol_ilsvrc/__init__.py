@@ -1,4 +1,4 @@
-"""Benchmark ``ilsvrc``: ImageNet, with ImageNetV2 to choose on."""
+"""Benchmark ``ilsvrc``: ImageNet, with ImageNetV2 as the validation split."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from wsol_ilsvrc.benchmark import Ilsvrc
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Ilsvrc]

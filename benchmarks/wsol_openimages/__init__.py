@@ -94,5 +94,5 @@ class OpenImages(wsol.WsolevalBenchmark):
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [OpenImages]

@@ -1,4 +1,4 @@
-"""Benchmark ``sprites``: generated images, for trying everything out in seconds without a download."""
+"""Benchmark ``sprites``: small generated images, which need no download."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from wsol_sprites.benchmark import Sprites
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [Sprites]

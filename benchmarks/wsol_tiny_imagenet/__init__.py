@@ -1,4 +1,4 @@
-"""Benchmark ``tiny-imagenet``: 64x64 images of 200 classes of ImageNet, with a part of train held out as val."""
+"""Benchmark ``tiny-imagenet``: 64x64 images of 200 classes of ImageNet, some held out for validation."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from wsol_tiny_imagenet.benchmark import TinyImageNet
 
 @wsol.hookimpl
 def wsol_benchmarks() -> list[type[wsol.Benchmark]]:
-    """One benchmark."""
+    """The benchmark."""
     return [TinyImageNet]

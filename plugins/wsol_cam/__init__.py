@@ -1,6 +1,12 @@
-"""Class activation maps: the method every other one is compared with, and the parts that it is made of."""
+"""Class activation mapping (CAM), the reference method, and its components.
+
+Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016.
+"""
+
+from __future__ import annotations
 
 import wsol
+from wsol_cam.augment import VerticalFlip
 from wsol_cam.boxes import Threshold
 from wsol_cam.extractor import CamExtractor
 from wsol_cam.method import CAM
@@ -22,13 +28,13 @@ def wsol_poolings() -> list[type[wsol.Pooling]]:
 
 @wsol.hookimpl
 def wsol_extractors() -> list[type[wsol.Extractor]]:
-    """The linear class map."""
+    """The class map of the linear head."""
     return [CamExtractor]
 
 
 @wsol.hookimpl
 def wsol_normalizers() -> list[type[wsol.Normalizer]]:
-    """Min-max, and none for maps that are normalised already."""
+    """Min-max, and the identity for maps that are normalised already."""
     return [MinMax, Unchanged]
 
 
@@ -40,7 +46,5 @@ def wsol_box_rules() -> list[type[wsol.BoxRule]]:
 
 @wsol.hookimpl
 def wsol_augmentations() -> list[type[wsol.Augmentation]]:
-    """Mirroring, beyond the crop and the horizontal flip of every schedule."""
-    from wsol_cam.augment import VerticalFlip
-
+    """The vertical flip; random crop and horizontal flip are part of every method."""
     return [VerticalFlip]

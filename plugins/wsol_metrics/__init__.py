@@ -1,4 +1,6 @@
-"""The scores of the field: box accuracies, pixel average precision, localization and classification rates."""
+"""Metrics: box accuracies, pixel average precision, localization and classification accuracies, and two analyses."""
+
+from __future__ import annotations
 
 import wsol
 from wsol_metrics.analysis import BackgroundShare, MapExtrema
@@ -10,7 +12,7 @@ from wsol_metrics.pixels import PxAP
 
 @wsol.hookimpl
 def wsol_metrics() -> list[type[wsol.Metric]]:
-    """Boxes, pixels, classes, and two analyses of how maps fail."""
+    """All metrics."""
     return [
         MaxBoxAcc,
         MaxBoxAccV2,

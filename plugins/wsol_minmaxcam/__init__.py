@@ -1,15 +1,12 @@
-"""MinMaxCAM: a class map whose linear layer learns, beside classifying, to cover what images of one class share."""
+"""MinMaxCAM: a classifier whose linear layer is regularised with sets of images of one class."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import wsol
+from wsol_minmaxcam.method import MinMaxCAM
 
 
 @wsol.hookimpl
-def wsol_methods() -> Sequence[type[wsol.Method]]:
+def wsol_methods() -> list[type[wsol.Method]]:
     """MinMaxCAM."""
-    from wsol_minmaxcam.method import MinMaxCAM
-
     return [MinMaxCAM]

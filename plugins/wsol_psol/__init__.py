@@ -1,15 +1,14 @@
-"""PSOL and the co-localization that gives its pseudo boxes."""
+"""PSOL, and deep descriptor transformation (DDT), which computes its pseudo boxes."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import wsol
 
 
 @wsol.hookimpl
-def wsol_methods() -> Sequence[type[wsol.Method]]:
-    """DDT as boxes and as a map, and PSOL."""
+def wsol_methods() -> list[type[wsol.Method]]:
+    """DDT with boxes, DDT with heat maps, and PSOL."""
+    # Imported here, because `wsol --help` imports this package for its commands and must not load torch.
     from wsol_psol.colocalize import DDT, DDTMap
     from wsol_psol.method import PSOL
 

@@ -1,23 +1,19 @@
-"""Rethinking CAM: thresholded average pooling, and a percentile of the map as the standard for its threshold."""
+"""Rethinking CAM: thresholded average pooling, and a box threshold relative to a percentile of the map."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import wsol
+from wsol_rethinking_cam.boxes import PasThreshold
+from wsol_rethinking_cam.pooling import TAP
 
 
 @wsol.hookimpl
-def wsol_poolings() -> Sequence[type[wsol.Pooling]]:
+def wsol_poolings() -> list[type[wsol.Pooling]]:
     """Thresholded average pooling."""
-    from wsol_rethinking_cam.pooling import TAP
-
     return [TAP]
 
 
 @wsol.hookimpl
-def wsol_box_rules() -> Sequence[type[wsol.BoxRule]]:
-    """The percentile's threshold."""
-    from wsol_rethinking_cam.boxes import PasThreshold
-
+def wsol_box_rules() -> list[type[wsol.BoxRule]]:
+    """Percentile as a standard for the threshold."""
     return [PasThreshold]

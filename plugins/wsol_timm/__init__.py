@@ -1,15 +1,12 @@
-"""Backbones that torchvision lacks, out of the package timm (an optional extra): MobileNetV1."""
+"""MobileNetV1 from the package ``timm``, an optional dependency: ``pip install 'wsol[timm]'``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import wsol
+from wsol_timm.mobilenet import MobileNetV1
 
 
 @wsol.hookimpl
-def wsol_backbones() -> Sequence[type[wsol.Backbone]]:
+def wsol_backbones() -> list[type[wsol.Backbone]]:
     """MobileNetV1."""
-    from wsol_timm.mobilenet import MobileNetV1
-
     return [MobileNetV1]

@@ -1,15 +1,12 @@
-"""Learning a weight map: a network that says how much each pixel counts for another network's answer."""
+"""Weight maps: a generator network predicts how much each pixel contributes to a classifier's output."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import wsol
+from wsol_weightmap.methods import WeightMap1, WeightMap2
 
 
 @wsol.hookimpl
-def wsol_methods() -> Sequence[type[wsol.Method]]:
+def wsol_methods() -> list[type[wsol.Method]]:
     """Method I, with a classifier, and method II, with a Siamese network."""
-    from wsol_weightmap.methods import WeightMap1, WeightMap2
-
     return [WeightMap1, WeightMap2]
