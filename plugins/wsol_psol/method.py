@@ -32,12 +32,13 @@ class PSOL(wsol.ClassifierMethod):
     uses = frozenset({"backbone", "pooling"})
     outputs = "boxes"
     Options = PSOLOptions
+    options: PSOLOptions
 
     def __init__(self, options: wsol.Options, parts: wsol.Parts) -> None:
         super().__init__(options, parts)
         self.boxes: Tensor | None = None
         """Pseudo boxes of the training images, float32 [N, 4] on the CPU, once they are computed."""
-        self.ddt_backbone = self.options.ddt_backbone or parts.backbone
+        self.ddt_backbone = self.options.ddt_backbone or parts.require("backbone", self.name)
         if self.options.variant == "joint":
             self.regressor = Regressor(self.classifier.features, self.classifier.pooling)
         else:
@@ -90,10 +91,11 @@ class PSOL(wsol.ClassifierMethod):
 
     def localizer_groups(self) -> list[wsol.ParameterGroup]:
         """The regressor's parameters, and the classifier's that share its features; new layers apart."""
-        joint = self.options.variant == "joint"
-        network = torch.nn.ModuleList([self.regressor, self.classifier] if joint else [self.regressor])
-        new = {id(p): p for part in network for p in part.new_parameters()}
-        return wsol.split_groups(network, list(new.values()), self.options.new_lr_multiplier)
+        networks: list[Regressor | wsol.Classifier] = [self.regressor]
+        if self.options.variant == "joint":
+            networks.append(self.classifier)
+        new = {id(p): p for network in networks for p in network.new_parameters()}
+        return wsol.split_groups(torch.nn.ModuleList(networks), list(new.values()), self.options.new_lr_multiplier)
 
     def compute_boxes(self, train: wsol.TrainView) -> None:
         """Pseudo boxes of all training images, from where the options say."""
