@@ -23,6 +23,7 @@ from .files import write_atomic as write_atomic
 # Components and their options
 from .components import BoxRule as BoxRule, Component as Component, Normalizer as Normalizer
 from .hooks import hookimpl as hookimpl
+from .plugins import Plugins as Plugins, load_plugins as load_plugins
 from .options import (
     Distribution as Distribution,
     Options as Options,
@@ -128,8 +129,24 @@ from .evaluation.predictions.box_csv import (
 from .evaluation.predictions.store import StoreWriter as StoreWriter
 from .evaluation.read_map import read_map as read_map
 
+# Studies and submissions
+from .study.config import Study as Study, load_study as load_study
+from .study.job import SerialRunner as SerialRunner
+from .study.observer import StudyObserver as StudyObserver
+from .study.session import (
+    Session as Session,
+    StudyResult as StudyResult,
+    open_session as open_session,
+    run_study as run_study,
+)
+from .study.submission import (
+    ScoredSubmission as ScoredSubmission,
+    Submission as Submission,
+    score_submission as score_submission,
+)
+
 # Records, finished runs and commands
-from .cli.common import PluginFiles as PluginFiles
+from . import cli as cli
 from .inference.localizer import Localizer as Localizer, load_localizer as load_localizer
 from .recipes import (
     ComponentRef as ComponentRef,

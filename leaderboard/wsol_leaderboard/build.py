@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,14 +10,44 @@ import pandas as pd
 import wsol
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
+from wsol_leaderboard.reading import read_records
+from wsol_leaderboard.table import build_table
+from wsol_leaderboard.terminal import print_table
+
+
+def publish(folders: Sequence[Path], out: Path) -> list[Path]:
+    """Print the table of the records below ``folders`` and write the leaderboard's files.
+
+    This is the entry point ``leaderboard`` of the group ``wsol.publishers``: it runs at the end of every study.
+
+    Args:
+        folders: Folders with records, searched to any depth.
+        out: The folder to write to.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: A folder or all records are missing, a record cannot be read, or a file cannot be written.
+    """
+    frame = build_table(read_records(folders)[0])
+    print_table(frame)
+    return write_files(frame, out)
 
 
 def write_files(frame: pd.DataFrame, out: Path, published: pd.DataFrame | None = None) -> list[Path]:
-    """Write the leaderboard of ``frame`` below ``out``, each file atomically; an earlier one there is replaced.
+    """Write the leaderboard, each file atomically; earlier files are replaced.
 
-    Files: ``leaderboard.csv``, ``leaderboard.html`` and, with ``published`` (from
-    :func:`wsol_leaderboard.published.beside`), ``leaderboard-published.csv``. Raises DataError when a file cannot be
-    written.
+    Args:
+        frame: The table (see :mod:`wsol_leaderboard.table`).
+        out: The folder to write to.
+        published: Published numbers, from :func:`wsol_leaderboard.published.beside`.
+
+    Returns:
+        The files: ``leaderboard.csv``, ``leaderboard.html`` and, with ``published``, ``leaderboard-published.csv``.
+
+    Raises:
+        DataError: A file cannot be written.
     """
     files = {"leaderboard.csv": to_csv(frame), "leaderboard.html": render(frame, published)}
     if published is not None:

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from tests.support.official_layouts import write_cub, write_ilsvrc, write_image, write_lines, write_mask
-from tests.support.studies import run_here
 from wsol.plugins import load_plugins
 from wsol.records import RunRecord
 from wsol.study.config import load_study
+from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 from wsol_ilsvrc import Ilsvrc
@@ -42,13 +42,11 @@ def run(folder: Path, name: str, root: Path, *more: str, **changes: Any) -> tupl
     overrides = [f"benchmark.0.{option}" for option in (f"name={name}", f"root={root}", *more)]
     plan = make_plan(load_study(str(folder / "mini.yaml"), overrides), load_plugins())
     session = Session(plan, load_plugins(), folder / "out", cache=folder / "cache")
-    session.open()
-
-    trials = session.search(run_here)
+    trials = session.search(SerialRunner())
     if any(record.status != "complete" for record in trials):
         return trials, []
     session.seal()
-    return trials, session.final(run_here)
+    return trials, session.final(SerialRunner())
 
 
 def write_folder(root: Path, *kinds: str) -> Path:

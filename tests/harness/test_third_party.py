@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.paths import THIRD_PARTY
-from tests.support.studies import run_here
 from wsol.hooks import HOOKS
 from wsol.plugins import load_plugins
 from wsol.study.config import Study
+from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 
@@ -35,9 +35,9 @@ def test_a_study_of_third_party_components_runs(tmp_path: Path) -> None:
     study = Study(name="s", benchmark="squares", recipes=[RECIPE], trials=2, seeds=1, bootstrap=20)
     session = Session(make_plan(study, plugins), plugins, tmp_path / "results", (THIRD_PARTY,), tmp_path / "cache")
     session.open()
-    trials = session.search(run_here)
+    trials = session.search(SerialRunner())
     session.seal()
-    (final,) = session.final(run_here)
+    (final,) = session.final(SerialRunner())
     assert {record.status for record in [*trials, final]} == {"complete"}
     assert {"method.smoothing", "pooling.p", "brightness.strength"} <= set(final.hparams)
     assert {result.split for result in final.results} == {"val", "test"}

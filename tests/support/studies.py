@@ -1,15 +1,13 @@
-"""The shipped studies as plans, the numbers that papers published, and jobs run in the tests' own process."""
+"""The shipped studies as plans, and the numbers that papers published."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from functools import cache
 
 from tests.support.paths import PUBLISHED
 from wsol.plugins import load_plugins
 from wsol.study.config import load_study
-from wsol.study.job import Job, execute
 from wsol.study.plan import Plan, TrainingCell, make_plan
 
 DATA_SETS = {
@@ -69,9 +67,3 @@ def published(paper: str, table: str, *metrics: str, **columns: str) -> list[dic
 def _published() -> list[dict[str, str]]:
     with PUBLISHED.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def run_here(jobs: Sequence[Job]) -> None:
-    """Run jobs one after the other in this process, as a session's runner."""
-    for job in jobs:
-        execute(job)

@@ -1,4 +1,4 @@
-"""Progress of many jobs: one bar over all epochs, and the runs that are under way."""
+"""The progress bar of many jobs: all their epochs together, and how many runs have ended."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from wsol.cli.common import err
 
 if TYPE_CHECKING:
     from wsol.study.job import Job
-    from wsol.study.ray_runner import RunProgress as Report
+    from wsol.study.observer import RunProgress
 
 
 @contextmanager
-def job_progress(title: str, jobs: Sequence[Job]) -> Iterator[Report]:
+def job_progress(title: str, jobs: Sequence[Job]) -> Iterator[RunProgress]:
     """A progress bar on standard error; yields the function that the runner reports to."""
-    expected = {job.run.run_id: job.run.train.schedule.epochs + 1 for job in jobs}  # + 1: evaluation
+    expected = {job.run.run_id: job.run.train.schedule.epochs + 1 for job in jobs}  # + 1: the evaluation
     done = dict.fromkeys(expected, 0)
-    finished: set[str] = set()
+    ended: set[str] = set()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -33,12 +33,12 @@ def job_progress(title: str, jobs: Sequence[Job]) -> Iterator[Report]:
     with Progress(*columns, console=err, disable=not jobs) as bar:
         task = bar.add_task(title, total=sum(expected.values()), runs=f"0/{len(jobs)} runs")
 
-        def report(run_id: str, epochs: int, complete: bool) -> None:
-            done[run_id] = expected[run_id] if complete else min(max(epochs, done[run_id]), expected[run_id] - 1)
-            if complete:
-                finished.add(run_id)
+        def report(run_id: str, epochs: int, has_ended: bool) -> None:
+            done[run_id] = expected[run_id] if has_ended else min(max(epochs, done[run_id]), expected[run_id] - 1)
+            if has_ended:
+                ended.add(run_id)
                 if not err.is_terminal:
-                    err.print(f"{title}: {len(finished)}/{len(jobs)} {run_id}", highlight=False)
-            bar.update(task, completed=sum(done.values()), runs=f"{len(finished)}/{len(jobs)} runs")
+                    err.print(f"{title}: {len(ended)}/{len(jobs)} {run_id}", highlight=False)
+            bar.update(task, completed=sum(done.values()), runs=f"{len(ended)}/{len(jobs)} runs")
 
         yield report

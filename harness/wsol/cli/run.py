@@ -3,240 +3,179 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsol.cli.common import COMMANDS, Overrides, PluginFiles, load_plugins, out, warn
-from wsol.cli.show import print_plan, print_selection, report
+from wsol.cli.common import (
+    CacheFolder,
+    PluginFiles,
+    ResultsFolder,
+    load_plugins,
+    print_error,
+    print_line,
+    warn,
+    with_options,
+)
+from wsol.cli.progress import job_progress
+from wsol.cli.show import print_plan, print_selection, warn_incomplete
+from wsol.study.observer import StudyObserver
 
 if TYPE_CHECKING:
+    from wsol.records import RunRecord
     from wsol.study.job import Job
-    from wsol.study.session import Session
+    from wsol.study.observer import RunProgress
+    from wsol.study.selection import Selection
+    from wsol.study.session import Runner, Session
 
-StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A shipped study's name ('wsol studies') or a YAML file.")
-]
-OutFolder = Annotated[
-    Path | None, typer.Option("--out", help="Results folder. Default: WSOL_RESULTS, or ./results.", show_default=False)
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address", help="Ray cluster, e.g. auto or ray://head:10001. Default: a local one.", show_default=False
-    ),
-]
-Concurrency = Annotated[
-    int | None,
-    typer.Option("--jobs", min=1, help="Runs at a time. Default: as many as resources allow.", show_default=False),
-]
-CacheFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--cache", help="Folder of decoded images. Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False
-    ),
-]
-Weights = Annotated[
-    Path | None,
-    typer.Option("--weights", help="File or folder with pretrained weights (or WSOL_WEIGHTS).", show_default=False),
-]
 AcceptFailures = Annotated[
-    bool, typer.Option("--accept-failures", help="Choose among the trials that completed though some failed.")
+    bool,
+    typer.Option("--accept-failures", help="Choose among the trials that completed, although other trials failed."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")]
+Tflops = Annotated[
+    float,
+    typer.Option("--tflops", min=0.001, help="TFLOP/s that your GPU sustains, for the estimate of --dry-run."),
 ]
 
 
 @dataclass(frozen=True)
-class _Call:
-    """One invocation: the study's session and how to run its jobs."""
+class StudyOptions:
+    """The options of every command that works on a study."""
 
-    session: Session
-    address: str | None
-    jobs: int | None
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="Name of a shipped study ('wsol studies'), or a YAML file.")
+    ]
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a key of the study, e.g. schedule.epochs=2 (repeatable)."
+        ),
+    ] = None
+    out_folder: ResultsFolder = None
+    plugin: PluginFiles = None
 
-    def begin(self) -> None:
-        """Open the session where a search has the data it needs: here, if the runs are to be here."""
-        if self.address is None and not self.session.selection.exists():
-            self.session.check_data()
-        self.session.open()
+    def session(self, cache: Path | None = None, weights: Path | None = None) -> Session:
+        """The study's session."""
+        from wsol.study.session import open_session
 
-    def runner(self, title: str) -> Any:
-        """A function that runs jobs on Ray behind a progress bar."""
-        from wsol.cli.progress import job_progress
-        from wsol.study.ray_runner import run_jobs
-
-        study = self.session.plan.study
-
-        def run(jobs: Sequence[Job]) -> None:
-            with job_progress(title, jobs) as progress:
-                run_jobs(
-                    jobs,
-                    study.resources,
-                    self.session.folder,
-                    address=self.address,
-                    max_failures=study.max_failures,
-                    concurrency=self.jobs,
-                    progress=progress,
-                )
-
-        return run
-
-
-def run(
-    study: StudyName,
-    overrides: Overrides = None,
-    out_folder: OutFolder = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")] = False,
-    tflops: Annotated[
-        float, typer.Option(min=0.001, help="What a GPU of yours sustains, for the estimate of --dry-run.")
-    ] = 50.0,
-    accept_failures: AcceptFailures = False,
-    address: Address = None,
-    jobs: Concurrency = None,
-    cache: CacheFolder = None,
-    weights: Weights = None,
-    plugin: PluginFiles = None,
-) -> None:
-    """Run a whole study: search on val, seal the choice, evaluate it on test once, build the leaderboard.
-
-    The same command goes on after an interruption; what is done is not done again.
-    """
-    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
-    if dry_run:
-        print_plan(call.session, tflops)
-        return
-    call.begin()
-    failed = 0
-    if not call.session.selection.exists():
-        failed = report(call.session.search(call.runner("search")))
-        _refuse_failures(call.session, accept_failures)
-    print_selection(call.session.seal())
-    failed += report(call.session.final(call.runner("final runs")))
-    _publish(call.session)
-    if failed:
-        raise typer.Exit(1)
-
-
-def search(
-    study: StudyName,
-    overrides: Overrides = None,
-    out_folder: OutFolder = None,
-    address: Address = None,
-    jobs: Concurrency = None,
-    cache: CacheFolder = None,
-    weights: Weights = None,
-    plugin: PluginFiles = None,
-) -> None:
-    """Only the search: train all trials and evaluate them on val."""
-    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
-    call.begin()
-    if report(call.session.search(call.runner("search"))):
-        raise typer.Exit(1)
-
-
-def seal(
-    study: StudyName,
-    overrides: Overrides = None,
-    out_folder: OutFolder = None,
-    accept_failures: AcceptFailures = False,
-    plugin: PluginFiles = None,
-) -> None:
-    """Only the choice: pick the best trial of every recipe on val and seal it. Opens no test data."""
-    call = _prepare(study, overrides, out_folder, plugin=plugin)
-    call.session.open()
-    _refuse_failures(call.session, accept_failures)
-    print_selection(call.session.seal())
-
-
-def final(
-    study: StudyName,
-    overrides: Overrides = None,
-    out_folder: OutFolder = None,
-    address: Address = None,
-    jobs: Concurrency = None,
-    cache: CacheFolder = None,
-    weights: Weights = None,
-    plugin: PluginFiles = None,
-) -> None:
-    """Only the final runs of the sealed selection, each evaluated on test."""
-    call = _prepare(study, overrides, out_folder, address, jobs, cache, weights, plugin)
-    call.session.open()
-    failed = report(call.session.final(call.runner("final runs")))
-    _publish(call.session)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _prepare(
-    study: str,
-    overrides: list[str] | None,
-    out_folder: Path | None,
-    address: str | None = None,
-    jobs: int | None = None,
-    cache: Path | None = None,
-    weights: Path | None = None,
-    plugin: list[Path] | None = None,
-) -> _Call:
-    from wsol.plugins import plugin_files
-    from wsol.study.config import load_study
-    from wsol.study.plan import make_plan
-    from wsol.study.session import Session, default_out
-
-    _export_weights(weights)
-    plugins = load_plugins(plugin)
-    plan = make_plan(load_study(study, overrides or []), plugins)
-    files = plugin_files(plugin or ())
-    return _Call(Session(plan, plugins, out_folder or default_out(), files, cache), address, jobs)
-
-
-def _export_weights(weights: Path | None) -> None:
-    """Workers inherit the environment; on a cluster the path must exist on every node."""
-    import os
-
-    from wsol.errors import WeightsError
-
-    if weights is None:
-        return
-    if not weights.exists():
-        raise WeightsError(f"--weights {weights}: no such file or folder")
-    os.environ["WSOL_WEIGHTS"] = str(weights.resolve())
-
-
-def _refuse_failures(session: Session, accept: bool) -> None:
-    """A seal is for good, and a failed trial may be mended: so the choice waits, unless the user says otherwise.
-
-    A diverged trial is an outcome, not a failure.
-    """
-    from wsol.errors import RunError
-    from wsol.study.session import pending
-
-    if session.selection.exists() or accept:
-        return
-    failed = [job for job in pending(session.search_jobs()) if job.record_path.exists()]
-    if failed:
-        raise RunError(
-            f"{len(failed)} trials failed, so nothing was sealed; run again to retry them, "
-            "or with --accept-failures to choose among the others"
+        load_plugins(self.plugin)  # warns about broken plugins
+        return open_session(
+            self.study,
+            self.overrides or (),
+            out=self.out_folder,
+            plugins=self.plugin or (),
+            cache=cache,
+            weights=weights,
         )
 
 
-def _publish(session: Session) -> None:
-    """Leaderboard and heat maps. The engine does not know the leaderboard: it is a command that a package adds."""
-    import importlib.metadata
+@dataclass(frozen=True)
+class JobOptions(StudyOptions):
+    """The options of every command that runs jobs."""
 
-    from wsol.data.images import write_png
-    from wsol.errors import WsolError
-    from wsol.inference.localizer import final_runs, validation_sheet
+    cache: CacheFolder = None
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="File or folder with pretrained weights. Default: WSOL_WEIGHTS, or downloads.",
+            show_default=False,
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", help="Ray cluster, e.g. auto or ray://head:10001. Default: a local one.", show_default=False
+        ),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Most runs at a time. Default: as the resources allow.", show_default=False),
+    ] = None
 
-    for entry in importlib.metadata.entry_points(group=COMMANDS, name="leaderboard"):
-        entry.load()(folders=[session.folder], out=session.folder)
-    runs = final_runs(session.folder)
-    if runs:
-        sheet = session.folder / "heatmaps.png"
-        try:
-            write_png(sheet, validation_sheet(runs, 8, session.plugin_files))
-            out.print(f"heat maps {sheet}", highlight=False, soft_wrap=True)
-        except WsolError as error:  # a picture less is no reason to call a study failed
-            warn(f"no heat maps: {error}")
-    out.print(f"records   {session.runs}", highlight=False, soft_wrap=True)
+    def open(self) -> tuple[Session, Runner]:
+        """The study's session, and what runs its jobs."""
+        session = self.session(self.cache, self.weights)
+        return session, session.ray_runner(self.address, self.jobs)
+
+
+class _Terminal(StudyObserver):
+    """Shows a study's events in the terminal, and counts the runs that are not complete."""
+
+    def __init__(self) -> None:
+        self.incomplete = 0
+
+    def running(self, step: str, jobs: Sequence[Job]) -> AbstractContextManager[RunProgress]:
+        return job_progress(step, jobs)
+
+    def searched(self, records: Sequence[RunRecord]) -> None:
+        self.incomplete += warn_incomplete(records)
+
+    def sealed(self, selection: Selection) -> None:
+        print_selection(selection)
+
+    def finished(self, records: Sequence[RunRecord]) -> None:
+        self.incomplete += warn_incomplete(records)
+
+    def published(self, files: Sequence[Path]) -> None:
+        for path in files:
+            print_error(f"wrote {path}")
+
+    def drawn(self, path: Path) -> None:
+        print_line(f"heat maps {path}")
+
+    def warned(self, message: str) -> None:
+        warn(message)
+
+    def exit(self) -> None:
+        """End the command with exit code 1 if a run is not complete."""
+        if self.incomplete:
+            raise typer.Exit(1)
+
+
+@with_options(JobOptions)
+def run(
+    options: JobOptions, accept_failures: AcceptFailures = False, dry_run: DryRun = False, tflops: Tflops = 50.0
+) -> None:
+    """Run a whole study: search on val, seal the choice, evaluate it on test once, build the leaderboard.
+
+    After an interruption, the same command continues where it stopped; completed runs are not repeated.
+    """
+    session, runner = options.open()
+    if dry_run:
+        print_plan(session, tflops)
+        return
+    terminal = _Terminal()
+    session.run(runner, terminal, accept_failures=accept_failures)
+    print_line(f"records   {session.runs}")
+    terminal.exit()
+
+
+@with_options(JobOptions)
+def search(options: JobOptions) -> None:
+    """Run only the search: train all trials and evaluate them on val."""
+    session, runner = options.open()
+    terminal = _Terminal()
+    session.search(runner, terminal)
+    terminal.exit()
+
+
+@with_options(StudyOptions)
+def seal(options: StudyOptions, accept_failures: AcceptFailures = False) -> None:
+    """Only choose the best trial of every recipe on val and seal the choice. Opens no test data."""
+    options.session().seal(_Terminal(), accept_failures=accept_failures)
+
+
+@with_options(JobOptions)
+def final(options: JobOptions) -> None:
+    """Run only the final runs of the sealed choice, evaluate each on test, and build the leaderboard."""
+    session, runner = options.open()
+    terminal = _Terminal()
+    session.final(runner, terminal)
+    session.publish(terminal)
+    print_line(f"records   {session.runs}")
+    terminal.exit()

@@ -1,20 +1,22 @@
-"""What a study's commands print: the plan, the seal, what failed."""
+"""What a study's commands print: the plan, the sealed choice, and the runs that failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from wsol.cli.common import out, warn
+from wsol.cli.common import out, print_line, warn
 
 if TYPE_CHECKING:
+    from wsol.plugins import Plugins
     from wsol.records import RunRecord
     from wsol.study.plan import Plan, TrainingCell
+    from wsol.study.selection import Selection
     from wsol.study.session import Session
 
 
 def print_plan(session: Session, tflops: float) -> None:
-    """Recipes, draws, epochs, resources, and how long a GPU would take."""
+    """Print recipes, draws, epochs and resources, and how long a GPU would take."""
     from wsol.study.session import pending
 
     plan = session.plan
@@ -24,7 +26,7 @@ def print_plan(session: Session, tflops: float) -> None:
     trials = sum(len(cell.trials) for cell in plan.cells)
     left = len(pending(session.search_jobs()))
     finals = sum(len(cell.evaluations) for cell in plan.cells) * study.seeds
-    _line(
+    print_line(
         f"{trials} trials ({left} still to run), then at most {finals} final runs with {study.seeds} seeds; "
         f"each gets {study.resources.cpus:g} CPU, {study.resources.gpus:g} GPU; results in {session.folder}"
     )
@@ -35,44 +37,47 @@ def _print_cell(cell: TrainingCell) -> None:
     spec, schedule = cell.train, cell.train.schedule
     out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
     refs = [("benchmark", spec.benchmark), *((part.label, ref) for part, ref in spec.filled())]
-    _line("  " + ", ".join(f"{label} {ref.label()}" for label, ref in refs))
-    _line(f"  {schedule.epochs} epochs, x{schedule.decay:g} every {schedule.decay_every}, batch {schedule.batch_size}")
+    print_line("  " + ", ".join(f"{label} {ref.label()}" for label, ref in refs))
+    steps = f"x{schedule.decay:g} every {schedule.decay_every}"
+    print_line(f"  {schedule.epochs} epochs, {steps}, batch {schedule.batch_size}")
     for evaluation in cell.evaluations:
         text = ", ".join(f"{part.label} {ref.label()}" for part, ref in evaluation.filled())
-        _line(f"  evaluate: {text or 'boxes of the method'}")
+        print_line(f"  evaluate: {text or 'boxes of the method'}")
     for trial in cell.trials:
         draw = ", ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in trial.hparams.items())
-        _line(f"    trial {trial.index:3d}: {draw or 'nothing to draw'}")
+        print_line(f"    trial {trial.index:3d}: {draw or 'no hyper-parameters'}")
 
 
-def _print_estimate(plan: Plan, plugins: Any, tflops: float) -> None:
+def _print_estimate(plan: Plan, plugins: Plugins, tflops: float) -> None:
     from wsol.study.estimate import gpu_hours
 
     hours = {cell.slug: gpu_hours(cell, plan.study.seeds, plugins, tflops) for cell in plan.cells}
     known = [h for h in hours.values() if h is not None]
-    _line(
+    print_line(
         f"about {sum(known):.3g} GPU hours at {tflops:g} TFLOP/s sustained (--tflops): forward and backward passes "
         "only, every recipe choosing another trial"
     )
     unknown = [slug for slug, h in hours.items() if h is None]
     if unknown:
-        _line(f"without an estimate: {', '.join(unknown)}")
+        print_line(f"without an estimate: {', '.join(unknown)}")
 
 
-def _line(text: str) -> None:
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
+def warn_incomplete(records: Sequence[RunRecord]) -> int:
+    """Warn about runs that are not complete.
 
+    Returns:
+        The number of these runs.
+    """
+    from wsol.study.session import incomplete
 
-def report(records: Sequence[RunRecord]) -> int:
-    """Warn about runs that are not complete; returns how many."""
-    bad = [record for record in records if record.status != "complete"]
-    for record in bad:
+    found = incomplete(records)
+    for record in found:
         warn(f"{record.run_id} {record.status}: {record.reason}")
-    return len(bad)
+    return len(found)
 
 
-def print_selection(selection: Any) -> None:
-    """The sealed choices."""
+def print_selection(selection: Selection) -> None:
+    """Print the sealed choices, and warn about recipes without a choice."""
     from rich.table import Table
 
     table = Table(title=f"sealed {selection.seal} at {selection.sealed_at}", title_justify="left")

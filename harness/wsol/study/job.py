@@ -1,4 +1,4 @@
-"""One job: train a network (or go on), evaluate it, leave a record. Runs with Ray or without."""
+"""One job: train a network or continue its training, evaluate it, write a record. Runs with Ray or without."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from wsol.recipes import Model, content_hash, train_content
 from wsol.records import EpochLog, Result, RunIdentity, RunRecord, write_record
 from wsol.study import environment
 from wsol.study.ledger import now
+from wsol.study.observer import RunProgress
 from wsol.study.scoring import EvaluatedSetting, Scorer
 from wsol.study.selection import open_test
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wsol.training.method import Method
 
 OnEpoch = Callable[[EpochLog, int], None]
+"""Called after each epoch with its log and the number of epochs that are done."""
 CHECKPOINT = "checkpoint.pt"
 
 
@@ -64,6 +66,26 @@ class Job(Model):
     def key(self) -> str:
         """Identity of the training, for its checkpoint."""
         return content_hash([train_content(self.run.train), self.run.hparams, self.run.seed, self.precision])
+
+
+class SerialRunner:
+    """Runs jobs one after another in this process, without Ray.
+
+    Example:
+        >>> SerialRunner().run(jobs=[], progress=print)
+    """
+
+    local = True
+
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
+        """Run each job until it has left its record; an error becomes a record too."""
+        for job in jobs:
+
+            def report(log: EpochLog, epochs_done: int, run_id: str = job.run.run_id) -> None:
+                progress(run_id, epochs_done, False)
+
+            record = execute(job, report)
+            progress(record.run_id, len(record.history), True)
 
 
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:

@@ -1,8 +1,8 @@
 """Running jobs on Ray Tune: the search's trials and the final runs alike. The only module that imports ray.
 
-Tune schedules, retries and spreads over a cluster. What it does not do is resume: a job whose record exists is not
-handed to it again, and a job that was stopped goes on from its own checkpoint, so that a killed driver, a dead worker
-and a second call of the same command are one and the same case.
+Tune schedules jobs, restarts dead workers and spreads jobs over a cluster. Its own way to resume a study is not used: a
+job whose record exists is not started again, and a job that was stopped continues from its own checkpoint. So a killed
+driver, a dead worker and a second call of the same command are handled in the same way.
 """
 
 from __future__ import annotations
@@ -13,100 +13,155 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wsol.errors import RunError, UsageError
 from wsol.records import EpochLog
 from wsol.study.config import Resources
 from wsol.study.job import Job, execute, worker_died
+from wsol.study.observer import RunProgress
+
+if TYPE_CHECKING:
+    from ray.tune import Callback, PlacementGroupFactory
+    from ray.tune.experiment import Trial
 
 _LOG = logging.getLogger(__name__)
-RunProgress = Callable[[str, int, bool], None]
-"""(run id, epochs done, finished) — called in the driver."""
+KNOCK_SECONDS = 10.0
+"""How long to wait for an answer at the cluster's address."""
 
 
-def run_jobs(
-    jobs: Sequence[Job],
-    resources: Resources,
-    folder: Path,
-    *,
-    address: str | None = None,
-    max_failures: int = 2,
-    concurrency: int | None = None,
-    progress: RunProgress | None = None,
-) -> None:
-    """Run ``jobs`` on the Ray cluster at ``address``, or on a local one started for the purpose.
+@dataclass(frozen=True)
+class RayRunner:
+    """Runs jobs on a Ray cluster.
 
-    Every job leaves a record: a worker that died more than ``max_failures`` times leaves one that says so.
-    ``folder`` must be on storage that all nodes share, as Tune itself demands. Raises UsageError when the cluster
-    cannot be reached or could never satisfy ``resources``.
+    Attributes:
+        folder: The study's results folder; Tune keeps its own files in ``.ray`` below it. It must be on storage that
+            all nodes share.
+        resources: What each job gets.
+        address: The cluster, for example ``auto`` or ``ray://head:10001``; None: a local one, started for these jobs.
+        max_failures: How often a job whose worker died is started again.
+        concurrency: Most jobs at a time; None: as many as the resources allow.
     """
-    for _ in range(max_failures + 1):
-        left = [job for job in jobs if not job.record_path.exists()]
-        if not left:
-            return
-        lost = _fit(left, resources, folder, address, max_failures, concurrency, progress)
-        if not lost:
-            break
-        _LOG.warning("the runs are started again: %s", lost)
-    for job in jobs:
-        if not job.record_path.exists():
-            worker_died(job, lost or f"its worker died {max_failures + 1} times; see {folder / '.ray'}")
+
+    folder: Path
+    resources: Resources
+    address: str | None = None
+    max_failures: int = 2
+    concurrency: int | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the jobs run on this machine."""
+        return self.address is None
+
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
+        """Run ``jobs``. A job whose worker died too often leaves a record that says so.
+
+        Raises:
+            UsageError: The cluster cannot be reached, or can never satisfy ``resources``.
+            RunError: Ray is already initialised in this process.
+        """
+        for _ in range(self.max_failures + 1):
+            left = [job for job in jobs if not job.record_path.exists()]
+            if not left:
+                return
+            lost = self._fit(left, progress)
+            if not lost:
+                break
+            _LOG.warning("the runs are started again: %s", lost)
+        for job in jobs:
+            if not job.record_path.exists():
+                worker_died(job, lost or f"its worker died {self.max_failures + 1} times; see {self._files}")
+
+    @property
+    def _files(self) -> Path:
+        return self.folder / ".ray"
+
+    def _fit(self, jobs: Sequence[Job], progress: RunProgress) -> str:
+        """One pass of Tune over ``jobs``; returns why Tune itself gave up, or "".
+
+        Tune restarts dead workers, but treats a worker that Ray kills for its memory as an error of its own.
+        """
+        os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
+        os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Tune would end as if all jobs were done
+        os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+        os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+        from ray import tune
+
+        self._connect()
+        try:
+            self._check_resources()
+            tuner = tune.Tuner(
+                tune.with_resources(_trainable, self._bundle()),
+                param_space={"job": tune.grid_search([job.model_dump(mode="json") for job in jobs])},
+                tune_config=tune.TuneConfig(
+                    max_concurrent_trials=self.concurrency,
+                    trial_dirname_creator=_dirname,
+                    reuse_actors=True,  # a worker imports torch once, not once a run
+                ),
+                run_config=tune.RunConfig(
+                    name="tune",
+                    storage_path=str(self._files.resolve()),
+                    verbose=0,
+                    failure_config=tune.FailureConfig(max_failures=self.max_failures),
+                    callbacks=[_callback(progress)],
+                ),
+            )
+            tuner.fit()
+        except ray.exceptions.RayError as error:
+            return _first_line(error)
+        except RuntimeError as error:
+            cause = error.__cause__ or error.__context__
+            if not isinstance(cause, ray.exceptions.RayError):
+                raise
+            return _first_line(cause)
+        finally:
+            ray.shutdown()
+        return ""
+
+    def _connect(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            raise RunError("Ray is initialised in this process already; run the study from a process of its own")
+        address = self.address or "local"
+        try:
+            _knock(address)
+            ray.init(
+                address=address,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UsageError(f"Ray at '{address}' cannot be reached: {' '.join(str(error).split())[:300]}") from None
+
+    def _check_resources(self) -> None:
+        import ray
+
+        have: dict[str, float] = ray.cluster_resources()
+        for name, wanted in (("CPU", self.resources.cpus), ("GPU", self.resources.gpus)):
+            if wanted > have.get(name, 0):
+                raise UsageError(
+                    f"a run wants {wanted:g} {name}, the cluster has {have.get(name, 0):g}; change it with "
+                    f"--set resources.{name.lower()}s=…"
+                )
+
+    def _bundle(self) -> PlacementGroupFactory:
+        from ray.tune import PlacementGroupFactory
+
+        gpus = {"GPU": self.resources.gpus} if self.resources.gpus else {}
+        return PlacementGroupFactory([{"CPU": self.resources.cpus, **gpus}])
 
 
-def _fit(
-    jobs: Sequence[Job],
-    resources: Resources,
-    folder: Path,
-    address: str | None,
-    max_failures: int,
-    concurrency: int | None,
-    progress: RunProgress | None,
-) -> str:
-    """One pass of Tune over ``jobs``; returns why Tune itself gave up, "" if it did not.
-
-    Tune restarts dead workers, but takes one that Ray kills for its memory for an error of its own.
-    """
-    os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Tune would end as if all were done
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-    from ray import tune
-
-    _connect(ray, address)
-    try:
-        _check_resources(ray, resources)
-        trainable = tune.with_resources(_trainable, _bundle(tune, resources))
-        tuner = tune.Tuner(
-            trainable,
-            param_space={"job": tune.grid_search([job.model_dump(mode="json") for job in jobs])},
-            tune_config=tune.TuneConfig(
-                max_concurrent_trials=concurrency,
-                trial_dirname_creator=_dirname,
-                reuse_actors=True,  # a worker imports torch once, not once a run
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=str((folder / ".ray").resolve()),
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=max_failures),
-                callbacks=[_callback(tune, progress)] if progress else [],
-            ),
-        )
-        tuner.fit()
-    except ray.exceptions.RayError as error:
-        return _first_line(error)
-    except RuntimeError as error:
-        if not isinstance(error.__cause__ or error.__context__, ray.exceptions.RayError):
-            raise
-        return _first_line(error.__cause__ or error.__context__ or error)
-    finally:
-        ray.shutdown()
-    return ""
+def _dirname(trial: Trial) -> str:
+    return str(trial.trial_id)
 
 
 def _first_line(error: BaseException) -> str:
@@ -114,7 +169,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _trainable(config: Mapping[str, Any]) -> None:
-    """What a worker runs: one job, reporting each epoch."""
+    """What a worker runs: one job, with a report after each epoch."""
     from ray import tune
 
     def report(log: EpochLog, epochs_done: int) -> None:
@@ -127,77 +182,42 @@ def _trainable(config: Mapping[str, Any]) -> None:
 
 
 def _release_memory() -> None:
-    """Give back what a run used: Tune runs each in a thread of the same worker, and glibc keeps the memory of each."""
+    """Return a run's memory to the system: Tune runs each job in a new thread, and glibc keeps the memory of each."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _connect(ray: Any, address: str | None) -> None:
-    if ray.is_initialized():
-        raise RunError("Ray is initialised in this process already; run the study from a process of its own")
-    try:
-        _knock(address)
-        ray.init(
-            address=address or "local",
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=True,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"Ray at '{address or 'local'}' cannot be reached: {' '.join(str(error).split())[:300]}"
-        ) from None
-
-
-def _knock(address: str | None) -> None:
-    """Raise OSError at once when nobody listens at ``host:port``: Ray itself would try for a minute."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+def _knock(address: str) -> None:
+    """Raise OSError at once when nothing listens at ``host:port``: Ray itself would retry for a minute."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()
+        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
-def _check_resources(ray: Any, resources: Resources) -> None:
-    have = ray.cluster_resources()
-    for name, wanted in (("CPU", resources.cpus), ("GPU", resources.gpus)):
-        if wanted > have.get(name, 0):
-            raise UsageError(
-                f"a run wants {wanted:g} {name}, the cluster has {have.get(name, 0):g}; change it with "
-                f"--set resources.{name.lower()}s=…"
-            )
+def _callback(progress: RunProgress) -> Callback:
+    from ray import tune
 
-
-def _bundle(tune: Any, resources: Resources) -> Any:
-    bundle = {"CPU": resources.cpus} | ({"GPU": resources.gpus} if resources.gpus else {})
-    return tune.PlacementGroupFactory([bundle])
-
-
-def _dirname(trial: Any) -> str:
-    return str(trial.trial_id)
-
-
-def _callback(tune: Any, progress: RunProgress) -> Any:
-    class Report(tune.Callback):  # type: ignore[misc]
-        """Hands Tune's events on to the progress bar."""
+    class Report(tune.Callback):
+        """Passes Tune's events on to ``progress``."""
 
         def __init__(self, progress: RunProgress | None = None) -> None:
             self.progress = progress
 
-        def __getstate__(self) -> dict[str, Any]:
+        def __getstate__(self) -> dict[str, None]:
             return {"progress": None}  # Tune saves its callbacks; a progress bar cannot be saved
 
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
-            self.tell(trial, int(result.get("epochs_done", 0)), False)
+            self.report(trial, int(result.get("epochs_done", 0)), False)
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            self.tell(trial, -1, True)
+            self.report(trial, -1, True)
 
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-            self.tell(trial, -1, True)
+            self.report(trial, -1, True)
 
-        def tell(self, trial: Any, epochs: int, finished: bool) -> None:
+        def report(self, trial: Any, epochs: int, ended: bool) -> None:
             if self.progress is not None:
-                self.progress(trial.config["job"]["run"]["run_id"], epochs, finished)
+                self.progress(trial.config["job"]["run"]["run_id"], epochs, ended)
 
     return Report(progress)

@@ -1,34 +1,89 @@
-"""The steps of a study, each on its own and in order: search, seal, final runs."""
+"""A study at work: its steps in order, each with the checks that must pass before it."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
-from wsol.errors import DataError, UsageError
+from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.files import write_atomic
-from wsol.plugins import Plugins
+from wsol.plugins import Plugins, load_plugins, plugin_files
+from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
 from wsol.study import environment, ledger
+from wsol.study.config import Study, load_study
 from wsol.study.job import Job
-from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds
+from wsol.study.observer import RunProgress, StudyObserver
+from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds, make_plan
+from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
 
-Runner = Callable[[Sequence[Job]], None]
-"""Runs jobs until each has left its record; see :func:`wsol.study.ray_runner.run_jobs`."""
+if TYPE_CHECKING:
+    from wsol.study.ray_runner import RayRunner
+
+WEIGHTS_VARIABLE = "WSOL_WEIGHTS"
+RESULTS_VARIABLE = "WSOL_RESULTS"
+MAY_CHANGE = frozenset({"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"})
+"""Keys of a study that may differ between two calls that share a results folder."""
+
+
+class Runner(Protocol):
+    """Runs jobs: on Ray (:class:`wsol.study.ray_runner.RayRunner`) or here (:class:`wsol.study.job.SerialRunner`)."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the jobs run on this machine, so that missing data can be found before the first one starts."""
+
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
+        """Run each of ``jobs`` until it has left its record, whatever its outcome."""
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What one call of :meth:`Session.run` left.
+
+    Attributes:
+        selection: The sealed choice.
+        trials: Records of the search; empty where an earlier call had sealed the choice.
+        finals: Records of the final runs.
+        files: Files that publishers wrote.
+    """
+
+    selection: Selection
+    trials: tuple[RunRecord, ...]
+    finals: tuple[RunRecord, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def incomplete(self) -> list[RunRecord]:
+        """Records of runs that failed or diverged."""
+        return incomplete([*self.trials, *self.finals])
 
 
 @dataclass(frozen=True)
 class Session:
-    """A study at work in its results folder ``out/<study name>``.
+    """A study with its results folder ``out/<study name>``.
 
-    ``cache``: folder of decoded images (None: the default one). The ledger lies in ``out``, for all its studies.
+    The steps may be called in separate processes and again after an interruption: what is done is not done again.
+
+    Attributes:
+        plan: The plan of the study.
+        plugins: The loaded plugins.
+        out: The results folder of all studies; it holds the ledger.
+        plugin_files: One-file plugins that workers must load too.
+        cache: Folder of decoded images; None: the default one.
+        weights: File or folder with pretrained weights; None: as the environment variable ``WSOL_WEIGHTS`` says. On a
+            cluster the path must exist on every node.
+
+    Raises:
+        WeightsError: ``weights`` does not exist.
     """
 
     plan: Plan
@@ -36,6 +91,11 @@ class Session:
     out: Path
     plugin_files: tuple[Path, ...] = ()
     cache: Path | None = None
+    weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None and not self.weights.exists():
+            raise WeightsError(f"weights {self.weights}: no such file or folder")
 
     @property
     def folder(self) -> Path:
@@ -44,18 +104,120 @@ class Session:
 
     @property
     def runs(self) -> Path:
-        """Records, and beside each a folder with the run's files."""
+        """The folder of the records; beside each record is a folder with the run's files."""
         return self.folder / "runs"
 
     @property
     def selection(self) -> Path:
-        """The sealed selection."""
+        """The file of the sealed selection."""
         return self.folder / FILE_NAME
 
-    def open(self) -> None:
-        """Create the folder, or check that what lies there is the same study.
+    def run(
+        self,
+        runner: Runner | None = None,
+        observer: StudyObserver | None = None,
+        *,
+        accept_failures: bool = False,
+    ) -> StudyResult:
+        """Run the whole study: search on val, seal the choice, evaluate it on test once, publish.
 
-        Raises UsageError when a study of this name was made with another plan: results of two plans never mix.
+        Args:
+            runner: Runs the jobs; None: Ray on this machine.
+            observer: Receives the study's events; None: nobody watches.
+            accept_failures: Choose among the trials that completed though some failed.
+
+        Raises:
+            UsageError: The results folder holds results of another plan.
+            DataError: A benchmark's data are missing; checked before training where the jobs run on this machine.
+            RunError: Trials failed and ``accept_failures`` is false; nothing is sealed then.
+            SealError: The sealed selection was changed, or is not the choice of these records.
+        """
+        runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        trials = [] if self.selection.exists() else self.search(runner, observer)
+        selection = self.seal(observer, accept_failures=accept_failures)
+        finals = self.final(runner, observer)
+        return StudyResult(selection, tuple(trials), tuple(finals), tuple(self.publish(observer)))
+
+    def search(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
+        """Train all trials that have no record yet or failed, and evaluate them on val.
+
+        Returns:
+            The records of all trials.
+
+        Raises:
+            UsageError: The results folder holds results of another plan.
+            DataError: A benchmark's data are missing; checked before training where the jobs run on this machine and
+                nothing is sealed yet.
+        """
+        runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        if runner.local and not self.selection.exists():
+            self.check_data()
+        self.open()
+        records = self._run("search", self.search_jobs(), runner, observer)
+        observer.searched(records)
+        return records
+
+    def seal(self, observer: StudyObserver | None = None, *, accept_failures: bool = False) -> Selection:
+        """Choose the best trial of every recipe on val and seal the choice; opens no test data.
+
+        A seal is final and a failed trial may succeed when it is run again, so failures must be accepted explicitly. A
+        diverged trial is an outcome, not a failure. A second call returns what was sealed.
+
+        Raises:
+            UsageError: The results folder holds results of another plan, or a trial has no record.
+            RunError: Trials failed and ``accept_failures`` is false.
+            SealError: Another choice is sealed already.
+        """
+        self.open()
+        if not (accept_failures or self.selection.exists()):
+            self._raise_failures()
+        records = [read_record(job.record_path) for job in self.search_jobs() if job.record_path.exists()]
+        made = choose(self.plan, records, environment.versions(self.plugins.plugins), ledger.now())
+        write_selection(made, self.selection)
+        selection = read_selection(self.selection)
+        (observer or StudyObserver()).sealed(selection)
+        return selection
+
+    def final(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
+        """Train the sealed choices with all seeds, and evaluate each of these runs on test once.
+
+        Returns:
+            The records of all final runs.
+
+        Raises:
+            UsageError: The results folder holds results of another plan.
+            SealError: Nothing is sealed, or the selection was changed.
+        """
+        runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        self.open()
+        records = self._run("final runs", self.final_jobs(read_selection(self.selection)), runner, observer)
+        observer.finished(records)
+        return records
+
+    def publish(self, observer: StudyObserver | None = None) -> list[Path]:
+        """Write what the installed publishers make of the records, and heat maps; failures become warnings."""
+        observer = observer or StudyObserver()
+        files = publish(self.folder, observer)
+        sheet = draw_heat_maps(self.folder, self.plugin_files, observer)
+        return files if sheet is None else [*files, sheet]
+
+    def ray_runner(self, address: str | None = None, concurrency: int | None = None) -> RayRunner:
+        """The runner with the study's resources.
+
+        Args:
+            address: Ray cluster, for example ``auto``; None: a local one, started for these jobs.
+            concurrency: Most jobs at a time; None: as many as the resources allow.
+        """
+        from wsol.study.ray_runner import RayRunner
+
+        study = self.plan.study
+        return RayRunner(self.folder, study.resources, address, study.max_failures, concurrency)
+
+    def open(self) -> None:
+        """Create the results folder, or check that the one that exists is of the same plan.
+
+        Raises:
+            UsageError: The folder holds results of another plan: results of two plans never mix.
         """
         written = self.folder / "study.yaml"
         stamp = self.folder / "plan.key"
@@ -70,22 +232,22 @@ class Session:
         write_atomic(stamp, self.plan.key + "\n")
 
     def check_data(self) -> None:
-        """Raises DataError for a benchmark whose data are not there, so that no run has to fail of it first."""
+        """Raise DataError for a benchmark whose data are missing, before any run has to fail because of it."""
         known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
         for ref in known.values():
             try:
-                self.plugins.create("benchmarks", ref.name, ref.options).images("val")  # lists, and looks for the files
+                self.plugins.create("benchmarks", ref.name, ref.options).images("val")  # checks that the files exist
             except DataError as error:
                 others = [other.name for other in known.values() if other != ref]
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
                 raise DataError(f"{error}{hint}") from None
 
     def search_jobs(self) -> list[Job]:
-        """One job a trial."""
+        """One job for each trial."""
         return [self._trial_job(cell, trial) for cell in self.plan.cells for trial in cell.trials]
 
     def final_jobs(self, selection: Selection) -> list[Job]:
-        """One job a chosen network and seed; recipes that chose the same trial share its training."""
+        """One job for each chosen network and seed; recipes that chose the same trial share its training."""
         cells = {cell.train.model_dump_json(): cell for cell in self.plan.cells}
         groups: dict[tuple[str, int], list[Choice]] = {}
         for choice in selection.choices:
@@ -96,20 +258,21 @@ class Session:
             for seed in selection.seeds
         ]
 
-    def search(self, run: Runner) -> list[RunRecord]:
-        """Run the trials that have no record yet (or failed); returns all trials' records."""
-        return _run(self.search_jobs(), run)
+    def _run(self, step: str, jobs: Sequence[Job], runner: Runner, observer: StudyObserver) -> list[RunRecord]:
+        todo = pending(jobs)
+        for job in todo:  # a failed attempt's record makes room for the next one's
+            job.record_path.unlink(missing_ok=True)
+        with _exported_weights(self.weights), observer.running(step, todo) as progress:
+            runner.run(todo, progress)
+        return [read_record(job.record_path) for job in jobs]
 
-    def seal(self) -> Selection:
-        """Choose and seal; a second call returns what was sealed."""
-        records = [read_record(job.record_path) for job in self.search_jobs() if job.record_path.exists()]
-        made = choose(self.plan, records, environment.versions(self.plugins.plugins), ledger.now())
-        write_selection(made, self.selection)
-        return read_selection(self.selection)
-
-    def final(self, run: Runner) -> list[RunRecord]:
-        """Run the sealed choices with all seeds and evaluate each on test once; returns their records."""
-        return _run(self.final_jobs(read_selection(self.selection)), run)
+    def _raise_failures(self) -> None:
+        failed = [job for job in pending(self.search_jobs()) if job.record_path.exists()]
+        if failed:
+            raise RunError(
+                f"{len(failed)} trials failed, so nothing was sealed; run again to retry them, "
+                "or with --accept-failures to choose among the others"
+            )
 
     def _trial_job(self, cell: TrainingCell, trial: Trial) -> Job:
         run_id = f"{cell.slug}-t{trial.index:03d}"
@@ -135,9 +298,9 @@ class Session:
         run_id: str,
         stage: Stage,
         trial: int,
-        hparams: dict[str, Any],
+        hparams: Mapping[str, Any],
         seed: int,
-        evaluations: Any,
+        evaluations: tuple[EvalSpec, ...],
     ) -> Job:
         study = self.plan.study
         run = RunIdentity(
@@ -151,7 +314,7 @@ class Session:
             trials_planned=len(cell.trials),
             seed=seed,
             seeds_planned=study.seeds,
-            hparams=hparams,
+            hparams=dict(hparams),
         )
         return Job(
             run=run,
@@ -167,17 +330,110 @@ class Session:
         )
 
 
+def open_session(
+    study: str | Path | Study,
+    overrides: Iterable[str] = (),
+    *,
+    out: Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    cache: Path | None = None,
+    weights: Path | None = None,
+) -> Session:
+    """Plan a study; nothing is written or trained yet.
+
+    Args:
+        study: A shipped study's name, a YAML file, or a validated study.
+        overrides: Changes to its keys, for example ``"schedule.epochs=2"``; only for a name or a file.
+        out: Results folder; None: see :func:`default_out`.
+        plugins: One-file plugins, in addition to the installed ones and those in ``WSOL_PLUGINS``.
+        cache: Folder of decoded images; None: the default one.
+        weights: File or folder with pretrained weights; None: as ``WSOL_WEIGHTS`` says.
+
+    Raises:
+        UsageError: The study does not validate, or names an unknown component, option or metric.
+        WeightsError: ``weights`` does not exist.
+
+    Example:
+        >>> session = open_session("quickstart", ["trials=2", "seeds=1"])
+        >>> [cell.train.method.name for cell in session.plan.cells]
+        ['cam', 'center']
+        >>> len(session.search_jobs())
+        3
+    """
+    files = plugin_files(plugins)
+    found = load_plugins(files)
+    loaded = study if isinstance(study, Study) else load_study(str(study), overrides)
+    return Session(make_plan(loaded, found), found, out or default_out(), files, cache, weights)
+
+
+def run_study(
+    study: str | Path | Study,
+    overrides: Iterable[str] = (),
+    *,
+    out: Path | None = None,
+    plugins: Iterable[str | Path] = (),
+    cache: Path | None = None,
+    weights: Path | None = None,
+    accept_failures: bool = False,
+    runner: Runner | None = None,
+    observer: StudyObserver | None = None,
+) -> StudyResult:
+    """Run a whole study, as ``wsol run`` does: search on val, seal the choice, evaluate it on test once, publish.
+
+    The same call continues after an interruption; what is done is not done again.
+
+    Args:
+        study: A shipped study's name, a YAML file, or a validated study.
+        overrides: See :func:`open_session`, also for ``out``, ``plugins``, ``cache`` and ``weights``.
+        out: Results folder.
+        plugins: One-file plugins.
+        cache: Folder of decoded images.
+        weights: File or folder with pretrained weights.
+        accept_failures: Choose among the trials that completed though some failed.
+        runner: Runs the jobs; None: Ray on this machine, with the study's resources.
+        observer: Receives the study's events.
+
+    Raises:
+        WsolError: See :func:`open_session` and :meth:`Session.run`.
+
+    Example:
+        ``center`` trains nothing, so this study takes seconds, here without Ray:
+
+        >>> import tempfile, wsol
+        >>> content = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
+        >>> study = wsol.Study(**content, bootstrap=0)
+        >>> out = Path(tempfile.mkdtemp())
+        >>> result = run_study(study, out=out, cache=out / "cache", runner=wsol.SerialRunner())  # doctest: +SKIP
+        >>> len(result.finals)  # doctest: +SKIP
+        1
+    """
+    session = open_session(study, overrides, out=out, plugins=plugins, cache=cache, weights=weights)
+    return session.run(runner, observer, accept_failures=accept_failures)
+
+
+def incomplete(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """The records of runs that failed or diverged."""
+    return [record for record in records if record.status != "complete"]
+
+
 def pending(jobs: Sequence[Job]) -> list[Job]:
-    """Jobs still to run: without a record, or with one that says ``failed``. A diverged run would diverge again."""
+    """The jobs still to run: those without a record, and those that failed. A diverged run would diverge again."""
     return [job for job in jobs if not job.record_path.exists() or read_record(job.record_path).status == "failed"]
 
 
-def _run(jobs: Sequence[Job], run: Runner) -> list[RunRecord]:
-    todo = pending(jobs)
-    for job in todo:  # the record of a failed try makes room for the next one's
-        job.record_path.unlink(missing_ok=True)
-    run(todo)
-    return [read_record(job.record_path) for job in jobs]
+@contextmanager
+def _exported_weights(weights: Path | None) -> Iterator[None]:
+    """Let ``WSOL_WEIGHTS`` name ``weights`` while jobs run: workers inherit the environment."""
+    before = os.environ.get(WEIGHTS_VARIABLE)
+    if weights is not None:
+        os.environ[WEIGHTS_VARIABLE] = str(weights.resolve())
+    try:
+        yield
+    finally:
+        if weights is not None and before is None:
+            del os.environ[WEIGHTS_VARIABLE]
+        elif before is not None:
+            os.environ[WEIGHTS_VARIABLE] = before
 
 
 def _changed(written: Path, plan: Plan) -> list[str]:
@@ -186,10 +442,9 @@ def _changed(written: Path, plan: Plan) -> list[str]:
         return []
     old = yaml.safe_load(written.read_text())
     new = plan.study.model_dump(mode="json")
-    free = {"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"}
-    return sorted(k for k in {*old, *new} - free if old.get(k) != new.get(k))
+    return sorted(k for k in {*old, *new} - MAY_CHANGE if old.get(k) != new.get(k))
 
 
 def default_out() -> Path:
-    """Where results go without ``--out``: ``WSOL_RESULTS``, or ``results`` here."""
-    return Path(os.environ.get("WSOL_RESULTS", "results"))
+    """The results folder that is used by default: ``WSOL_RESULTS``, or ``results`` in the working directory."""
+    return Path(os.environ.get(RESULTS_VARIABLE, "results"))

@@ -1,11 +1,12 @@
-"""Scoring maps made by anybody's code: the same protocol, metrics, ledger and record as a run of our own."""
+"""Scoring third-party maps and boxes: the same protocols, metrics, ledger and records as for the engine's own runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Benchmark
@@ -13,60 +14,151 @@ from wsol.data.views import evaluation_protocol
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.evaluate import Calibrations, Scores, carries, evaluate
 from wsol.evaluation.metric import Metric
+from wsol.evaluation.observation_file import observations_path, write_observations
 from wsol.evaluation.observe import ScoringProgress
 from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
-from wsol.plugins import Plugins
+from wsol.plugins import Plugins, load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record
-from wsol.study.ledger import cell_name, now, record_opening
+from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record, write_record
+from wsol.study import environment
+from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening
+from wsol.study.session import default_out
 
 UNCHANGED = "none"
 """The normalizer for maps that are in [0, 1] already; it is the only one that maps are checked for."""
+MIN_MAX = ComponentRef(name="minmax")
+RECORD_SUFFIX = ".record.json"
+ScoredSplit = Literal["val", "test"]
+
+
+def default_ledger() -> Path:
+    """The ledger in the results folder that is used by default."""
+    return default_out() / FILE_NAME
 
 
 @dataclass(frozen=True)
 class Submission:
     """What is to be scored, and how.
 
-    ``name`` stands for the method that made the maps. ``calibration``: the record of the same method on val, whose
-    thresholds are carried over to test. ``ledger``: where an opening of test is written. ``logits``: the store whose
-    logits replace those of the maps.
+    Attributes:
+        maps: Score-map store, folder of ``IMAGE_ID.npy`` files, or ``.csv`` file of boxes.
+        benchmark: Benchmark that the maps are of.
+        split: Split that the maps are of: ``"val"`` or ``"test"``.
+        name: Name of the method that made the maps; by default the name of the maps' file.
+        normalizer: Brings maps into [0, 1]; ``none`` for maps that are there already.
+        box_rule: Makes the boxes; None: the thresholds of the protocol.
+        protocol: Evaluation protocol; None: the benchmark's.
+        metrics: Metrics, the first one primary; empty: the benchmark's.
+        calibration: Record of the same method on val, whose thresholds are carried over to test.
+        logits: Score-map store whose logits replace those of the maps.
+        record: File to write the record to, with the observations beside it; None: no record.
+        ledger: The file that an opening of test is written to.
+        bootstrap: Resamples for confidence intervals; 0: no intervals.
+        threads: Threads that score.
+
+    Example:
+        >>> benchmark = ComponentRef(name="cub", options={"root": "/data/CUB"})
+        >>> Submission(Path("cam.maps"), benchmark, "test").name
+        'cam'
     """
 
     maps: Path
-    name: str
     benchmark: ComponentRef
-    split: Literal["val", "test"]
-    normalizer: ComponentRef | None
-    box_rule: ComponentRef | None
-    ledger: Path
+    split: ScoredSplit
+    name: str = ""
+    normalizer: ComponentRef | None = MIN_MAX
+    box_rule: ComponentRef | None = None
     protocol: str | None = None
     metrics: tuple[str, ...] = ()
     calibration: Path | None = None
     logits: Path | None = None
+    record: Path | None = None
+    ledger: Path = field(default_factory=default_ledger)
     bootstrap: int = 1000
     threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.maps.stem)
 
 
 @dataclass(frozen=True)
 class ScoredSubmission:
-    """``scores`` with the observations they were made from, the record, and lines to warn the user with."""
+    """The scores of a submission.
+
+    Attributes:
+        scores: Values of the metrics, and the observations of single images that they were made from.
+        record: The record; with versions and hardware where it was written.
+        warnings: Lines to show to the user.
+    """
 
     scores: Scores
     record: RunRecord
     warnings: tuple[str, ...]
 
 
-def score_maps(given: Submission, plugins: Plugins, progress: ScoringProgress | None = None) -> ScoredSubmission:
-    """Check the maps, open the annotations and score.
+def score_submission(
+    submission: Submission,
+    plugins: Plugins | None = None,
+    *,
+    on_scored: Callable[[ScoredSubmission], None] | None = None,
+    progress: ScoringProgress | None = None,
+) -> ScoredSubmission:
+    """Check third-party maps or boxes, open the annotations, score, and write the record.
 
-    All that can be checked without annotations is checked first, so that a mistake costs no touch of test. Raises
-    DataError naming every map that cannot be scored, UsageError for unknown components.
+    Everything that needs no annotation is checked first, so that a mistake costs no test evaluation.
+
+    Args:
+        submission: What to score.
+        plugins: The loaded plugins; None: all installed ones.
+        on_scored: Called with the scores before the record is written. Print them here: after a test evaluation they
+            must not be lost when the record cannot be written.
+        progress: Called with the number of images that are scored and the number of all images.
+
+    Raises:
+        UsageError: The split is neither val nor test, a component is unknown, the parts do not fit together, or the
+            record exists already or cannot be written.
+        DataError: Maps are missing or cannot be scored; the message names all of them.
+
+    Example:
+        >>> benchmark = ComponentRef(name="sprites")
+        >>> score_submission(Submission(Path("cam.maps"), benchmark, "train"))
+        Traceback (most recent call last):
+        ...
+        wsol.errors.UsageError: split 'train': maps are scored on 'val' or 'test'
     """
+    if submission.split not in get_args(ScoredSplit):
+        raise UsageError(f"split '{submission.split}': maps are scored on 'val' or 'test'")
+    _check_record(submission.record)
+    plugins = plugins or load_plugins()
+    scored = _score(submission, plugins, progress)
+    if on_scored is not None:
+        on_scored(scored)
+    if submission.record is not None:
+        update = {"versions": environment.versions(plugins.plugins), "hardware": environment.hardware()}
+        scored = replace(scored, record=scored.record.model_copy(update=update))
+        write_observations(observations_path(submission.record), [scored.scores.observations])
+        write_record(scored.record, submission.record)
+    return scored
+
+
+def _check_record(record: Path | None) -> None:
+    if record is None:
+        return
+    if not record.name.endswith(RECORD_SUFFIX):
+        raise UsageError(f"{record}: the name of a record ends in {RECORD_SUFFIX}")
+    if record.exists():
+        raise UsageError(f"{record}: exists already, and nothing is overwritten; give the record another name")
+    folder = next(parent for parent in record.absolute().parents if parent.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UsageError(f"{record}: nothing can be written in {folder}")
+
+
+def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None) -> ScoredSubmission:
     started = now()
     parts = _create(given, plugins)
     images = parts.benchmark.images(given.split)

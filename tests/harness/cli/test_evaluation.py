@@ -220,7 +220,7 @@ def test_options_reach_their_parts(place: Path) -> None:
     ]
     assert scores[0]["metrics"]["maxboxaccv2"]["value"] != scores[1]["metrics"]["maxboxaccv2"]["value"]
     assert scores[1]["evaluation"]["box_rule"]["options"] == {"theta": 0.7}
-    assert parse_options(["p=0.4", "benchmark.n=[1, 2]"])["benchmark"] == {"n": [1, 2]}
+    assert parse_options(["p=0.4", "benchmark.n=[1, 2]"]).benchmark == {"n": [1, 2]}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,6 @@ def test_options_reach_their_parts(place: Path) -> None:
         (["--option", "boxrule.theta=1"], "did you mean 'box_rule'"),
         (["--option", "percentile=1"], "unknown key 'percentile'"),
         (["--normalizer", "minmx"], "did you mean 'minmax'"),
-        (["--split", "train"], "scored on 'val' or 'test'"),
         (["--record", "mine.json"], r"ends in \.record\.json"),
         (["--metric", "pxap"], "primary metric 'pxap' cannot be had: there is no masks"),
     ],
@@ -238,6 +237,12 @@ def test_options_reach_their_parts(place: Path) -> None:
 def test_wrong_usage_is_one_clear_line(place: Path, arguments: list[str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         scored(write_maps(place / "x.maps"), *arguments)
+
+
+def test_only_val_and_test_are_scored(place: Path) -> None:
+    result = run("score", write_maps(place / "x.maps"), "--benchmark", "dozen", "--split", "train")
+    assert result.exit_code == 2
+    assert "'train' is not one of 'val', 'test'" in result.stderr
 
 
 def test_a_record_that_exists_is_not_overwritten(place: Path) -> None:

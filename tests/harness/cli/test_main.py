@@ -91,7 +91,7 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path) -> None:
         (["run", "quickstart", "--plugin", "nowhere.py"], 2, "nowhere.py: PluginError: no such file"),
         (["plugins", "--kind", "method"], 2, "unknown kind 'method'; did you mean 'methods'?"),
         (["frobnicate"], 2, "No such command"),
-        (["run", "quickstart", "--weights", "nowhere.pth"], 3, "--weights nowhere.pth: no such file or folder"),
+        (["run", "quickstart", "--weights", "nowhere.pth"], 3, "error: weights nowhere.pth: no such file or folder"),
         (["localize", "--run", "nowhere"], 3, "not the folder of a final run"),
         (["leaderboard", "nowhere"], 3, "no such folder"),
     ],

@@ -8,11 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from tests.support.paths import TOY
-from tests.support.studies import run_here
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
 from wsol.plugins import Plugins, load_plugins
 from wsol.study.config import validate_study
+from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 
@@ -35,9 +35,9 @@ def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
 def numbers(mode: CacheMode | None, plugins: Plugins, folder: Path) -> list[dict[str, Any]]:
     """What the records of a trial and of a final run say of training, val and test."""
     session = open_session(folder, plugins, cache=mode)
-    records = session.search(run_here)
+    records = session.search(SerialRunner())
     session.seal()
-    records += session.final(run_here)
+    records += session.final(SerialRunner())
     assert {record.status for record in records} == {"complete"}
     found = [record.model_dump(mode="json", include={"results", "data", "history", "seed"}) for record in records]
     assert [[result["split"] for result in record["results"]] for record in found] == [["val"], ["val", "test"]]

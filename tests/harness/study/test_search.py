@@ -10,6 +10,7 @@ import pytest
 
 from wsol.study import ray_runner
 from wsol.study.config import Resources
+from wsol.study.ray_runner import RayRunner
 
 
 @pytest.fixture
@@ -22,12 +23,12 @@ def run(jobs: list[Any], folder: Path, fit: Any, monkeypatch: pytest.MonkeyPatch
     """The names of the jobs that each pass was given."""
     passes: list[list[str]] = []
 
-    def tune(left: list[Any], *_: Any) -> str:
+    def tune(self: RayRunner, left: list[Any], progress: Any) -> str:
         passes.append([job.record_path.name for job in left])
         return str(fit(left))
 
-    monkeypatch.setattr(ray_runner, "_fit", tune)
-    ray_runner.run_jobs(jobs, Resources(), folder, max_failures=2)
+    monkeypatch.setattr(RayRunner, "_fit", tune)
+    RayRunner(folder, Resources(), max_failures=2).run(jobs, print)
     return passes
 
 

@@ -1,0 +1,77 @@
+"""Publishing a study: the publishers that packages register, and a sheet of heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from wsol.errors import WsolError
+from wsol.study.observer import StudyObserver
+
+GROUP = "wsol.publishers"
+"""Entry-point group of publishers: name → :data:`Publisher`."""
+HEAT_MAPS = "heatmaps.png"
+IMAGES = 8
+"""Validation images in a row of the sheet of heat maps."""
+Publisher = Callable[[Sequence[Path], Path], Sequence[Path]]
+"""Called with the folders that hold records and the folder to write to; returns the files that it wrote."""
+
+
+def publish(folder: Path, observer: StudyObserver) -> list[Path]:
+    """Run every installed publisher on the records below ``folder``, and let it write its files there.
+
+    A publisher that fails is reported as a warning and does not stop the others: the records, which are the study's
+    results, exist already.
+
+    Returns:
+        The files that were written.
+    """
+    written: list[Path] = []
+    for name, publisher in _publishers(observer):
+        try:
+            files = publisher([folder], folder)
+        except Exception as error:  # publishers are third-party code
+            observer.warned(f"publisher '{name}' failed: {_one_line(error)}")
+            continue
+        observer.published(files)
+        written += files
+    return written
+
+
+def draw_heat_maps(folder: Path, plugin_files: Sequence[Path], observer: StudyObserver) -> Path | None:
+    """Draw the final runs of the study in ``folder`` on validation images; one row for every network.
+
+    Returns:
+        The file, or None where no final run is complete or the heat maps cannot be drawn; missing heat maps must not
+        fail the study, so the reason is reported as a warning.
+    """
+    from wsol.data.images import write_png
+    from wsol.inference.localizer import final_runs, validation_sheet
+
+    runs = final_runs(folder)
+    if not runs:
+        return None
+    path = folder / HEAT_MAPS
+    try:
+        write_png(path, validation_sheet(runs, IMAGES, plugin_files))
+    except WsolError as error:
+        observer.warned(f"no heat maps: {error}")
+        return None
+    observer.drawn(path)
+    return path
+
+
+def _publishers(observer: StudyObserver) -> Iterator[tuple[str, Publisher]]:
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            publisher: Publisher = entry.load()
+        except Exception as error:
+            observer.warned(f"publisher '{entry.name}' of {entry.value} cannot be loaded: {_one_line(error)}")
+            continue
+        yield entry.name, publisher
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, WsolError) else f"{type(error).__name__}: {text}"

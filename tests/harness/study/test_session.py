@@ -1,0 +1,203 @@
+"""Running a study from Python: the same steps and refusals as on the command line, without Ray."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wsol
+from tests.support.paths import TOY
+from wsol.study.job import Job
+from wsol.study.ledger import read_ledger
+from wsol.study.observer import RunProgress
+
+CONTENT: dict[str, Any] = {
+    "name": "s",
+    "benchmark": ["toy"],
+    "recipes": [{"method": "toy"}],
+    "trials": 2,
+    "seeds": 1,
+    "bootstrap": 0,
+}
+
+
+class Events(wsol.StudyObserver):
+    """Keeps what it is told, in order."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.progress: list[tuple[str, int, bool]] = []
+        self.warnings: list[str] = []
+
+    def running(self, step: str, jobs: Sequence[Job]) -> AbstractContextManager[RunProgress]:
+        self.names.append(f"{step}: {len(jobs)}")
+        return self.bar()
+
+    @contextmanager
+    def bar(self) -> Iterator[RunProgress]:
+        yield lambda *report: self.progress.append(report)
+
+    def searched(self, records: Sequence[Any]) -> None:
+        self.names.append("searched")
+
+    def sealed(self, selection: Any) -> None:
+        self.names.append("sealed")
+
+    def finished(self, records: Sequence[Any]) -> None:
+        self.names.append("finished")
+
+    def published(self, files: Sequence[Path]) -> None:
+        self.names.append(f"published {', '.join(path.name for path in files)}")
+
+    def drawn(self, path: Path) -> None:
+        self.names.append(f"drawn {path.name}")
+
+    def warned(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def study(**changes: Any) -> wsol.Study:
+    return wsol.Study(**{**CONTENT, **changes})
+
+
+def run(folder: Path, given: wsol.Study, **more: Any) -> wsol.StudyResult:
+    return wsol.run_study(
+        given, out=folder / "out", plugins=[TOY], cache=folder / "cache", runner=wsol.SerialRunner(), **more
+    )
+
+
+def failing(**changes: Any) -> wsol.Study:
+    methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in ("", "error")]
+    return study(recipes=[{"method": methods}], **changes)
+
+
+def test_a_study_runs_from_search_to_leaderboard_and_reports_its_steps(tmp_path: Path) -> None:
+    events = Events()
+    result = run(tmp_path, study(), observer=events)
+    assert (len(result.trials), len(result.finals), result.incomplete) == (2, 1, [])
+    assert [path.name for path in result.files] == ["leaderboard.csv", "leaderboard.html", "heatmaps.png"]
+    assert all(path.stat().st_size > 0 for path in result.files)
+    assert events.names == [
+        "search: 2",
+        "searched",
+        "sealed",
+        "final runs: 1",
+        "finished",
+        "published leaderboard.csv, leaderboard.html",
+        "drawn heatmaps.png",
+    ]
+    first = result.trials[0].run_id
+    assert [report for report in events.progress if report[0] == first] == [
+        (first, 1, False),
+        (first, 2, False),
+        (first, 3, False),
+        (first, 3, True),
+    ]
+    again = Events()
+    repeated = run(tmp_path, study(), observer=again)
+    assert repeated.trials == ()
+    assert repeated.finals == result.finals
+    assert again.names[:3] == ["sealed", "final runs: 0", "finished"]
+    assert len(read_ledger(tmp_path / "out" / "ledger.jsonl")) == 1
+
+
+def test_failed_trials_are_not_sealed_unless_accepted(tmp_path: Path) -> None:
+    with pytest.raises(wsol.RunError, match="1 trials failed, so nothing was sealed"):
+        run(tmp_path, failing())
+    session = wsol.open_session(failing(), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    assert not session.selection.exists()
+    with pytest.raises(wsol.RunError, match="1 trials failed"):
+        session.seal()
+    assert not session.selection.exists()
+    result = run(tmp_path, failing(), accept_failures=True)
+    assert [record.status for record in result.incomplete] == ["failed"]
+    assert len(result.selection.choices) == 1
+
+
+def test_a_diverged_trial_is_no_reason_not_to_seal(tmp_path: Path) -> None:
+    methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in ("", "nan")]
+    result = run(tmp_path, study(recipes=[{"method": methods}]))
+    assert [record.status for record in result.incomplete] == ["diverged"]
+
+
+@pytest.mark.parametrize("step", ["run", "search"])
+def test_missing_data_are_reported_before_anything_is_trained(step: str, tmp_path: Path) -> None:
+    given = study(benchmark=["toy", {"name": "openimages", "root": str(tmp_path / "nowhere")}])
+    session = wsol.open_session(given, out=tmp_path / "out", plugins=[TOY])
+    with pytest.raises(wsol.DataError, match=r"nowhere.*--set 'benchmark=\[toy\]'"):
+        getattr(session, step)(wsol.SerialRunner())
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_of_other_machines_are_not_looked_for_here(tmp_path: Path) -> None:
+    class Elsewhere:
+        local = False
+
+        def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
+            raise InterruptedError(f"{len(jobs)} jobs")
+
+    given = study(benchmark={"name": "openimages", "root": str(tmp_path / "nowhere")}, recipes=[{"method": "center"}])
+    session = wsol.open_session(given, out=tmp_path / "out")
+    with pytest.raises(InterruptedError, match="1 jobs"):
+        session.search(Elsewhere())
+    assert session.ray_runner("auto").local is False
+    assert session.ray_runner().local is True
+
+
+def test_steps_are_refused_out_of_order(tmp_path: Path) -> None:
+    session = wsol.open_session(study(), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    with pytest.raises(wsol.SealError, match="no sealed selection"):
+        session.final(wsol.SerialRunner())
+    with pytest.raises(wsol.UsageError, match="2 of 2 trials have no record; search first"):
+        session.seal()
+
+
+@pytest.mark.parametrize("step", ["run", "search", "seal", "final"])
+def test_no_step_mixes_two_plans(step: str, tmp_path: Path) -> None:
+    wsol.open_session(study(), out=tmp_path / "out", plugins=[TOY]).open()
+    other = wsol.open_session(study(seed=1), out=tmp_path / "out", plugins=[TOY])
+    with pytest.raises(wsol.UsageError, match=r"another plan of this study \(changed: seed\)"):
+        getattr(other, step)(*([] if step == "seal" else [wsol.SerialRunner()]))
+
+
+def test_weights_must_exist_and_are_exported_to_the_workers_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    with pytest.raises(wsol.WeightsError, match=r"weights .*nowhere\.pth: no such file or folder"):
+        wsol.open_session(study(), out=tmp_path / "out", plugins=[TOY], weights=tmp_path / "nowhere.pth")
+    seen: list[str | None] = []
+
+    class Look(wsol.SerialRunner):
+        def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
+            seen.append(os.environ.get("WSOL_WEIGHTS"))
+            super().run(jobs, progress)
+
+    for before in (None, "before"):
+        if before is not None:
+            monkeypatch.setenv("WSOL_WEIGHTS", before)
+        session = wsol.open_session(
+            study(name=f"s{before}"), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "c", weights=tmp_path
+        )
+        session.search(Look())
+        assert os.environ.get("WSOL_WEIGHTS") == before
+    assert seen == [str(tmp_path.resolve())] * 2
+
+
+def test_a_study_is_planned_and_run_without_ray(tmp_path: Path) -> None:
+    code = (
+        "import sys, wsol; from pathlib import Path\n"
+        f"session = wsol.open_session(wsol.Study(**{CONTENT!r}), out=Path('out'), plugins=[{str(TOY)!r}],"
+        " cache=Path('cache'))\n"
+        "assert session.ray_runner().local\n"
+        "assert [r.status for r in session.search(wsol.SerialRunner())] == ['complete'] * 2\n"
+        "assert 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

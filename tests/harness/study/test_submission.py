@@ -1,0 +1,99 @@
+"""Scoring third-party maps from Python: the same refusals and the same record as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wsol
+from tests.support.paths import TOY
+from wsol.evaluation.observation_file import observations_path, read_observations
+from wsol.evaluation.predictions.store import StoreWriter
+from wsol.records import read_record
+from wsol.study.ledger import read_ledger
+
+COUNTS = {"val": 6, "test": 8}
+
+
+@pytest.fixture
+def plugins() -> wsol.Plugins:
+    return wsol.load_plugins([TOY])
+
+
+def submission(folder: Path, split: Any = "test", **changes: Any) -> wsol.Submission:
+    count = COUNTS.get(split, 1)
+    labels = np.arange(count) % 2
+    with StoreWriter(folder / "mine.maps") as writer:
+        maps = np.random.default_rng(0).random((count, 12, 12))
+        writer.append([f"{split}/{i}" for i in range(count)], labels, maps, np.eye(2)[labels])
+    given = {"ledger": folder / "ledger.jsonl", "record": folder / "mine.record.json", "bootstrap": 0, **changes}
+    return wsol.Submission(folder / "mine.maps", wsol.ComponentRef(name="toy"), split, **given)
+
+
+def test_the_record_is_written_with_its_observations(plugins: wsol.Plugins, tmp_path: Path) -> None:
+    given = submission(tmp_path)
+    scored = wsol.score_submission(given, plugins)
+    assert given.record is not None
+    assert read_record(given.record) == scored.record
+    assert (scored.record.run_id, scored.record.stage, scored.record.versions["wsol"]) == ("mine", "score", "0.1.0")
+    assert len(read_observations(observations_path(given.record))[0].ids) == 8
+    assert [line["run"] for line in read_ledger(given.ledger)] == ["mine"]
+
+
+def test_without_a_record_nothing_but_the_ledger_is_written(plugins: wsol.Plugins, tmp_path: Path) -> None:
+    wsol.score_submission(submission(tmp_path, record=None), plugins)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.maps", "ledger.jsonl"}
+
+
+def test_scores_are_handed_over_before_the_record_is_written(
+    plugins: wsol.Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk must not lose a test evaluation that the ledger counts already."""
+
+    def full(*arguments: object) -> None:
+        raise wsol.DataError("no space left")
+
+    monkeypatch.setattr("wsol.study.submission.write_record", full)
+    seen: list[wsol.ScoredSubmission] = []
+    with pytest.raises(wsol.DataError, match="no space left"):
+        wsol.score_submission(submission(tmp_path), plugins, on_scored=seen.append)
+    assert seen[0].record.results[0].metrics["maxboxaccv2"].value >= 0
+    assert len(read_ledger(tmp_path / "ledger.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"split": "train"}, "split 'train': maps are scored on 'val' or 'test'"),
+        ({"record": Path("mine.json")}, r"mine\.json: the name of a record ends in \.record\.json"),
+        ({"record": Path(__file__) / "x.record.json"}, r"x\.record\.json: nothing can be written in /.*\.py"),
+        ({"protocol": "psol"}, "protocol 'psol' scores boxes, not maps"),
+        ({"metrics": ("boxacc_val",)}, "needs what was chosen on val"),
+        ({"normalizer": wsol.ComponentRef(name="minmx")}, "did you mean 'minmax'"),
+    ],
+)
+def test_what_cannot_be_scored_costs_no_test_evaluation(
+    plugins: wsol.Plugins, tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(wsol.UsageError, match=says):
+        wsol.score_submission(submission(tmp_path, **changes), plugins)
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_an_existing_record_is_refused_before_anything_is_scored(plugins: wsol.Plugins, tmp_path: Path) -> None:
+    path = tmp_path / "mine.record.json"
+    path.write_text("mine")
+    with pytest.raises(wsol.UsageError, match="exists already"):
+        wsol.score_submission(submission(tmp_path), plugins)
+    assert path.read_text() == "mine"
+    assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_progress_counts_images(plugins: wsol.Plugins, tmp_path: Path) -> None:
+    reports: list[Sequence[int]] = []
+    wsol.score_submission(submission(tmp_path), plugins, progress=lambda *report: reports.append(report))
+    assert reports[-1] == (8, 8)
