@@ -18,7 +18,7 @@ from wsol.plugins import Plugins, load_plugins, plugin_files
 from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
 from wsol.study import environment, ledger
-from wsol.study.config import Study, load_study
+from wsol.study.config import Study, load_study, validate_study
 from wsol.study.job import Job
 from wsol.study.observer import RunProgress, StudyObserver
 from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds, make_plan
@@ -331,7 +331,7 @@ class Session:
 
 
 def open_session(
-    study: str | Path | Study,
+    study: str | Path | Mapping[str, Any] | Study,
     overrides: Iterable[str] = (),
     *,
     out: Path | None = None,
@@ -342,8 +342,8 @@ def open_session(
     """Plan a study; nothing is written or trained yet.
 
     Args:
-        study: A shipped study's name, a YAML file, or a validated study.
-        overrides: Changes to its keys, for example ``"schedule.epochs=2"``; only for a name or a file.
+        study: A shipped study's name, a YAML file, the content of such a file, or a validated study.
+        overrides: Changes to the keys of a named study or a file, for example ``"schedule.epochs=2"``.
         out: Results folder; None: see :func:`default_out`.
         plugins: One-file plugins, in addition to the installed ones and those in ``WSOL_PLUGINS``.
         cache: Folder of decoded images; None: the default one.
@@ -362,12 +362,17 @@ def open_session(
     """
     files = plugin_files(plugins)
     found = load_plugins(files)
-    loaded = study if isinstance(study, Study) else load_study(str(study), overrides)
-    return Session(make_plan(loaded, found), found, out or default_out(), files, cache, weights)
+    return Session(make_plan(_loaded(study, overrides), found), found, out or default_out(), files, cache, weights)
+
+
+def _loaded(study: str | Path | Mapping[str, Any] | Study, overrides: Iterable[str]) -> Study:
+    if isinstance(study, Study):
+        return study
+    return validate_study(study, "study") if isinstance(study, Mapping) else load_study(str(study), overrides)
 
 
 def run_study(
-    study: str | Path | Study,
+    study: str | Path | Mapping[str, Any] | Study,
     overrides: Iterable[str] = (),
     *,
     out: Path | None = None,
@@ -383,7 +388,7 @@ def run_study(
     The same call continues after an interruption; what is done is not done again.
 
     Args:
-        study: A shipped study's name, a YAML file, or a validated study.
+        study: A shipped study's name, a YAML file, the content of such a file, or a validated study.
         overrides: See :func:`open_session`, also for ``out``, ``plugins``, ``cache`` and ``weights``.
         out: Results folder.
         plugins: One-file plugins.
@@ -399,11 +404,9 @@ def run_study(
     Example:
         ``center`` trains nothing, so this study takes seconds, here without Ray:
 
-        >>> import tempfile, wsol
-        >>> content = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
-        >>> study = wsol.Study(**content, bootstrap=0)
-        >>> out = Path(tempfile.mkdtemp())
-        >>> result = run_study(study, out=out, cache=out / "cache", runner=wsol.SerialRunner())  # doctest: +SKIP
+        >>> import wsol
+        >>> study = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
+        >>> result = run_study(study, runner=wsol.SerialRunner())  # doctest: +SKIP
         >>> len(result.finals)  # doctest: +SKIP
         1
     """

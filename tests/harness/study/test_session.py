@@ -62,17 +62,17 @@ class Events(wsol.StudyObserver):
         self.warnings.append(message)
 
 
-def study(**changes: Any) -> wsol.Study:
-    return wsol.Study(**{**CONTENT, **changes})
+def study(**changes: Any) -> dict[str, Any]:
+    return {**CONTENT, **changes}
 
 
-def run(folder: Path, given: wsol.Study, **more: Any) -> wsol.StudyResult:
+def run(folder: Path, given: dict[str, Any], **more: Any) -> wsol.StudyResult:
     return wsol.run_study(
         given, out=folder / "out", plugins=[TOY], cache=folder / "cache", runner=wsol.SerialRunner(), **more
     )
 
 
-def failing(**changes: Any) -> wsol.Study:
+def failing(**changes: Any) -> dict[str, Any]:
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in ("", "error")]
     return study(recipes=[{"method": methods}], **changes)
 
@@ -194,7 +194,7 @@ def test_weights_must_exist_and_are_exported_to_the_workers_only(
 def test_a_study_is_planned_and_run_without_ray(tmp_path: Path) -> None:
     code = (
         "import sys, wsol; from pathlib import Path\n"
-        f"session = wsol.open_session(wsol.Study(**{CONTENT!r}), out=Path('out'), plugins=[{str(TOY)!r}],"
+        f"session = wsol.open_session({CONTENT!r}, out=Path('out'), plugins=[{str(TOY)!r}],"
         " cache=Path('cache'))\n"
         "assert session.ray_runner().local\n"
         "assert [r.status for r in session.search(wsol.SerialRunner())] == ['complete'] * 2\n"
