@@ -101,7 +101,7 @@ class Cub(wsol.WsolevalBenchmark):
         if not self.options.segmentations or not self._segmentations or split != "test":
             return boxes
         masks = self._masks(boxes, self.split_files(split).ids())
-        masks.sizes(_refuse)
+        masks.sizes(wsol.raise_data_error)
         return replace(boxes, masks=masks)
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList | None, wsol.Annotations | None]:
@@ -123,10 +123,6 @@ class Cub(wsol.WsolevalBenchmark):
         """Brightness is the share of annotators that marked a pixel."""
         paths = [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]
         return wsol.MaskFiles([[path] for path in paths], above=128, sizes=boxes.sizes)
-
-
-def _refuse(kind: str, message: str) -> None:
-    raise wsol.DataError(message)
 
 
 @wsol.hookimpl

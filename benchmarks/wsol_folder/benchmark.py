@@ -66,14 +66,14 @@ class Folder(wsol.Benchmark):
 
     def images(self, split: wsol.Split) -> wsol.ImageList:
         """Images of the class folders; an id is ``<split>/<class>/<file>``."""
-        found = self._found(split, _refuse)
+        found = self._found(split, wsol.raise_data_error)
         return wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
         """Boxes, masks or both. Raises UsageError for train, DataError with file and line."""
         if split == "train":
             raise wsol.UsageError("folder: train has image labels only; boxes and masks are of val and test")
-        return self._annotations(split, self._found(split, _refuse), _refuse)
+        return self._annotations(split, self._found(split, wsol.raise_data_error), wsol.raise_data_error)
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
         """Everything that can be read, with every problem told to ``report``: copies of other splits' files too."""
@@ -141,7 +141,3 @@ class Folder(wsol.Benchmark):
 
 def _labels(found: Found) -> np.ndarray:
     return np.array(found.labels, dtype=np.int64)
-
-
-def _refuse(kind: str, message: str) -> None:
-    raise wsol.DataError(message)

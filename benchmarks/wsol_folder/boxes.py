@@ -75,10 +75,5 @@ def _box(texts: Sequence[str], size: Sequence[int], last: int) -> tuple[list[int
     if not all(number.is_integer() for number in numbers):
         return [], "should be whole numbers: pixels of the stored image"
     x0, y0, x1, y1 = (int(number) for number in numbers)
-    x1, y1 = x1 - last, y1 - last
-    width, height = size
-    if x1 < x0 or y1 < y0:
-        return [], "ends before it starts"
-    if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
-        return [], f"is not inside the image of {width} x {height} pixels"
-    return [x0, y0, x1, y1], ""
+    box = [x0, y0, x1 - last, y1 - last]
+    return box, wsol.box_problem(box, size)

@@ -30,10 +30,10 @@ def read_mapping(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         pair = [name.strip().removeprefix("val2/") for name in line.split(",")]
         if len(pair) != 2 or not all(pair):
-            raise wsol.DataError(f"{path}:{number}: needs an old and a new name separated by a comma, not '{line}'")
+            raise wsol.DataError.at(path, number, f"needs an old and a new name separated by a comma, not '{line}'")
         for name in pair:
             if name in found:
-                raise wsol.DataError(f"{path}:{number}: '{name}' was on another line already")
+                raise wsol.DataError.at(path, number, f"'{name}' was on another line already")
         found |= {pair[0]: pair[1], pair[1]: pair[0]}
     return found
 

@@ -60,7 +60,7 @@ class TinyImageNet(wsol.FileListBenchmark):
     def class_names(self) -> Sequence[str]:
         """The words of each class, or its WordNet id where there are none, in the order of ``wnids.txt``."""
         words = self.root / "words.txt"
-        known = dict(values for _, values in _rows(words, 2, _refuse)) if words.exists() else {}
+        known = dict(values for _, values in _rows(words, 2, wsol.raise_data_error)) if words.exists() else {}
         wnids = self.wnids()
         names = [known.get(wnid, wnid) for wnid in wnids]
         return [name if names.count(name) == 1 else f"{name} ({wnid})" for name, wnid in zip(names, wnids, strict=True)]
@@ -69,7 +69,7 @@ class TinyImageNet(wsol.FileListBenchmark):
         """WordNet ids of the classes, in order of their indices; raises DataError for a repeated one."""
         path = self.root / self.landmark
         found: dict[str, str] = {}
-        for where, (wnid,) in _rows(path, 1, _refuse):
+        for where, (wnid,) in _rows(path, 1, wsol.raise_data_error):
             if wnid in found:
                 raise wsol.DataError(f"{where}: class '{wnid}' was there already, at {found[wnid]}")
             found[wnid] = where
@@ -135,10 +135,6 @@ def _numbers(folder: Path, wnid: str, report: wsol.Report) -> list[int]:
     for number in sorted(set(range(max(found, default=-1))) - set(found)):
         report("missing image", f"{folder}/{wnid}_{number}.JPEG: no such image")
     return found
-
-
-def _refuse(kind: str, message: str) -> None:
-    raise wsol.DataError(message)
 
 
 def _rows(

@@ -72,7 +72,7 @@ from .data.readers.file_list import (
     ImageTable as ImageTable,
 )
 from .data.readers.matfile import read_mat as read_mat
-from .data.readers.metadata import raise_data_error as raise_data_error
+from .data.readers.problems import box_problem as box_problem, raise_data_error as raise_data_error
 from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
 from .data.views import evaluation_protocol as evaluation_protocol, evaluation_transform as evaluation_transform
 

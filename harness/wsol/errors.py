@@ -1,18 +1,17 @@
-"""Every error that a user can cause: one line that says what is wrong, where, and what to do about it."""
+"""Errors that a user can cause; each message says what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 
 class WsolError(Exception):
-    """Base of all expected errors; the command line prints its message without a traceback.
-
-    ``exit_code`` is what the process ends with: 1 some runs failed, 2 wrong usage or configuration,
-    3 data or weights missing or broken.
-    """
+    """Base class of all expected errors; the command line prints the message without a traceback."""
 
     exit_code: ClassVar[int] = 1
+    """Exit code of the process: 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing or
+    broken."""
 
 
 class UsageError(WsolError):
@@ -22,17 +21,31 @@ class UsageError(WsolError):
 
 
 class PluginError(UsageError):
-    """A plugin that cannot be loaded, or whose components break the rules of their hook."""
+    """A plugin that cannot be loaded, or a component that does not follow the specification of its hook."""
 
 
 class SealError(UsageError):
-    """Test data asked for without a selection that was sealed first, or with one that was changed."""
+    """Test data requested without a sealed selection, or with a selection that was changed after sealing."""
 
 
 class DataError(WsolError):
-    """Data that is missing or broken: an image, an annotation line, a score map, a record."""
+    """Data that are missing or broken: an image, a line of an annotation file, a score map, a record."""
 
     exit_code = 3
+
+    @classmethod
+    def at(cls, path: Path, line: int, message: str) -> DataError:
+        """The error for a line of a file.
+
+        Args:
+            path: The file.
+            line: Number of the line, from 1.
+            message: What is wrong with it.
+
+        Returns:
+            An error with the message ``PATH:LINE: MESSAGE``.
+        """
+        return cls(f"{path}:{line}: {message}")
 
 
 class WeightsError(DataError):

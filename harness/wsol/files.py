@@ -1,14 +1,17 @@
-"""The disk under the cache: room, files that appear only when they are whole, and one process at a time."""
+"""Files: folders, free space, locks, and files that appear under their name only when they are complete."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
 
 from wsol.errors import DataError
 
@@ -16,87 +19,191 @@ MARGIN = 64 * 2**20
 """Bytes to leave free on the disk."""
 
 
+@contextmanager
+def writing(path: Path, what: str = "the file", consequence: str = "") -> Iterator[None]:
+    """Turn an OSError of the block into a DataError.
+
+    Args:
+        path: What the block writes.
+        what: What it is to the user, for the message: ``"the image cache"``.
+        consequence: Further text of the message.
+
+    Raises:
+        DataError: ``PATH: WHAT cannot be written: REASON``, and the consequence.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: {what} cannot be written: {error.strerror or error}{consequence}") from None
+
+
+def make_folder(folder: Path, what: str = "the folder") -> None:
+    """Make a folder with its parents.
+
+    Raises:
+        DataError: ``FOLDER: WHAT cannot be made: REASON``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: {what} cannot be made: {error.strerror or error}") from None
+
+
+def check_space(folder: Path, size: int, need: str, remedy: str) -> None:
+    """Check that ``size`` bytes and :data:`MARGIN` fit on the disk of an existing folder.
+
+    Args:
+        folder: Where the bytes are to be written.
+        size: Number of bytes.
+        need: Subject and verb of the message: ``"decoded images need"``.
+        remedy: What to do instead of freeing space.
+
+    Raises:
+        DataError: They do not fit.
+    """
+    free = shutil.disk_usage(folder).free
+    if size + MARGIN > free:
+        raise DataError(
+            f"{folder}: {need} {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
+            f"{free / 2**20:.0f} MiB are free; free some space or {remedy}"
+        )
+
+
 def bytes_on_disk(path: Path) -> int:
-    """Fewer than its size for a file with holes; 0 for one that has just gone."""
+    """Bytes that a file occupies, less than its size for a file with holes; 0 for a file that does not exist."""
     try:
         return path.stat().st_blocks * 512
     except OSError:
         return 0
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder with its parents; raises DataError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: the image cache cannot be made: {error.strerror}") from None
-
-
-def check_space(
-    folder: Path,
-    size: int,
-    what: str = "decoded images need",
-    instead: str = "give another folder with --cache or WSOL_CACHE",
-) -> None:
-    """Raise DataError when ``size`` bytes and :data:`MARGIN` do not fit; ``what`` and ``instead`` go into its text."""
-    free = shutil.disk_usage(folder).free
-    if size + MARGIN > free:
-        raise DataError(
-            f"{folder}: {what} {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
-            f"{free / 2**20:.0f} MiB are free; free some space or {instead}"
-        )
-
-
 @contextmanager
-def temporary(path: Path) -> Iterator[int]:
-    """A file open for writing that becomes ``path`` when the block ends well, and vanishes when it does not."""
-    temporary = None
-    try:
-        file, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            yield file
-            os.fchmod(file, 0o644)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path}: the image cache cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+def lock(path: Path, busy: str | None = None) -> Iterator[bool]:
+    """Hold a lock that one process at a time can hold; the operating system releases it when the process ends.
 
+    Args:
+        path: The lock file, which is created where it is missing, and stays.
+        busy: Error message for a lock that another process holds; None waits for the lock.
 
-@contextmanager
-def lock(path: Path) -> Iterator[bool]:
-    """Held by one process at a time, and let go by the system when that one dies.
+    Yields:
+        Whether the lock is held: False where the file system or the platform has no locks.
 
-    False where the file system or the platform has no locks: then all build, and the last one's equal file stays.
+    Raises:
+        DataError: Another process holds the lock, and ``busy`` is given.
     """
     with contextlib.ExitStack() as stack:
-        alone = False
+        held = False
         with contextlib.suppress(ImportError, OSError):
             import fcntl
 
-            fcntl.flock(stack.enter_context(path.open("w")), fcntl.LOCK_EX)
-            alone = True
-        yield alone
+            file = stack.enter_context(path.open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if busy is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataError(busy or "") from None
+            held = True
+        yield held
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file so that readers see all of it or none; raises DataError when the disk is full or read-only."""
-    data = content.encode() if isinstance(content, str) else content
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
+class AtomicFile:
+    """A binary file that appears under its name only when it is complete.
+
+    It is written to a temporary file in the same folder, which is flushed to the disk and renamed when the block ends
+    without an error, and deleted otherwise. Exceptions of the block pass unchanged.
+
+    Args:
+        path: The file; an existing one is replaced, and missing parent folders are made.
+        what: What it is to the user, for messages: ``"the record"``.
+
+    Raises:
+        DataError: The disk is full or read-only. An existing file is then unchanged.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from wsol.files import AtomicFile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "results", "notes.txt")
+        ...     with AtomicFile(path, "the notes") as file:
+        ...         file.write(b"complete")
+        ...         there = path.exists()
+        ...     there, path.read_text()
+        (False, 'complete')
+    """
+
+    def __init__(self, path: Path, what: str = "the file") -> None:
+        self.path = path
+        self.what = what
+        self._temporary = Path()
+        self._file: BinaryIO | None = None
+
+    def open(self) -> None:
+        """Create the temporary file; for use without a ``with`` block, together with commit and discard."""
+        with self._errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+            self._temporary = Path(name)
+            self._file = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> AtomicFile:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.discard()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        with self._errors():
+            self._open_file().write(data)
+
+    def write_at(self, data: bytes, offset: int) -> None:
+        """Write bytes at a place; threads may do so at once."""
+        with self._errors():
+            # Written, not mapped: a disk that fills up is then an error to report and not the end of the process.
+            if os.pwrite(self._open_file().fileno(), data, offset) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def commit(self) -> None:
+        """Complete the file and give it its name."""
+        with self._errors():
+            file = self._open_file()
             file.flush()
+            os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}; nothing was changed") from None
+            os.replace(self._temporary, self.path)
+
+    def discard(self) -> None:
+        """Close the file, and delete it unless it has its name."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def _open_file(self) -> BinaryIO:
+        assert self._file is not None, "the file is not open"
+        return self._file
+
+    def _errors(self) -> contextlib.AbstractContextManager[None]:
+        return writing(self.path, self.what, "; nothing was changed")
+
+
+def write_atomic(path: Path, content: str | bytes, what: str = "the file") -> None:
+    """Write a file so that a reader sees all of it or none.
+
+    Args:
+        path: The file; an existing one is replaced, and missing parent folders are made.
+        content: Text, which is encoded as UTF-8, or bytes.
+        what: What the file is to the user, for messages.
+
+    Raises:
+        DataError: The disk is full or read-only. An existing file is then unchanged.
+    """
+    with AtomicFile(path, what) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -152,7 +152,7 @@ class RunRecord(RunIdentity):
 
 def write_record(record: RunRecord, path: Path) -> None:
     """Write ``record`` as JSON, atomically."""
-    write_atomic(path, record.model_dump_json(indent=1) + "\n")
+    write_atomic(path, record.model_dump_json(indent=1) + "\n", "the record")
 
 
 def read_record(path: Path) -> RunRecord:

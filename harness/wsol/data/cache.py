@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -20,8 +19,10 @@ from wsol.data.benchmark import ImageList
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
 from wsol.errors import DataError
-from wsol.files import bytes_on_disk, check_space, lock, make_folder, temporary
+from wsol.files import AtomicFile, bytes_on_disk, check_space, lock, make_folder, write_atomic
 
+CACHE = "the image cache"
+"""What the files are called in messages."""
 FORMAT = 1
 """Raised when the same source and transform give other bytes."""
 LARGE = 2**29
@@ -98,7 +99,7 @@ def cached_images(
         raise DataError(f"{images.fingerprint}: the split is empty; there is nothing to decode")
     path, shape = _place(images, transform, default_cache() if folder is None else folder)
     if not _is_whole(path, shape):
-        make_folder(path.parent)
+        make_folder(path.parent, CACHE)
         with lock(path.with_suffix(".lock")) as alone:
             if alone:  # then these are what a killed process left
                 for rest in _unfinished(path):
@@ -121,9 +122,9 @@ def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
 
 
 def reserve(folder: Path, size: int) -> None:
-    """Make the folder; raises DataError where it cannot be made or ``size`` bytes do not fit into it."""
-    make_folder(folder)
-    check_space(folder, size)
+    """Make the cache's folder, and check that ``size`` bytes fit into it; raises DataError otherwise."""
+    make_folder(folder, CACHE)
+    check_space(folder, size, "decoded images need", "give another folder with --cache or WSOL_CACHE")
 
 
 def slow_progress(name: str, seconds: float = 10.0) -> OnDecoded:
@@ -155,16 +156,14 @@ def _is_whole(path: Path, shape: Shape) -> bool:
 
 def _build(images: ImageList, transform: Transform, path: Path, shape: Shape, progress: OnDecoded) -> None:
     size = math.prod(shape)
-    check_space(path.parent, size)
+    reserve(path.parent, size)
     if size >= LARGE:
         print(f"image cache {path}: {size / 2**20:,.0f} MiB for {len(images)} images", file=sys.stderr, flush=True)
-    with temporary(path) as file:
+    with AtomicFile(path, CACHE) as file:
 
         def decode(index: int) -> None:
             pixels = transform(images.load(index)).tobytes()
-            # Written, not mapped: a disk that fills up is then an error to report and not the end of the process.
-            if os.pwrite(file, pixels, index * len(pixels)) < len(pixels):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            file.write_at(pixels, index * len(pixels))
 
         for done, _ in enumerate(in_threads(decode, len(images), chunk=8), start=1):
             progress(done, len(images))
@@ -174,5 +173,4 @@ def _build(images: ImageList, transform: Transform, path: Path, shape: Shape, pr
 def _write_index(images: ImageList, transform: Transform, path: Path, shape: Shape) -> None:
     """What the file holds, image by image, for people and for other programs; nothing here reads it."""
     index = {"source": images.fingerprint, "transform": transform.label, "shape": shape, "ids": list(images.ids)}
-    with temporary(path.with_suffix(".json")) as file, open(file, "w", closefd=False) as text:
-        json.dump(index, text)
+    write_atomic(path.with_suffix(".json"), json.dumps(index), CACHE)

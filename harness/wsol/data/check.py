@@ -12,7 +12,7 @@ import numpy as np
 from wsol.arrays import Array
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Split
 from wsol.data.files import in_threads
-from wsol.data.readers.metadata import box_problem
+from wsol.data.readers.problems import box_problem
 from wsol.errors import DataError, WsolError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

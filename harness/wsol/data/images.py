@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from wsol.arrays import Array
 from wsol.errors import DataError
+from wsol.files import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,9 +81,6 @@ def centre_crop(image: Array, size: int) -> Array:
 
 
 def write_png(path: Path, image: Array) -> None:
-    """Write uint8 [H, W, 3], RGB. Raises DataError when the file cannot be written."""
-    done, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    try:
-        path.write_bytes(encoded.tobytes() if done else b"")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from None
+    """Write an image, uint8 [H, W, 3] RGB; raises DataError when the file cannot be written."""
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    write_atomic(path, encoded.tobytes(), "the image")

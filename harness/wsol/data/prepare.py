@@ -11,7 +11,7 @@ from wsol.data.archives import Contents, is_archive, md5, survey, unpack
 from wsol.data.benchmark import Archive, Benchmark
 from wsol.data.unpack_marks import is_begun, is_unpacked, unpacking
 from wsol.errors import DataError
-from wsol.files import check_space
+from wsol.files import check_space, make_folder, writing
 
 PrepareProgress = Callable[[str, int, int], None]
 """(what is being done, bytes done, bytes in all)."""
@@ -134,10 +134,7 @@ def _check_space(files: dict[Archive, Path], root: Path) -> dict[Archive, Conten
             size = path.stat().st_size
             contents[archive] = Contents(1, size, size)
     needed = sum(found.needed for found in contents.values())
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{root}: cannot be made: {error.strerror}") from None
+    make_folder(root, "the data folder")
     if needed:
         check_space(root, needed, "unpacking needs", "give another --root")
     return contents
@@ -155,12 +152,10 @@ def _place(archive: Archive, path: Path, root: Path, contents: Contents, progres
 
 
 def _copy(path: Path, target: Path, part: Path) -> None:
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, part)
         os.replace(part, target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written: {error.strerror}") from None
 
 
 def _counter(progress: PrepareProgress | None, what: str, total: int) -> Callable[[int], None]:

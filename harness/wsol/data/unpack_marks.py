@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from wsol.data.benchmark import Archive
 from wsol.errors import DataError
+from wsol.files import lock, make_folder, write_atomic, writing
 
 MARKS = ".wsol"
 """Folder below a data set's root for the marks."""
+WHAT = "the mark of an unpacked archive"
+"""What a mark is called in messages."""
 
 
 def refuse_unfinished(root: Path) -> None:
@@ -50,38 +51,17 @@ def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
     """
     folder = root / MARKS
     begun, part = folder / f"{archive.name}.begun", folder / f"{archive.name}.part"
-    with _begin(begun) as mark:
-        with contextlib.suppress(ImportError):  # no locks on this platform: then two would write the same files
-            import fcntl
-
-            try:
-                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DataError(f"{root}: another process is unpacking {archive.name} here; wait for it") from None
-            except OSError:
-                pass  # no locks on this file system
+    make_folder(folder, WHAT)
+    with writing(begun, WHAT):
+        begun.open("a").close()
+    with lock(begun, busy=f"{root}: another process is unpacking {archive.name} here; wait for it"):
         try:
             yield part
         finally:
             part.unlink(missing_ok=True)
         if hasattr(os, "sync"):
             os.sync()  # the mark must not outlive, in a power cut, what it says
-        with _writing(folder):
-            part.write_text(json.dumps({"archive": archive.name, "size": found.stat().st_size}))
-            os.replace(part, folder / f"{archive.name}.done")
+        content = json.dumps({"archive": archive.name, "size": found.stat().st_size})
+        write_atomic(folder / f"{archive.name}.done", content, WHAT)
+        with writing(begun, WHAT):
             begun.unlink(missing_ok=True)  # two that began one just after the other share it
-
-
-def _begin(begun: Path) -> IO[str]:
-    with _writing(begun.parent):
-        begun.parent.mkdir(parents=True, exist_ok=True)
-        return begun.open("a")
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Turns what writing into ``folder`` raises into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None

@@ -40,7 +40,7 @@ def write_observations(path: Path, results: Sequence[Observations]) -> None:
     arrays["header"] = _text(json.dumps(header))
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue(), "the observations")
 
 
 def read_observations(path: Path) -> list[Observations]:

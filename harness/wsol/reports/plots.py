@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -14,6 +15,7 @@ from wsol.errors import DataError, UsageError
 from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations
+from wsol.files import write_atomic
 from wsol.plugins import Plugins
 from wsol.records import Result, RunRecord, read_record
 from wsol.reports.figures import draw_sweep
@@ -108,11 +110,9 @@ def _save(figures: dict[str, Figure], out: Path, force: bool) -> list[Path]:
     existing = [path for path in paths if path.exists()]
     if existing and not force:
         raise UsageError(f"{existing[0]}: exists already; give --force to overwrite it, or another --out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with rc_context({"svg.hashsalt": "wsol"}):
-            for path, (figure, kind) in paths.items():
-                figure.savefig(path, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written: {error.strerror or error}") from None
+    with rc_context({"svg.hashsalt": "wsol"}):
+        for path, (figure, kind) in paths.items():
+            content = BytesIO()
+            figure.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+            write_atomic(path, content.getvalue(), "the figure")
     return list(paths)

@@ -196,9 +196,9 @@ class _Run:
         return network_cost(method, extractor, self.benchmark.crop, self.device)
 
     def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
-        import torch
 
         from wsol.inference.build import WEIGHTS, build_method
+        from wsol.training.checkpoint import write_tensors
         from wsol.training.engine import TrainConfig, train
         from wsol.training.loader import TrainLoader
 
@@ -214,7 +214,7 @@ class _Run:
         )
         state = train(method, TrainLoader(data, method.image_mean, method.image_std, self.device), config)
         if job.selection is not None:
-            torch.save(method.state_dict(), job.work / WEIGHTS)
+            write_tensors(job.work / WEIGHTS, method.state_dict(), "the trained weights")
         return method, state.history
 
     def _score(

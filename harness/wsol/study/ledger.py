@@ -56,7 +56,7 @@ def read_ledger(ledger: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
             entries.append({key: str(entry[key]) for key in ("time", "cell", "selection", "run")})
         except (ValueError, KeyError, TypeError):
-            raise DataError(f"{ledger}:{number}: not a ledger entry; the ledger must not be edited") from None
+            raise DataError.at(ledger, number, "not a ledger entry; the ledger must not be edited") from None
     return entries
 
 

@@ -126,7 +126,7 @@ def write_selection(selection: Selection, path: Path) -> None:
         if _content(read_selection(path)) != _content(selection):
             raise SealError(f"{path}: another selection is sealed here; a new choice needs a study of another name")
         return
-    write_atomic(path, selection.model_dump_json(indent=1) + "\n")
+    write_atomic(path, selection.model_dump_json(indent=1) + "\n", "the selection")
 
 
 def _content(selection: Selection) -> Any:

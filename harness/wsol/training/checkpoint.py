@@ -53,10 +53,14 @@ class TrainState:
 
 def save(state: TrainState, path: Path) -> None:
     """Write ``state`` atomically; raises DataError when the file cannot be written."""
-    content = dict(vars(state), history=[log.model_dump() for log in state.history])
+    write_tensors(path, dict(vars(state), history=[log.model_dump() for log in state.history]), "the checkpoint")
+
+
+def write_tensors(path: Path, content: StateDict, what: str) -> None:
+    """Save ``content`` with ``torch.save``, atomically; raises DataError when the file cannot be written."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue(), what)
 
 
 def load(path: Path, key: str) -> TrainState:

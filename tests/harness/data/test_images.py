@@ -75,4 +75,4 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_png(tmp_path / "image.png", photo())
     assert np.array_equal(decode_image(tmp_path / "image.png"), photo())
     with pytest.raises(DataError, match="cannot be written"):
-        write_png(tmp_path / "none" / "image.png", photo())
+        write_png(tmp_path / "image.png" / "image.png", photo())

@@ -159,7 +159,7 @@ def test_an_empty_store_is_an_error(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="the score-map store cannot be written"):
         write_batches(tmp_path / "file" / "x", FIRST)
 
 

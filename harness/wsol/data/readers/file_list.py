@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report, Split
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.holdout import hold_out
-from wsol.data.readers.metadata import box_problem, raise_data_error
+from wsol.data.readers.problems import box_problem, leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 
@@ -49,8 +48,7 @@ class ImageListBuilder:
 
     def add(self, where: str, image_id: str, label: int) -> None:
         """An image whose line stands at ``where`` (file:line). A repeated one is left out, a bad class becomes -1."""
-        path = os.path.normpath(image_id)
-        if os.path.isabs(path) or path.startswith(".."):
+        if leads_outside(image_id):
             self.report("bad line", f"{where}: '{image_id}' leads out of the data folder")
         elif image_id in self._labels:
             self.report("duplicate id", f"{where}: '{image_id}' was there already, at {self._places[image_id]}")

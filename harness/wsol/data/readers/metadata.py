@@ -16,15 +16,10 @@ import numpy as np
 
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
-from wsol.errors import DataError
+from wsol.data.readers.problems import box_problem, raise_data_error
 
 LARGEST = 2**31 - 1
 """No class, side or coordinate is larger."""
-
-
-def raise_data_error(kind: str, message: str) -> None:
-    """The report that stops at the first problem: raises DataError."""
-    raise DataError(message)
 
 
 @dataclass(frozen=True)
@@ -195,14 +190,3 @@ class SplitFiles:
             for image_id, found in zip(ids, seen, strict=True):
                 if not found:
                     self.report("missing line", f"{path}: no valid line for '{image_id}'")
-
-
-def box_problem(box: Sequence[int], size: IntArray) -> str:
-    """What is wrong with a box (x0, y0, x1, y1) in an image of ``size`` (width, height; 0: unknown); "" if nothing."""
-    x0, y0, x1, y1 = box
-    width, height = size.tolist()
-    if x1 < x0 or y1 < y0:
-        return "ends before it starts"
-    if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
-        return f"is not inside the image of {width} x {height} pixels"
-    return ""

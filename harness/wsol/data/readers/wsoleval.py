@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import ClassVar, Literal
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report, Split
 from wsol.data.files import ImageFiles, MaskFiles, image_list
-from wsol.data.readers.metadata import SplitFiles, raise_data_error
+from wsol.data.readers.metadata import SplitFiles
+from wsol.data.readers.problems import leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 
@@ -139,8 +139,6 @@ class WsolevalBenchmark(Benchmark):
 
     def inside(self, name: str) -> str:
         """``name``, checked; raises DataError for one that leads out of the data folder."""
-        if ".." in name or os.path.isabs(name):  # rare, and looking closer at a million names takes seconds
-            path = os.path.normpath(name)
-            if os.path.isabs(path) or path.startswith(".."):
-                raise DataError(f"{self.root}: '{name}' leads out of the data folder")
+        if leads_outside(name):
+            raise DataError(f"{self.root}: '{name}' leads out of the data folder")
         return name

@@ -176,7 +176,7 @@ def read_box_rows(path: Path) -> tuple[BoxUnit, Iterator[BoxRow]]:
     stated = _UNIT_LINE.fullmatch(text.readline())
     if stated is None:
         choices = " or ".join(f"'{unit_line(unit)}' ({meaning})" for unit, meaning in UNITS.items())
-        raise DataError(f"{path}:1: the unit of the boxes is not stated; add as first line {choices}")
+        raise DataError.at(path, 1, f"the unit of the boxes is not stated; add as first line {choices}")
     unit: BoxUnit = "pixels" if stated[1] == "pixels" else "shares"
     return unit, _rows(path, text)
 
@@ -189,7 +189,7 @@ def _rows(path: Path, text: io.StringIO) -> Iterator[BoxRow]:
             if any(cells):
                 yield BoxRow(reader.line_num + 1, cells)
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num + 1}: cannot be read as CSV: {error}") from None
+        raise DataError.at(path, reader.line_num + 1, f"cannot be read as CSV: {error}") from None
 
 
 def _parse(cells: Sequence[str]) -> Box | None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy.typing as npt
 from wsol.arrays import Array, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.predictions.source import PredictionKind
+from wsol.files import AtomicFile
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -96,15 +96,11 @@ class StoreWriter:
         self.metadata = dict(metadata or {})
         self._ids: dict[str, None] = {}
         self._dtype: np.dtype[Any] | None = None
-        self._file: Any = None
+        self._file = AtomicFile(self.path, "the score-map store")
 
     def __enter__(self) -> StoreWriter:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False)
-        except OSError as error:
-            raise self._failed(error) from None
-        self._write(_HEAD.ljust(_OFFSET, b"\0"))
+        self._file.open()
+        self._file.write(_HEAD.ljust(_OFFSET, b"\0"))
         return self
 
     def __exit__(
@@ -114,8 +110,7 @@ class StoreWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+            self._file.discard()
 
     def append(self, ids: Sequence[str], labels: Any, located: Any, logits: Any = None) -> None:
         """Append B images: labels int [B], maps float [B, h, w] or boxes float [B, 4], logits float [B, C] or None.
@@ -131,7 +126,7 @@ class StoreWriter:
         for name, column in columns.items():
             records[name] = column
         self._ids.update(dict.fromkeys(ids))
-        self._write(records.tobytes())
+        self._file.write(records.tobytes())
 
     def _check(self, ids: Sequence[str], columns: dict[str, Array]) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
@@ -158,23 +153,8 @@ class StoreWriter:
         header = {"kind": self.kind, "fields": fields, "ids": list(self._ids)}
         text = json.dumps({**header, "metadata": self.metadata}, allow_nan=False).encode()
         start = _OFFSET + len(self._ids) * self._dtype.itemsize
-        self._write(text + _TAIL.pack(start, len(text), _DONE))
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            os.chmod(self._file.name, 0o644)
-            os.replace(self._file.name, self.path)
-        except OSError as error:
-            raise self._failed(error) from None
-
-    def _write(self, data: bytes) -> None:
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise self._failed(error) from None
-
-    def _failed(self, error: OSError) -> DataError:
-        return DataError(f"{self.path}: cannot be written: {error.strerror or error}")
+        self._file.write(text + _TAIL.pack(start, len(text), _DONE))
+        self._file.commit()
 
 
 def is_store(path: Path) -> bool:

@@ -1,0 +1,48 @@
+"""What readers of annotation files check, and how they report what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from wsol.arrays import IntArray
+from wsol.errors import DataError
+
+
+def raise_data_error(kind: str, message: str) -> None:
+    """A :data:`wsol.Report` that stops at the first problem: raises DataError with ``message``."""
+    raise DataError(message)
+
+
+def box_problem(box: Sequence[int], size: Sequence[int] | IntArray) -> str:
+    """Check a box against its image.
+
+    Args:
+        box: x0, y0, x1, y1 in pixels; x1 and y1 may be the width and the height.
+        size: Width and height of the image; 0 where unknown.
+
+    Returns:
+        What is wrong with the box, as the end of a sentence; an empty string for a valid box.
+
+    Example:
+        >>> from wsol.data.readers.problems import box_problem
+        >>> box_problem((0, 0, 9, 9), (10, 10))
+        ''
+        >>> box_problem((0, 5, 9, 4), (10, 10))
+        'ends before it starts'
+    """
+    x0, y0, x1, y1 = box
+    width, height = (int(side) for side in size)
+    if x1 < x0 or y1 < y0:
+        return "ends before it starts"
+    if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
+        return f"is not inside the image of {width} x {height} pixels"
+    return ""
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a path that should be below a folder is absolute or leads out of it with ``..``."""
+    if ".." not in name and not os.path.isabs(name):  # normalising a million names takes seconds
+        return False
+    path = os.path.normpath(name)
+    return os.path.isabs(path) or path.startswith("..")
