@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from wsol.options import Distribution, OptionValues
 
@@ -118,6 +118,10 @@ def recipe_parts(*scopes: Scope) -> list[Part]:
 def part_of_kind(kind: str) -> Part:
     """Return the part that components of ``kind`` (plural, ``"backbones"``) fill; raises KeyError for another word."""
     return {part.kind: part for part in PARTS.values()}[kind]
+
+
+JsonObject: TypeAlias = dict[str, JsonValue]
+"""A JSON object as records and files store it."""
 
 
 class Model(BaseModel):

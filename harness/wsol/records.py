@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from wsol.errors import DataError
 from wsol.files import write_atomic
-from wsol.options import describe_validation
-from wsol.recipes import EvalSpec, Model, TrainSpec, recipe_id
+from wsol.options import OptionValues, describe_validation
+from wsol.recipes import EvalSpec, JsonObject, Model, TrainSpec, recipe_id
 
 SCHEMA_VERSION = 2
 Status = Literal["complete", "failed", "diverged"]
@@ -82,7 +82,7 @@ class Result(Model):
     protocol_version: int = 1
     metrics: dict[str, MetricValue]
     primary: str
-    swept: dict[str, Any] = Field(default_factory=dict)
+    swept: OptionValues = Field(default_factory=dict)
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class RunIdentity(Model):
     trials_planned: int
     seed: int
     seeds_planned: int = 1
-    hparams: dict[str, Any] = Field(default_factory=dict)
+    hparams: OptionValues = Field(default_factory=dict)
     """Drawn values as ``kind.option``, for example ``method.lr``."""
 
 
@@ -138,10 +138,10 @@ class RunRecord(RunIdentity):
     data: dict[str, str] = Field(default_factory=dict)
     """Split → fingerprint."""
     test: TestOpening | None = None
-    network: dict[str, Any] = Field(default_factory=dict)
+    network: dict[str, int] = Field(default_factory=dict)
     """Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`."""
-    versions: dict[str, Any] = Field(default_factory=dict)
-    hardware: dict[str, Any] = Field(default_factory=dict)
+    versions: JsonObject = Field(default_factory=dict)
+    hardware: JsonObject = Field(default_factory=dict)
     started: str = ""
     seconds: float = 0.0
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from wsol.training.method import Method
 
 
-def network_cost(method: Method, extractor: Extractor | None, crop: int, device: torch.device) -> dict[str, Any]:
+def network_cost(method: Method, extractor: Extractor | None, crop: int, device: torch.device) -> dict[str, int]:
     """Parameters of ``method``, and operations for one image of ``crop`` x ``crop`` pixels.
 
     ``parameters``: all of them, a shared one once. ``flops_localize`` and ``flops_classify``: operations of one call,
@@ -30,7 +31,7 @@ def network_cost(method: Method, extractor: Extractor | None, crop: int, device:
     return {"parameters": parameters, **{name: count for name, count in flops.items() if count is not None}}
 
 
-def _flops(call: Callable[[], Any]) -> int | None:
+def _flops(call: Callable[[], Tensor | None]) -> int | None:
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), counter:

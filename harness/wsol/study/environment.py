@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from wsol.plugins import Plugin
+from wsol.recipes import JsonObject
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "numba", "ray", "pandas")
 
 
-def versions(plugins: Iterable[Plugin]) -> dict[str, Any]:
+def versions(plugins: Iterable[Plugin]) -> JsonObject:
     """Versions of wsol, Python, libraries and plugins, and the commit of the code with its dirty flag."""
     import torch
 
@@ -31,11 +31,11 @@ def versions(plugins: Iterable[Plugin]) -> dict[str, Any]:
     }
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> JsonObject:
     """Processor, number of threads in use, GPU and its memory in GiB."""
     import torch
 
-    found: dict[str, Any] = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    found: JsonObject = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         found |= {"gpu": properties.name, "gpu_memory_gib": round(properties.total_memory / 2**30, 1)}
@@ -50,7 +50,7 @@ def _version(distribution: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _code() -> dict[str, Any]:
+def _code() -> JsonObject:
     """Commit and dirty flag of the checkout that the package runs from; empty for an installed wheel."""
     folder = Path(__file__).resolve().parent
     try:

@@ -14,6 +14,7 @@ from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol
 from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.observation_file import observations_path, write_observations
+from wsol.options import OptionValues
 from wsol.plugins import load_plugins
 from wsol.recipes import Model, content_hash, train_content
 from wsol.records import EpochLog, Result, RunIdentity, RunRecord, write_record
@@ -26,6 +27,7 @@ from wsol.study.selection import open_test
 if TYPE_CHECKING:
     from wsol.data.benchmark import Benchmark
     from wsol.data.views import EvalData, TrainData
+    from wsol.networks import Extractor
     from wsol.training.method import Method
 
 OnEpoch = Callable[[EpochLog, int], None]
@@ -47,7 +49,7 @@ class Job(Model):
     bootstrap: int = 1000
     threads: int = 1
     plugin_files: tuple[str, ...] = ()
-    swept: tuple[dict[str, Any], ...] = ()
+    swept: tuple[OptionValues, ...] = ()
     selection: str | None = None
     ledger: str | None = None
     cache: str | None = None
@@ -188,7 +190,7 @@ class _Run:
         results = tuple(s.result for s in scored)
         return {**outcome, "results": results, "network": self._network(method)}
 
-    def _network(self, method: Method) -> dict[str, Any]:
+    def _network(self, method: Method) -> dict[str, int]:
         """What the method costs, with the extractor of its first evaluation."""
         from wsol.inference.cost import network_cost
 
@@ -225,7 +227,7 @@ class _Run:
 
         metadata = {"benchmark": self.benchmark.name, "split": split, "fingerprint": data.fingerprint}
 
-        def forward(extractor: Any, path: Path) -> None:
+        def forward(extractor: Extractor | None, path: Path) -> None:
             predict(method, data, extractor, path, self.device, {**metadata, "run": self.job.run.run_id})
 
         return self.scorer.score(forward, data, split, self.job.work, val, keep=split == "test")

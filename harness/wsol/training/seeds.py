@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import random
-from typing import Any
 
 import numpy as np
 import torch
 
 
-def stream(*key: Any) -> int:
+def stream(*key: int | str) -> int:
     """A 63-bit seed for the stream named by ``key`` (numbers and strings)."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def seeded_generator(*key: Any) -> torch.Generator:
+def seeded_generator(*key: int | str) -> torch.Generator:
     """A CPU generator at the start of the stream named by ``key``."""
     return torch.Generator().manual_seed(stream(*key))
 
 
-def seed_everything(*key: Any) -> None:
+def seed_everything(*key: int | str) -> None:
     """Start the global generators of Python, NumPy and torch (all devices) at the stream named by ``key``."""
     seed = stream(*key)
     random.seed(seed)
