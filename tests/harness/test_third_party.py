@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.paths import THIRD_PARTY
-from wsol.hooks import HOOKS
 from wsol.plugins import load_plugins
+from wsol.recipes import PARTS
 from wsol.study.config import Study
 from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
@@ -27,7 +27,7 @@ def test_the_plugin_has_every_hook() -> None:
     plugins = load_plugins([THIRD_PARTY])
     assert plugins.failed == []
     (plugin,) = (plugin for plugin in plugins.plugins if plugin.version == "file")
-    assert sorted(kind for kind, _ in plugin.components) == sorted(HOOKS)
+    assert sorted(kind for kind, _ in plugin.components) == sorted(part.kind for part in PARTS.values())
 
 
 def test_a_study_of_third_party_components_runs(tmp_path: Path) -> None:
