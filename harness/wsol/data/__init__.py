@@ -1,1 +1,1 @@
-"""Splits, the image cache and readers: what a stage may see."""
+"""Data: benchmarks and their readers, decoded images, and what each stage may see."""

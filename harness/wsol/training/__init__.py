@@ -1,1 +1,1 @@
-"""Methods, their phases, and the engine that runs them."""
+"""Training: methods, their phases, and the engine that runs them."""

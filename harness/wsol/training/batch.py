@@ -1,4 +1,4 @@
-"""A training batch on its way from the cache through augmentations to a method's losses."""
+"""A training batch, and what a method sees of the training split."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """images float32 [B, 3, H, W] (normalised: 0 is the mean colour), labels int64 [B], targets float32 [B, C]
-    (one-hot unless an augmentation mixed labels), index int64 [B] (rows of the training split), boxes float32 [B, 4]
-    (x0, y0, x1, y1 as shares of the image sides in [0, 1]; pseudo boxes a phase supplied, moved along by the
-    augmentations) or None.
+    """A batch of training images.
+
+    Attributes:
+        images: Normalised images, float32 [B, 3, H, W]: 0 is the mean colour. Geometric augmentations may see them
+            before they are normalised, as uint8.
+        labels: Classes, int64 [B].
+        targets: Target probabilities, float32 [B, C]: one-hot, unless an augmentation mixed labels.
+        index: Rows of the training split, int64 [B], on the CPU.
+        boxes: The phase's pseudo boxes, float32 [B, 4] (x0, y0, x1, y1 as shares of the image sides in [0, 1]),
+            transformed by the augmentations together with the images; None for a phase without.
     """
 
     images: Tensor
@@ -24,7 +30,7 @@ class Batch:
     boxes: Tensor | None = None
 
     def replace(self, **changes: Any) -> Batch:
-        """A copy with some fields changed."""
+        """A copy with some fields changed, given by name."""
         return replace(self, **changes)
 
 

@@ -1,4 +1,4 @@
-"""From cached bytes to training batches on the device."""
+"""Training batches on the device, from decoded images."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wsol.arrays import ByteArray
 from wsol.data.decoded import DecodedImages, ImagesOnDemand
 from wsol.data.views import TrainData
 from wsol.training.augment import Augmentation
@@ -20,18 +19,34 @@ from wsol.training.batch import Batch
 
 T = TypeVar("T")
 AHEAD = 2
-"""Batches that are read while a GPU works on the one before, or that are decoded meanwhile."""
+"""Batches that are read ahead for a GPU, or decoded ahead."""
 
 
-def normalize_images(
-    images: npt.NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: torch.device
-) -> Tensor:
-    """uint8 [B, 3, H, W] → float32 on ``device``, (x / 255 - mean) / std for each channel."""
+def normalize_images(images: ByteArray, mean: Sequence[float], std: Sequence[float], device: torch.device) -> Tensor:
+    """Normalise images for a network: (x / 255 - mean) / std for each channel.
+
+    Args:
+        images: RGB images, uint8 [B, 3, H, W].
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel.
+        device: Where the result is needed.
+
+    Returns:
+        Images, float32 [B, 3, H, W], on ``device``.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from wsol.training.loader import normalize_images
+        >>> white = np.full((1, 3, 1, 1), 255, dtype=np.uint8)
+        >>> normalize_images(white, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), torch.device("cpu")).flatten()
+        tensor([1., 1., 1.])
+    """
     return normalised(to_device(torch.from_numpy(images), device), mean, std)
 
 
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
-    """``pixels`` on ``device``; to a GPU without waiting for the copy."""
+    """Copy ``pixels`` to ``device``; to a GPU without waiting for the copy to end."""
     return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels
 
 
@@ -43,16 +58,25 @@ def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> T
 
 
 def batches_ahead(images: DecodedImages, device: torch.device) -> int:
-    """How far to read ahead of ``device``: not where a CPU works, whose cores reading takes, except to decode."""
+    """How many batches to read ahead of ``device``.
+
+    A CPU computes with the cores that reading would use, so that reading ahead pays for decoding only.
+    """
     return AHEAD if device.type == "cuda" or isinstance(images, ImagesOnDemand) else 0
 
 
 def read_ahead(
     read: Callable[[Tensor], T], index_batches: Iterable[Tensor], ahead: int = AHEAD
 ) -> Iterator[tuple[Tensor, T]]:
-    """(rows, what ``read`` gives for them), in order; a thread reads ``ahead`` batches before they are asked for.
+    """Read batches in order, in a thread that runs ahead of their use.
 
-    With 0 there is no thread.
+    Args:
+        read: Reads the batch of some rows.
+        index_batches: Rows of each batch, int64 [b].
+        ahead: Number of batches to read ahead; 0 reads without a thread.
+
+    Yields:
+        The rows and the batch that was read.
     """
     if ahead == 0:
         yield from ((rows, read(rows)) for rows in index_batches)
@@ -71,7 +95,13 @@ def read_ahead(
 class TrainLoader:
     """Batches of the training split: augmented ones for the engine, plain ones for a method's own computations.
 
-    This, and nothing behind it, is what a method is handed.
+    Methods get this object as their :class:`wsol.TrainView`; it holds no other split and no annotation.
+
+    Args:
+        data: The training split.
+        mean: Mean of each channel for the normalisation, in [0, 1].
+        std: Standard deviation of each channel.
+        device: Where batches are needed.
     """
 
     def __init__(self, data: TrainData, mean: Sequence[float], std: Sequence[float], device: torch.device) -> None:
@@ -89,7 +119,7 @@ class TrainLoader:
         return len(self.labels)
 
     def batches(self, index: Sequence[int] | None = None, batch_size: int = 32) -> Iterator[Batch]:
-        """The images of the rows ``index`` (default: all) in order, squashed to the network's input, not augmented."""
+        """See :meth:`wsol.TrainView.batches`."""
         rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
         side = self._data.crop
         for chunk, pixels in read_ahead(self._read, rows.split(batch_size), self._ahead):  # type: ignore[no-untyped-call]
@@ -104,10 +134,19 @@ class TrainLoader:
         generator: torch.Generator,
         boxes: Tensor | None = None,
     ) -> Iterator[Batch]:
-        """Augmented batches. ``boxes``: float [N, 4] pseudo boxes as shares of the image sides.
+        """Read augmented batches.
 
-        Augmentations that only move pixels come before the conversion to float32, as long as nothing else did: a
-        quarter of the memory to move. All of it may run ahead, in one thread, so that the generator's order is kept.
+        Geometric augmentations run on uint8 images until the first other one, so that a quarter of the memory is moved.
+        All of it may run ahead in one thread, which keeps the order of draws from the generator.
+
+        Args:
+            index_batches: Rows of each batch, int64 [b].
+            augmentations: Applied in this order.
+            generator: Source of the augmentations' randomness.
+            boxes: Pseudo boxes of all images, float [N, 4] as shares of the image sides, for ``Batch.boxes``.
+
+        Yields:
+            Batches with normalised images, on the device.
         """
 
         def prepare(rows: Tensor) -> Batch:
@@ -120,7 +159,7 @@ class TrainLoader:
             yield batch
 
     def _read(self, rows: Tensor) -> Tensor:
-        """uint8 [B, 3, S, S], on the device if the images are kept there."""
+        """Images uint8 [B, 3, S, S], on the device if they are kept there."""
         if self._resident is not None:
             return self._resident[rows.to(self._resident.device)]
         return torch.from_numpy(self._data.images[rows.numpy()])

@@ -1,4 +1,4 @@
-"""Mean losses of an epoch, and the end of a run whose loss is no number."""
+"""Mean losses of an epoch, and the detection of losses that are NaN or infinite."""
 
 from __future__ import annotations
 
@@ -10,11 +10,24 @@ from torch import Tensor
 from wsol.errors import DivergedError
 
 CHECK_EVERY = 50
-"""Optimizer steps between two looks at the losses: each look waits for the device."""
+"""Optimizer steps between two checks of the losses: each check waits for the device."""
 
 
 class RunningLosses:
-    """Running sums of named losses, kept on the device; NaN is looked for now and then, not at every step."""
+    """Running sums of named losses, kept on the device and checked every :data:`CHECK_EVERY` steps.
+
+    Args:
+        where: Phase and epoch, for the message of an error.
+
+    Example:
+        >>> import torch
+        >>> from wsol.training.losses import RunningLosses
+        >>> losses = RunningLosses("phase 'classify', epoch 1")
+        >>> losses.add({"class": torch.tensor(2.0)})
+        >>> losses.add({"class": torch.tensor(1.0)})
+        >>> losses.means()
+        {'class': 1.5}
+    """
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -23,7 +36,7 @@ class RunningLosses:
         self.steps = 0
 
     def add(self, named: Mapping[str, Tensor]) -> None:
-        """Add the scalars of one optimizer step; raises what :meth:`means` raises, now and then."""
+        """Add the losses of one optimizer step, scalars by name; raises DivergedError like :meth:`means`."""
         for name, value in named.items():
             detached = value.detach().double()
             self.sums[name] = self.sums[name] + detached if name in self.sums else detached
@@ -33,7 +46,11 @@ class RunningLosses:
             self.means()
 
     def means(self) -> dict[str, float]:
-        """The mean of each loss so far; raises DivergedError when one is NaN or infinite."""
+        """The mean of each loss over its steps so far.
+
+        Raises:
+            DivergedError: A mean is NaN or infinite.
+        """
         means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         for name, mean in means.items():
             if not math.isfinite(mean):

@@ -1,4 +1,4 @@
-"""A phase: one stretch of training with its parameters, data order, augmentations and losses."""
+"""A phase: a part of a method's training with its own parameters, data order, augmentations and losses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from wsol.training.augment import Augmentation
 from wsol.training.batch import Batch, TrainView
 
 Loss = Tensor | Mapping[str, Tensor]
+"""A scalar, or named scalars whose sum is minimised."""
 Sampler = Callable[[Tensor, int, torch.Generator], Iterable[Tensor]]
-"""(labels int64 [N], batch size, generator) → the index batches of one epoch, int64 [b] each."""
+"""Chooses the batches of one epoch: takes labels int64 [N], the batch size and a generator on the CPU; returns the rows
+of each batch, int64 [b]."""
 
 
 class TrainingOptions(Options):
-    """Options of every method that trains with SGD."""
+    """Options of methods that train with SGD."""
 
     lr: float = hparam(1e-3, loguniform(1e-5, 1.0), help="learning rate of pretrained layers", gt=0)
     weight_decay: float = option(1e-4, "weight decay, biases and batch norms included", ge=0)
@@ -34,7 +36,12 @@ class TrainingOptions(Options):
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that share a learning rate, ``lr_multiplier`` times the phase's."""
+    """Parameters that share a learning rate.
+
+    Attributes:
+        parameters: The parameters.
+        lr_multiplier: Their learning rate, as a multiple of the phase's.
+    """
 
     parameters: Sequence[nn.Parameter]
     lr_multiplier: float = 1.0
@@ -42,23 +49,43 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training, run by the engine.
+    """A part of a method's training, run by the engine.
 
-    step: a generator function; for a batch it yields one loss (a scalar tensor, or named scalars whose sum is
-        minimised) an optimizer step. The engine does zero_grad, backward and step between the yields.
-    groups: what is optimised. epochs: None takes the schedule's; 0 runs only ``prepare``.
-    prepare: run once before the first epoch, under no_grad in evaluation mode; what it computes must live in the
-        method's buffers or extra state, so that a resumed run finds it in the checkpoint.
-    boxes: pseudo boxes float32 [N, 4] as shares of the image sides, handed on in ``Batch.boxes``.
-    sampler: index batches of an epoch; None shuffles and drops nothing.
-    augmentations: None takes the method's.
-    sgd: the optimizer's options. batch_size: None takes the schedule's. lr_factor: (epoch from 1, epochs) → factor on
-        the learning rate; None takes the schedule's steps.
-    train_mode: puts the networks into the mode for a step; None is ``method.train()``.
-    keep_zero_grads: zero gradients instead of dropping them, as torch did before 2.0: frozen parameters of the
-        optimizer then still move by momentum and weight decay.
-    score: called after each epoch in evaluation mode under no_grad; the weights of the epoch with the largest value
-        are kept. None keeps the last epoch's.
+    Attributes:
+        name: Name of the phase in logs and records.
+        step: Generator function that yields one loss for each optimizer step on a batch. The engine zeroes the
+            gradients, backpropagates and steps between the yields. None for a phase that only prepares.
+        groups: The parameters to optimise.
+        sgd: Options of the optimizer.
+        epochs: Number of epochs; None takes the schedule's, 0 runs only ``prepare``.
+        prepare: Called once before the first epoch, in evaluation mode under ``torch.no_grad``. Its results belong in
+            the method's buffers or extra state, so that a resumed run finds them in the checkpoint.
+        boxes: Returns pseudo boxes of all training images, float32 [N, 4] as shares of the image sides, for
+            ``Batch.boxes``.
+        sampler: Chooses the batches of an epoch; None shuffles all images.
+        augmentations: Augmentations of this phase; None takes the method's.
+        batch_size: Images in a batch; None takes the schedule's.
+        lr_factor: Takes the epoch, from 1, and the number of epochs; returns the factor on the learning rate. None
+            takes the schedule's steps.
+        train_mode: Sets the modes of the networks for training; None is ``method.train``.
+        keep_zero_grads: Zero gradients instead of dropping them, as torch did before version 2.0: momentum and weight
+            decay then still move frozen parameters.
+        score: Called after each epoch in evaluation mode under ``torch.no_grad``; the weights of the epoch with the
+            largest value are kept. None keeps those of the last epoch.
+
+    Example:
+        A phase that trains a linear layer for 3 epochs at a constant learning rate:
+
+        >>> import torch.nn.functional as F
+        >>> from torch import nn
+        >>> import wsol
+        >>> head = nn.Linear(8, 2)
+        >>> def step(batch):
+        ...     yield F.cross_entropy(head(batch.images.mean((2, 3))), batch.targets)
+        >>> groups = [wsol.ParameterGroup(list(head.parameters()))]
+        >>> phase = wsol.Phase("head", step=step, groups=groups, epochs=3, lr_factor=lambda epoch, epochs: 1.0)
+        >>> phase.name, phase.epochs
+        ('head', 3)
     """
 
     name: str
@@ -78,7 +105,16 @@ class Phase:
 
 
 def shuffled(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Every image once, in random order; the last batch may be smaller, but never a single image (batch norm)."""
+    """A :data:`wsol.Sampler` that takes every image once, in random order.
+
+    The last batch may be smaller; a single image is added to the batch before it, because batch norm needs two.
+
+    Example:
+        >>> import torch
+        >>> from wsol.training.phases import shuffled
+        >>> [len(rows) for rows in shuffled(torch.zeros(9), 4, torch.Generator().manual_seed(0))]
+        [4, 5]
+    """
     order = torch.randperm(len(labels), generator=generator)
     chunks = list(torch.split(order, batch_size))
     if len(chunks) > 1 and len(chunks[-1]) == 1:

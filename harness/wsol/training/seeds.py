@@ -1,4 +1,4 @@
-"""Seeds: every random draw comes from a stream with a name, so that nothing depends on what was drawn before it."""
+"""Seeds: every random draw comes from a named stream, so that no draw depends on the draws before it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import torch
 
 
 def stream(*key: int | str) -> int:
-    """A 63-bit seed for the stream named by ``key`` (numbers and strings)."""
+    """A 63-bit seed for the stream named by ``key``.
+
+    Example:
+        >>> from wsol.training.seeds import stream
+        >>> stream(0, "order") == stream(0, "order"), stream(0, "order") == stream(1, "order")
+        (True, False)
+    """
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def seeded_generator(*key: int | str) -> torch.Generator:
-    """A CPU generator at the start of the stream named by ``key``."""
+    """A random generator on the CPU, at the start of the stream named by ``key``."""
     return torch.Generator().manual_seed(stream(*key))
 
 
