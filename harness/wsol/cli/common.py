@@ -59,6 +59,7 @@ def with_options(options: type) -> Callable[[Callable[..., R]], Callable[..., R]
             instance of it as its first argument.
 
     Example:
+        >>> import dataclasses, inspect
         >>> @dataclasses.dataclass(frozen=True)
         ... class Shared:
         ...     study: Annotated[str, typer.Argument()]

@@ -355,7 +355,7 @@ def open_session(
 
     Example:
         >>> session = open_session("quickstart", ["trials=2", "seeds=1"])
-        >>> [cell.train.method.name for cell in session.plan.cells]
+        >>> sorted(cell.train.method.name for cell in session.plan.cells)
         ['cam', 'center']
         >>> len(session.search_jobs())
         3
