@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import wsol
 from tests.support.paths import THIRD_PARTY
 from wsol.plugins import load_plugins
 from wsol.recipes import PARTS
-from wsol.study.config import Study
-from wsol.study.job import SerialRunner
-from wsol.study.plan import make_plan
-from wsol.study.session import Session
 
 RECIPE = {
     "method": "smoothed",
@@ -31,16 +28,14 @@ def test_the_plugin_has_every_hook() -> None:
 
 
 def test_a_study_of_third_party_components_runs(tmp_path: Path) -> None:
-    plugins = load_plugins([THIRD_PARTY])
-    study = Study(name="s", benchmark="squares", recipes=[RECIPE], trials=2, seeds=1, bootstrap=20)
-    session = Session(make_plan(study, plugins), plugins, tmp_path / "results", (THIRD_PARTY,), tmp_path / "cache")
-    session.open()
-    trials = session.search(SerialRunner())
-    session.seal()
-    (final,) = session.final(SerialRunner())
-    assert {record.status for record in [*trials, final]} == {"complete"}
+    study = {"name": "s", "benchmark": "squares", "recipes": RECIPE, "trials": 2, "seeds": 1, "bootstrap": 20}
+    result = wsol.run_study(
+        study, out=tmp_path / "results", plugins=[THIRD_PARTY], cache=tmp_path / "cache", runner=wsol.SerialRunner()
+    )
+    (final,) = result.finals
+    assert {record.status for record in [*result.trials, final]} == {"complete"}
     assert {"method.smoothing", "pooling.p", "brightness.strength"} <= set(final.hparams)
-    assert {result.split for result in final.results} == {"val", "test"}
-    for result in final.results:
-        assert result.primary == "mean_iou"
-        assert 0 < result.metrics["mean_iou"].value < 100
+    assert {found.split for found in final.results} == {"val", "test"}
+    for found in final.results:
+        assert found.primary == "mean_iou"
+        assert 0 < found.metrics["mean_iou"].value < 100
