@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.support.leaderboard_records import make
+from tests.support.leaderboard_records import four_recipes, make
 from wsol.records import MetricValue
 from wsol_leaderboard.page import render
 from wsol_leaderboard.table import build_table
@@ -26,10 +26,12 @@ def browse(page: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
-def page_with(study, folder: Path, script: str = "") -> Path:
+def page_with(folder: Path, script: str = "") -> Path:
     extra = make("zoom", metrics={"PxAP": MetricValue(value=70.0), "MaxBoxAccV2": MetricValue(value=50.0)})
     path = folder / "leaderboard.html"
-    path.write_text(render(build_table([*study, extra])).replace("</body>", f"<script>{script}</script></body>"))
+    path.write_text(
+        render(build_table([*four_recipes(), extra])).replace("</body>", f"<script>{script}</script></body>")
+    )
     return path
 
 
@@ -37,24 +39,24 @@ def methods(dom: str) -> list[str]:
     return re.findall(r'<th scope="row">(\w+)', dom)
 
 
-def test_filters_and_sorting_work(study, tmp_path):
+def test_filters_and_sorting_work(tmp_path):
     click = "document.querySelectorAll('table.ranking thead button')[1].click();"
-    dom = browse(page_with(study, tmp_path, click), "--dump-dom")
+    dom = browse(page_with(tmp_path, click), "--dump-dom")
     assert "1 of 2 rankings shown" in dom, "the primary metric only, until the reader asks for others"
     assert re.search(r'data-metric="PxAP"[^>]* hidden', dom)
     assert 'aria-sort="ascending"' in dom
     assert methods(dom)[:5] == ["acol", "cam", "has", "spg", "zoom"]
 
 
-def test_rows_without_a_score_stay_last_when_sorted_by_score(study, tmp_path):
+def test_rows_without_a_score_stay_last_when_sorted_by_score(tmp_path):
     click = "document.querySelectorAll('table.ranking thead button')[2].click();"
-    dom = browse(page_with(study, tmp_path, click), "--dump-dom")
+    dom = browse(page_with(tmp_path, click), "--dump-dom")
     assert methods(dom)[:5] == ["zoom", "cam", "has", "acol", "spg"]
 
 
-def test_a_picture_shows_a_table_on_a_light_ground(study, tmp_path):
+def test_a_picture_shows_a_table_on_a_light_ground(tmp_path):
     picture = tmp_path / "page.png"
-    browse(page_with(study, tmp_path), f"--screenshot={picture}", "--window-size=1200,900")
+    browse(page_with(tmp_path), f"--screenshot={picture}", "--window-size=1200,900")
     image = cv2.imread(str(picture))
     assert image.shape == (900, 1200, 3)
     assert image[5, 5].min() > 200
