@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wsol.errors import RunError
 from wsol.training.checkpoint import StateDict, TrainState
@@ -80,7 +78,7 @@ def build_optimizer(phase: Phase) -> torch.optim.SGD:
     Raises:
         RunError: The phase has no parameters, or a parameter is in two groups.
     """
-    groups: list[dict[str, Any]] = []
+    groups: list[dict[str, list[nn.Parameter] | float]] = []
     seen: set[int] = set()
     for group in phase.groups:
         parameters = [p for p in group.parameters if id(p) not in seen]
