@@ -74,7 +74,13 @@ from .data.readers.file_list import (
 from .data.readers.matfile import read_mat as read_mat
 from .data.readers.problems import box_problem as box_problem, raise_data_error as raise_data_error
 from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
-from .data.views import evaluation_protocol as evaluation_protocol, evaluation_transform as evaluation_transform
+from .data.decoded import ImageCache as ImageCache
+from .data.views import (
+    SplitImages as SplitImages,
+    evaluation_protocol as evaluation_protocol,
+    evaluation_transform as evaluation_transform,
+    open_split as open_split,
+)
 
 # Training
 from .training.augment import (

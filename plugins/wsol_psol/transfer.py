@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wsol.cli.common import PluginFiles, out
-
-if TYPE_CHECKING:
-    from wsol.data.benchmark import Split
+import wsol
 
 
 def transfer(
-    run: Annotated[Path, typer.Option("--run", help="Folder of a final run: RESULTS/STUDY/runs/RUN_ID.")],
-    benchmark: Annotated[str, typer.Option(help="Benchmark whose images are localized ('wsol benchmarks').")],
-    split: Annotated[str, typer.Option(metavar="val|test", help="Split of that benchmark.")],
-    root: Annotated[
-        Path | None, typer.Option(help="Data folder of the benchmark, where it needs one.", show_default=False)
-    ] = None,
+    run: wsol.cli.RunFolder,
+    benchmark: wsol.cli.BenchmarkName,
+    split: wsol.cli.ScoredSplit,
+    root: wsol.cli.DataRoot = None,
     file: Annotated[Path, typer.Option("--out", help="The score-map store to write.")] = Path("transfer.maps"),
-    protocol: Annotated[
-        str | None,
-        typer.Option(help="Protocol whose test images are localized. Default: the benchmark's.", show_default=False),
-    ] = None,
-    evaluation: Annotated[int, typer.Option(min=0, help="Which of the run's evaluations, from 0.")] = 0,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of decoded images. Default: WSOL_CACHE, or ~/.cache/wsol.")
-    ] = None,
-    plugin: PluginFiles = None,
+    protocol: wsol.cli.ProtocolName = None,
+    evaluation: wsol.cli.EvaluationIndex = 0,
+    cache: wsol.cli.CacheFolder = None,
+    plugin: wsol.cli.PluginFiles = None,
 ) -> None:
-    """Localize another benchmark's images without any training on it, and without opening an annotation.
+    """Localize the images of another benchmark, without training on it and without reading its annotations.
 
-    Score the store with 'wsol score STORE --benchmark … --split …'; the ledger counts that as a look at test. Where the
-    classes of the two benchmarks differ, logits are left out, and a method that localizes a class is refused.
+    Score the store with 'wsol score STORE --benchmark … --split …'; only that counts as a test evaluation. Where the
+    classes of the two benchmarks differ, the store has no logits, and the method must not depend on the class.
     """
-    from wsol.cli.common import load_plugins
-    from wsol.errors import UsageError
-    from wsol.inference.localizer import load_localizer
     from wsol_psol.other import localize_split
 
-    if split not in ("val", "test"):
-        raise UsageError(f"--split {split}: boxes are wanted for 'val' or 'test'")
     options = {} if root is None else {"root": str(root.resolve())}
-    target: Any = load_plugins(plugin).create("benchmarks", benchmark, options)
-    chosen: Split = split  # type: ignore[assignment]
-    localize_split(load_localizer(run, plugin or (), evaluation), target, chosen, protocol, file, cache)
-    out.print(str(file), highlight=False, soft_wrap=True)
+    target = wsol.cli.load_plugins(plugin).create("benchmarks", benchmark, options)
+    localize_split(wsol.load_localizer(run, plugin or (), evaluation), target, split, protocol, file, cache)
+    wsol.cli.print_line(file)

@@ -30,12 +30,18 @@ class TrainData:
 
 
 @dataclass(frozen=True)
-class EvalData:
-    """A split to evaluate on: images as the protocol's test transform gives them, labels and annotations."""
+class SplitImages:
+    """The images of a split and their labels, without any annotation."""
 
     ids: Sequence[str]
     labels: IntArray
     images: DecodedImages
+
+
+@dataclass(frozen=True)
+class EvalData(SplitImages):
+    """A split to evaluate on: images as the protocol's test transform gives them, labels and annotations."""
+
     annotations: Annotations
     fingerprint: str
 
@@ -83,6 +89,18 @@ def open_search(
         on_device=cache.mode == "device",
     )
     return SearchData(train, load_eval(benchmark, "val", protocol, cache))
+
+
+def open_split(
+    benchmark: Benchmark, split: Split, protocol: EvalProtocol, cache: ImageCache = DEFAULT_CACHE
+) -> SplitImages:
+    """Open the images of a split as the protocol's test transform gives them. Reads no annotation.
+
+    Raises:
+        DataError: The images are missing or broken.
+    """
+    images = benchmark.images(split)
+    return SplitImages(images.ids, images.labels, cache.open(images, evaluation_transform(benchmark, protocol)))
 
 
 def load_eval(

@@ -1,42 +1,60 @@
-"""Heat maps of runs that are done: over any image, or over images of a benchmark's validation split."""
+"""Finished runs: their maps and boxes of any image, and heat maps of validation images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from wsol.arrays import Array
+from wsol.arrays import Array, ByteArray, FloatArray, IntArray
+from wsol.components import BoxRule, Normalizer
+from wsol.data.benchmark import Benchmark, ImageList
+from wsol.data.cache import Transform
+from wsol.data.views import SplitImages
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.geometry import Frame
-from wsol.evaluation.read_map import read_map
+from wsol.evaluation.read_map import NormalizedMap, read_map
 from wsol.inference.build import WEIGHTS, build_evaluation, build_method
 from wsol.inference.overlay import contact_sheet, overlay
+from wsol.inference.predict import InputBatch, Localize, input_batches, predict
+from wsol.networks import Extractor
 from wsol.plugins import load_plugins
 from wsol.records import Result, RunRecord, find_records, read_record
 from wsol.training.loader import normalize_images
+from wsol.training.method import Method
 from wsol.weights import no_pretrained
 
 FRAME = 224
-"""Side in pixels of the frame in which a map is normalised and thresholded for a picture."""
+"""Side in pixels of the frame that a map is enlarged to before it is normalised and thresholded."""
 FALLBACK_THRESHOLD = 0.2
 """Share of the map's maximum for a box, where the run's metrics chose none."""
 
 
 @dataclass(frozen=True)
 class Localizer:
-    """A finished run, ready to look at images: its first evaluation unless told otherwise."""
+    """A finished run, ready to localize objects in images.
+
+    Attributes:
+        record: The run's record.
+        method: The trained method, in evaluation mode.
+        benchmark: The benchmark it was trained on.
+        extractor: Makes maps of a classifier; None for a method that needs none.
+        normalizer: Brings maps into [0, 1]; None for a method that outputs boxes.
+        box_rule: Makes boxes of maps; None: ``threshold`` does.
+        threshold: Share of a map's maximum that was best on val.
+    """
 
     record: RunRecord
-    method: Any
-    benchmark: Any
-    extractor: Any
-    normalizer: Any
-    box_rule: Any
+    method: Method
+    benchmark: Benchmark
+    extractor: Extractor | None
+    normalizer: Normalizer | None
+    box_rule: BoxRule | None
     threshold: float
 
     @property
@@ -45,39 +63,133 @@ class Localizer:
         return " ".join(ref.label() for part, ref in self.record.train.filled() if not part.many)
 
     def picture(self, image: Array, label: int | None = None, truth: Array | None = None) -> Array:
-        """The overlay of one image.
+        """Draw the map and the box of one image over it.
 
-        image: uint8 [H, W, 3] of any size. label: the class to look for; None: the one the classifier thinks it is.
-        truth: boxes as shares of the image sides, [G, 4]. Returns uint8 [H, W, 3].
+        Args:
+            image: uint8 [H, W, 3] of any size.
+            label: The class to localize; None: the class that the classifier predicts.
+            truth: True boxes, float [G, 4], as shares of the image sides.
+
+        Returns:
+            uint8 [H, W, 3]: predicted boxes red, true boxes green.
+
+        Raises:
+            UsageError: ``label`` is None and the method has no classifier.
         """
-        from wsol.data.images import resize_square
-
-        crop = self.benchmark.crop
-        pixels = np.ascontiguousarray(resize_square(image, crop).transpose(2, 0, 1))[None]
-        batch = normalize_images(pixels, self.method.image_mean, self.method.image_std, torch.device("cpu"))
+        pixels = Transform(self.benchmark.crop)(image)[None]
+        device = self._device()
+        batch = normalize_images(pixels, self.method.image_mean, self.method.image_std, device)
         with torch.no_grad():
             chosen = self._label(batch) if label is None else label
-            located = self.method.localize(batch, torch.tensor([chosen]), self.extractor)[0].double().numpy()
+            located = self.method.localize(batch, torch.tensor([chosen], device=device), self.extractor)
+        found = located[0].double().cpu().numpy()
         if self.method.outputs == "boxes":
-            return overlay(image, None, located[None], truth)
-        found = read_map(located, Frame(FRAME, FRAME), self.normalizer, self.box_rule, self.threshold)
-        if found.problem or found.boxes is None:  # the map locates nothing: show neither heat nor a predicted box
+            return overlay(image, None, found[None], truth)
+        read = self.read_map(found, FRAME, self.box_rule, self.threshold)
+        if read.problem or read.boxes is None:  # the map locates nothing: show neither heat nor a predicted box
             return overlay(image, None, None, truth)
-        return overlay(image, found.scores, found.boxes / FRAME, truth)
+        return overlay(image, read.scores, read.boxes / FRAME, truth)
 
-    def _label(self, batch: torch.Tensor) -> int:
-        logits = self.method.classify(batch)
+    def batches(self, images: ImageList, batch_size: int = 32) -> Iterator[InputBatch]:
+        """Yield ``images``, squashed to the network's input, in batches on the GPU, or the CPU where there is none.
+
+        Nothing is cached, so that this is fit for a single pass over a training split.
+        """
+        data = SplitImages(images.ids, images.labels, _SquashedImages(images, self.benchmark.crop))
+        yield from input_batches(self.method, data, self._to_gpu(), batch_size)
+
+    def localize(self, batch: InputBatch) -> Tensor:
+        """Maps float [B, h, w] or boxes float [B, 4] of a batch, for its labels, on the CPU."""
+        with torch.no_grad():
+            return self.method.localize(batch.images, batch.labels, self.extractor).cpu()
+
+    def read_map(
+        self, raw: FloatArray, side: int, box_rule: BoxRule | None = None, threshold: float | None = None
+    ) -> NormalizedMap:
+        """Enlarge a raw map to ``side`` x ``side`` pixels, normalise it and find its boxes.
+
+        Args:
+            raw: float64 [h, w], as the method gives it.
+            side: Side of the frame in pixels.
+            box_rule: Makes the boxes.
+            threshold: Used where there is no box rule; None: no boxes.
+
+        Raises:
+            UsageError: The run has no normalizer, so that its output is not maps.
+        """
+        if self.normalizer is None:
+            raise UsageError(f"run {self.record.run_id} has no normalizer; only runs that output maps have one")
+        return read_map(raw, Frame(side, side), self.normalizer, box_rule, threshold)
+
+    def predict(
+        self,
+        data: SplitImages,
+        path: Path,
+        *,
+        localize: Localize | None = None,
+        classify: bool = True,
+        metadata: Mapping[str, str] | None = None,
+        batch_size: int = 32,
+    ) -> None:
+        """Write the score-map store of ``data``; see :func:`wsol.inference.predict.predict` for the arguments.
+
+        Runs on the GPU, or the CPU where there is none.
+        """
+        predict(
+            self.method,
+            data,
+            path,
+            self._to_gpu(),
+            extractor=self.extractor,
+            localize=localize,
+            classify=classify,
+            metadata={**(metadata or {}), "run": self.record.run_id},
+            batch_size=batch_size,
+        )
+
+    def _to_gpu(self) -> torch.device:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.method.to(device)
+        return device
+
+    def _device(self) -> torch.device:
+        tensor = next(chain(self.method.parameters(), self.method.buffers()), None)
+        return torch.device("cpu") if tensor is None else tensor.device
+
+    def _label(self, images: Tensor) -> int:
+        logits = self.method.classify(images)
         if logits is None and not self.method.uses:
-            return 0  # a method that looks at no image looks at no class either
+            return 0  # a method without any part uses neither image nor class
         if logits is None:
             raise UsageError("the run has no classifier; give the class with --label")
         return int(logits.argmax())
 
 
-def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: int = 0) -> Localizer:
-    """The run in ``folder`` (a run's own folder, with its record beside it).
+class _SquashedImages:
+    """Images that are decoded and squashed when they are read (see :class:`wsol.data.decoded.DecodedImages`)."""
 
-    Raises DataError when record or weights are missing: weights are kept of final runs only.
+    def __init__(self, images: ImageList, side: int) -> None:
+        self._images = images
+        self._transform = Transform(side)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
+        return np.stack([self._transform(self._images.load(i)) for i in np.asarray(rows).tolist()])
+
+
+def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: int = 0) -> Localizer:
+    """Load a finished run with its weights.
+
+    Args:
+        folder: The run's own folder; its record is beside it.
+        plugin_files: One-file plugins that the run needs.
+        evaluation: Which of the run's evaluations gives extractor, normalizer and box rule, from 0.
+
+    Raises:
+        DataError: Record or weights are missing (only final runs keep weights), or the weights do not fit.
+        UsageError: The run has no such evaluation.
     """
     record_path = folder.parent / f"{folder.name}.record.json"
     weights = folder / WEIGHTS
@@ -110,9 +222,18 @@ def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: 
 
 
 def validation_sheet(folders: Sequence[Path], count: int, plugin_files: Sequence[Path] = ()) -> Array:
-    """One row a run: overlays of the first ``count`` validation images, one a class as far as there are classes.
+    """Draw a sheet of heat maps with one row for each run. Only val is opened, never test.
 
-    Only val is opened: its boxes may be looked at, test's are not.
+    Args:
+        folders: The folders of the runs.
+        count: Most images in a row; each is of another class.
+        plugin_files: One-file plugins that the runs need.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        DataError: ``folders`` is empty, or a run or its data are missing.
     """
     rows = []
     for folder in folders:
@@ -124,7 +245,7 @@ def validation_sheet(folders: Sequence[Path], count: int, plugin_files: Sequence
 
 
 def validation_items(localizer: Localizer, count: int) -> list[tuple[Array, int, Array | None]]:
-    """(image, label, true boxes as shares of the sides) of the first validation images of different classes."""
+    """The first validation image of up to ``count`` classes: (image, label, true boxes as shares of the sides)."""
     images = localizer.benchmark.images("val")
     annotations = localizer.benchmark.annotations("val")
     first_of_class = np.unique(images.labels, return_index=True)[1]
@@ -138,7 +259,7 @@ def validation_items(localizer: Localizer, count: int) -> list[tuple[Array, int,
 
 
 def final_runs(study_folder: Path) -> list[Path]:
-    """Folders of the complete final runs of a study, one of each network: the first seed's."""
+    """The folders of a study's complete final runs, one for each network: that of the first seed."""
     found: dict[str, Path] = {}
     for path in find_records([study_folder]):
         record = read_record(path)

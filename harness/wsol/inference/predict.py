@@ -2,52 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
-from wsol.data.views import EvalData
+from wsol.data.views import SplitImages
 from wsol.errors import RunError
 from wsol.evaluation.predictions.store import StoreWriter
 from wsol.networks import Extractor
 from wsol.training.loader import batches_ahead, normalize_images, read_ahead
 from wsol.training.method import Method
 
+Localize = Callable[[Tensor, Tensor], Tensor]
+"""Images float [B, 3, H, W] and labels int64 [B] → maps float [B, h, w], or boxes float [B, 4]."""
+
+
+@dataclass(frozen=True)
+class InputBatch:
+    """A batch for a trained method.
+
+    Attributes:
+        rows: Positions of the images in their split.
+        images: float32 [B, 3, H, W], normalised as the method asks.
+        labels: int64 [B], on the same device.
+    """
+
+    rows: list[int]
+    images: Tensor
+    labels: Tensor
+
+
+def input_batches(method: Method, data: SplitImages, device: torch.device, batch_size: int) -> Iterator[InputBatch]:
+    """Yield all images in order, normalised and on ``device``; they are read ahead where that saves time."""
+    chunks = torch.split(torch.arange(len(data.ids)), batch_size)
+    ahead = batches_ahead(data.images, device)
+    for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):
+        rows = chunk.tolist()
+        images = normalize_images(pixels, method.image_mean, method.image_std, device)
+        yield InputBatch(rows, images, torch.as_tensor(data.labels[rows], device=device))
+
 
 def predict(
     method: Method,
-    data: EvalData,
-    extractor: Extractor | None,
+    data: SplitImages,
     path: Path,
     device: torch.device,
-    metadata: dict[str, Any],
+    *,
+    extractor: Extractor | None = None,
+    localize: Localize | None = None,
+    classify: bool = True,
+    metadata: Mapping[str, str] | None = None,
     batch_size: int = 64,
 ) -> None:
-    """Localize and classify every image of ``data`` (for its ground-truth class) and write the store at ``path``.
+    """Localize and classify every image and write a score-map store. Runs in float32 and evaluation mode.
 
-    Runs in float32 and evaluation mode. Raises RunError when the method returns something that is no map and no box.
+    Args:
+        method: The trained method, on ``device``.
+        data: Images with the labels that they are localized for.
+        path: The store to write.
+        device: Where the method runs.
+        extractor: Passed to ``method.localize``.
+        localize: Called instead of ``method.localize``.
+        classify: Whether the store gets logits, for a method that has them.
+        metadata: Stored with the predictions.
+        batch_size: Images in a batch.
+
+    Raises:
+        RunError: The method returns neither maps nor boxes of the right shape.
     """
     method.eval()
-    with StoreWriter(path, kind=method.outputs, metadata=metadata) as writer, torch.no_grad():
-        chunks = torch.split(torch.arange(len(data.ids)), batch_size)
-        ahead = batches_ahead(data.images, device)
-        for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):
-            rows = chunk.tolist()
-            images = normalize_images(pixels, method.image_mean, method.image_std, device)
-            labels = torch.as_tensor(data.labels[rows], device=device)
-            located = method.localize(images, labels, extractor)
-            _check(method, located, len(rows))
-            logits = method.classify(images)
+    with StoreWriter(path, kind=method.outputs, metadata=dict(metadata or {})) as writer, torch.no_grad():
+        for batch in input_batches(method, data, device, batch_size):
+            if localize is None:
+                located = method.localize(batch.images, batch.labels, extractor)
+            else:
+                located = localize(batch.images, batch.labels)
+            _check(method, located, len(batch.rows))
+            logits = method.classify(batch.images) if classify else None
             writer.append(
-                [data.ids[i] for i in rows],
-                data.labels[rows],
+                [data.ids[i] for i in batch.rows],
+                data.labels[batch.rows],
                 located.detach().float().cpu().numpy(),
                 None if logits is None else logits.detach().float().cpu().numpy(),
             )
 
 
-def _check(method: Method, located: torch.Tensor, count: int) -> None:
+def _check(method: Method, located: Tensor, count: int) -> None:
     fits = located.dim() == 3 if method.outputs == "maps" else located.shape[1:] == (4,)
     if len(located) != count or not fits:
         wanted = "[B, h, w]" if method.outputs == "maps" else "[B, 4]"

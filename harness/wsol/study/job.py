@@ -225,9 +225,14 @@ class _Run:
         """Maps go to the run's folder; only a final run's test maps are kept."""
         from wsol.inference.predict import predict
 
-        metadata = {"benchmark": self.benchmark.name, "split": split, "fingerprint": data.fingerprint}
+        metadata = {
+            "benchmark": self.benchmark.name,
+            "split": split,
+            "fingerprint": data.fingerprint,
+            "run": self.job.run.run_id,
+        }
 
         def forward(extractor: Extractor | None, path: Path) -> None:
-            predict(method, data, extractor, path, self.device, {**metadata, "run": self.job.run.run_id})
+            predict(method, data, path, self.device, extractor=extractor, metadata=metadata)
 
         return self.scorer.score(forward, data, split, self.job.work, val, keep=split == "test")
