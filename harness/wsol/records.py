@@ -1,4 +1,8 @@
-"""What one run left: one JSON file, written atomically, complete or absent. The leaderboard is a function of these."""
+"""Records of runs.
+
+Each run leaves one JSON file, which is written atomically: it is complete or absent. The leaderboard is a function of
+the records.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +77,20 @@ class MetricValue(Model):
 
 
 class Result(Model):
-    """The scores of one evaluation of a run on one split. ``swept``: options of normalizer, extractor or box rule that
-    were chosen on val without retraining, as ``kind.option``. ``problems``: counts of NaN and constant maps."""
+    """The scores of one evaluation of a run on one split.
+
+    Attributes:
+        evaluation: Extractor, normalizer and box rule.
+        split: Split that was evaluated.
+        protocol: Name of the evaluation protocol.
+        protocol_version: Its version.
+        metrics: Metric → score.
+        primary: Metric that selection and ranking use.
+        swept: Options of the evaluation that were chosen on val without retraining, as ``part.option``.
+        sweep: The whole sweep: each swept option → its values, and the primary metric → its scores.
+        problems: Kind of problem → number of raw maps with it (NaN, infinite, constant).
+        notes: Metrics that were left out, with the reason.
+    """
 
     evaluation: EvalSpec
     split: Literal["val", "test"]
@@ -86,20 +102,33 @@ class Result(Model):
     sweep: dict[str, list[Any]] = Field(default_factory=dict)
     problems: dict[str, int] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """Metrics that were left out, and why."""
 
 
 class TestOpening(Model):
-    """How a final run came to see test: under which sealed selection, and how often its cell had by then."""
+    """How a run came to be evaluated on test.
 
-    __test__ = False  # not a test class, whatever its name looks like to pytest
+    Attributes:
+        selection: Seal of the selection; for third-party maps the hash of the files.
+        evaluations: Number of different selections that had been evaluated on test for the same cell, this included.
+    """
+
+    __test__ = False  # pytest would collect a class of this name
 
     selection: str
-    touched: int
+    evaluations: int
 
 
 class EpochLog(Model):
-    """One epoch of one phase: mean losses, learning rate, seconds."""
+    """One epoch of one phase.
+
+    Attributes:
+        phase: Name of the phase.
+        epoch: Number of the epoch within the phase, from 1.
+        lr: Learning rate of layers without a multiplier.
+        losses: Name → mean over the optimizer steps of the epoch.
+        seconds: Duration.
+        score: Score of the epoch, for phases that choose their best epoch.
+    """
 
     phase: str
     epoch: int
@@ -110,12 +139,25 @@ class EpochLog(Model):
 
 
 class RunIdentity(Model):
-    """What a run is, before it has run: a trial of the search, a final run, or maps of somebody else's."""
+    """What identifies a run before it starts: a trial, a final run, or the scoring of third-party maps.
+
+    Attributes:
+        run_id: Name of its files, unique within a study.
+        study: Name of the study.
+        plan: Hash of the plan that the run belongs to; for third-party maps the hash of the files.
+        stage: ``search`` for a trial, ``final`` for a final run, ``score`` for third-party maps.
+        train: What is trained.
+        evaluations: Evaluations that share the training.
+        trial: Index of the trial, from 0; of a final run, the index of the chosen trial.
+        trials_planned: Number of trials of the cell.
+        seed: Seed of the training.
+        seeds_planned: Number of final runs for each choice.
+        hparams: Drawn values as ``part.option``, such as ``method.lr``.
+    """
 
     run_id: str
     study: str
     plan: str
-    """Hash of the plan that the run belongs to."""
     stage: Stage
     train: TrainSpec
     evaluations: tuple[EvalSpec, ...]
@@ -124,11 +166,25 @@ class RunIdentity(Model):
     seed: int
     seeds_planned: int = 1
     hparams: OptionValues = Field(default_factory=dict)
-    """Drawn values as ``kind.option``, for example ``method.lr``."""
 
 
 class RunRecord(RunIdentity):
-    """One run and all that it left."""
+    """A run with everything that it left.
+
+    Attributes:
+        schema_version: Version of the file format.
+        status: ``complete``, ``failed``, or ``diverged`` when a loss became NaN or infinite.
+        reason: Why the run is not complete.
+        results: Scores on val and, for a final run, on test.
+        history: Log of every epoch.
+        data: Split → fingerprint of its images and labels.
+        test: The evaluation on test, if there was one.
+        network: Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`.
+        versions: Versions of code, libraries and plugins.
+        hardware: Processor and GPU.
+        started: Start in UTC, ISO 8601.
+        seconds: Duration.
+    """
 
     schema_version: int = SCHEMA_VERSION
     status: Status
@@ -136,17 +192,15 @@ class RunRecord(RunIdentity):
     results: tuple[Result, ...] = ()
     history: tuple[EpochLog, ...] = ()
     data: dict[str, str] = Field(default_factory=dict)
-    """Split → fingerprint."""
     test: TestOpening | None = None
     network: dict[str, int] = Field(default_factory=dict)
-    """Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`."""
     versions: JsonObject = Field(default_factory=dict)
     hardware: JsonObject = Field(default_factory=dict)
     started: str = ""
     seconds: float = 0.0
 
     def recipe_ids(self) -> list[str]:
-        """One identity an evaluation: equal for all trials and seeds of a recipe, in every study."""
+        """Return the identity of each evaluation's recipe: equal for all trials, seeds and studies."""
         return [recipe_id(self.train, evaluation) for evaluation in self.evaluations]
 
 
@@ -156,7 +210,11 @@ def write_record(record: RunRecord, path: Path) -> None:
 
 
 def read_record(path: Path) -> RunRecord:
-    """Read one record; raises DataError that names the file and what is wrong with it."""
+    """Read one record.
+
+    Raises:
+        DataError: The file is missing, broken, or of another schema version.
+    """
     try:
         text = path.read_text()
         version = json.loads(text).get("schema_version")
@@ -172,7 +230,11 @@ def read_record(path: Path) -> RunRecord:
 
 
 def find_records(folders: Iterable[Path]) -> Iterator[Path]:
-    """All ``*.record.json`` below ``folders``, sorted; raises DataError for a folder that does not exist."""
+    """Yield all ``*.record.json`` below ``folders``, sorted within each.
+
+    Raises:
+        DataError: A folder does not exist.
+    """
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder")

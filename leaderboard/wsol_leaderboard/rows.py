@@ -113,7 +113,7 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
     ]
     return {
         "hparams": _json(_merge(chosen)),
-        "test_touched": max((run.test.touched for run in cell.runs if run.test), default=0),
+        "test_evaluations": max((run.test.evaluations for run in cell.runs if run.test), default=0),
         "stage": cell.sources[0].stage,
         "record_ids": _json([record.run_id for record in cell.sources]),
         "test_data": _json(sorted({run.data["test"] for run in cell.runs if "test" in run.data})),

@@ -1,13 +1,13 @@
-"""Records → table: one row per recipe, study, protocol and metric, ranked where ranking is fair.
+"""Build the leaderboard's table from records: one row for each recipe, study, protocol and metric.
 
-* ``mean`` and ``std`` (n - 1) are over the seeds of the final runs; ``std`` is empty for one seed.
-* ``ci_low`` and ``ci_high`` say how far the *images* could move the score: the mean over seeds of each run's 95 %
-  bootstrap bounds. All seeds see the same images, so this does not shrink with more of them; the spread that the seeds
-  cause is ``std``. The two are not mixed into one number. Empty unless every seed has bounds.
-* Ranks are per benchmark, protocol (with version) and metric, best first; equal means share a rank. Only complete rows
-  are ranked: a mean without the seeds that failed would reward failing.
-* ``val`` is the score on val of the trial that was chosen; ``test_touched`` the most often that a run's cell had seen
-  test; ``dirty`` says that the code had uncommitted changes; ``search`` holds the distributions that the study gave.
+* ``mean`` and ``std`` (n - 1) are taken over the seeds of the final runs; ``std`` is empty for one seed.
+* ``ci_low`` and ``ci_high`` are the means over seeds of each run's 95 % bootstrap bounds, which resample images. All
+  seeds are evaluated on the same images, so the interval does not shrink with more seeds; the spread over seeds is
+  ``std``. Empty unless every seed has bounds.
+* Rows are ranked within one benchmark, protocol (with version) and metric, best first; equal means share a rank. Only
+  complete rows are ranked, because a mean without the failed seeds would favour recipes that fail.
+* ``val`` is the score on val of the chosen trial. ``test_evaluations`` is the largest number of evaluations on test
+  that a run's cell had. ``dirty``: the code had uncommitted changes. ``search``: distributions that the study gave.
 * Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter or version that differs between seeds
   is a list there.
 """
@@ -50,7 +50,7 @@ _AFTER_PARTS = {
     "trials_planned": "Int64",
     "hparams": TEXT,
     "search": TEXT,
-    "test_touched": "Int64",
+    "test_evaluations": "Int64",
     "status": TEXT,
     "reason": TEXT,
     "stage": TEXT,

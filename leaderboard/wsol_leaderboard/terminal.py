@@ -119,7 +119,7 @@ def _cells(row: dict[Any, Any], varying: list[str], interval_too: bool, others: 
         *beside,
         f"{row['seeds_done']}/{row['seeds_planned']}",
         f"{row['trials_done']}/{row['trials_planned']}" if row["trials_planned"] else "",
-        f"{row['test_touched']}x",
+        f"{row['test_evaluations']}x",
     ]
     return [Text(text, style=MARKS[row["status"]]) for text in texts]
 

@@ -107,11 +107,11 @@ def test_scored_maps_enter_without_a_search():
 
 
 def test_swept_options_and_openings_of_test_are_shown():
-    openings = [TestOpening(selection="s", touched=n) for n in (1, 4)]
+    openings = [TestOpening(selection="s", evaluations=n) for n in (1, 4)]
     records = [make(seed=n, test=o, seeds_planned=2, swept={"normalizer.p": 0.4}) for n, o in enumerate(openings)]
     row = build_table([r.model_copy(update={"hparams": {"method.lr": r.seed}}) for r in records]).loc[0]
     assert json.loads(row["hparams"]) == {"method.lr": [0, 1], "normalizer.p": 0.4}
-    assert row["test_touched"] == 4
+    assert row["test_evaluations"] == 4
 
 
 def test_search_spaces_of_the_study_are_apart_from_the_name():

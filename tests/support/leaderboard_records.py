@@ -57,7 +57,7 @@ def make(
         primary="MaxBoxAccV2",
         swept=swept or {},
     )
-    opened = TestOpening(selection="abc", touched=1) if stage == "final" else None
+    opened = TestOpening(selection="abc", evaluations=1) if stage == "final" else None
     values: dict[str, Any] = {
         "run_id": f"{study}-{benchmark}-{method}-{backbone}-{normalizer}-{protocol}-{version}-{stage}-{trial}-{seed}",
         "study": study,

@@ -171,7 +171,7 @@ def _print(scored: ScoredSubmission, as_json: bool) -> None:
         warn(warning)
     result, opening = scored.record.results[0], scored.record.test
     if opening is not None:
-        warn(f"this recipe has now been scored on test by {opening.touched} selection(s), as the ledger records")
+        warn(f"this recipe has now been scored on test by {opening.evaluations} selection(s), as the ledger records")
     if as_json:
         print_json(result.model_dump(mode="json"))
         return

@@ -1,9 +1,9 @@
-"""A study as its author writes it: YAML, validated, with overrides."""
+"""Studies as their authors write them: YAML, validated, with overrides from the command line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from types import GenericAlias
@@ -26,7 +26,7 @@ from pydantic_core import CoreSchema
 
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
-from wsol.options import describe_validation, suggest
+from wsol.options import OptionValues, describe_validation, suggest
 from wsol.recipes import ComponentRef, Part, recipe_parts
 
 SUFFIX = ".yaml"
@@ -37,9 +37,10 @@ class _Model(BaseModel):
 
 
 class ComponentSpec(_Model):
-    """A component in a study: its name alone, or ``{name: resnet50, stride: 8, lr: {loguniform: [1e-5, 1]}}``.
+    """A component in a study: its name, or a mapping with its name and options.
 
-    A value fixes an option; a distribution (choice, uniform, loguniform, integer) has it drawn anew for each trial.
+    ``{name: resnet50, stride: 8, lr: {loguniform: [1e-5, 1]}}``: a value fixes an option; an option with a distribution
+    (choice, uniform, loguniform, integer) is drawn anew for each trial.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -56,7 +57,7 @@ class ComponentSpec(_Model):
         return {"anyOf": [{"type": "string"}, handler(core)]}
 
     def ref(self) -> ComponentRef:
-        """Return the component with fixed options and distributions apart."""
+        """Separate fixed options from distributions."""
         return ComponentRef.parse({"name": self.name, **(self.model_extra or {})})
 
 
@@ -108,7 +109,7 @@ _Lists: TypeAlias = Annotated[
 
 
 class RecipeGrid(_Model):
-    """Recipes as a product of lists; a single entry may stand without a list.
+    """Recipes as the product of lists of alternatives; a single alternative may be written without a list.
 
     :func:`study_model` adds a field for each part of a recipe.
     """
@@ -118,14 +119,18 @@ class RecipeGrid(_Model):
     skip: Names = Field([], description="benchmarks of the study that this grid leaves out")
 
     def choices(self, part: Part) -> list[tuple[ComponentRef, ...]]:
-        """Return the alternatives for a part, each as the components that fill it: none, one, or those of a list."""
+        """Return the alternatives for a part.
+
+        Returns:
+            The components of each alternative: none where it leaves the part empty, several for a list.
+        """
         entries = getattr(self, part.key)
         alternatives = entries if part.many else [[] if entry is None else [entry] for entry in entries]
         return [tuple(spec.ref() for spec in alternative) for alternative in alternatives]
 
 
 class Study(_Model):
-    """Recipes, how they are searched, and how the chosen ones are run."""
+    """Recipes, how their hyper-parameters are searched, and how the chosen trials are run again."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the name of the results folder")
     description: str = Field("", description="one line for 'wsol studies'")
@@ -139,11 +144,9 @@ class Study(_Model):
     metrics: Names | None = Field(None, description="metrics, the first selects; default: the benchmark's")
     resources: Resources = Field(Resources(), description="what one run gets")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 on CUDA, fp32 on CPU")
-    cache: CacheMode | None = Field(
-        None, description="how decoded images are kept: on disk, in memory, on the GPU, not; default: the benchmark's"
-    )
+    cache: CacheMode | None = Field(None, description="where decoded images are kept; default: the benchmark's choice")
     bootstrap: int = Field(1000, ge=0, description="resamples for confidence intervals; 0: none")
-    max_failures: int = Field(2, ge=0, description="how often a run whose worker died is started again")
+    max_failures: int = Field(2, ge=0, description="restarts of a run whose worker died")
 
     _lists = field_validator("recipes", mode="before")(_as_list)
 
@@ -155,25 +158,25 @@ def study_model() -> type[Study]:
 
 @lru_cache(maxsize=8)
 def _study_model(in_grids: tuple[Part, ...]) -> type[Study]:
-    fields: dict[str, Any] = {part.key: _grid_field(part) for part in in_grids}
+    fields: OptionValues = {part.key: _grid_field(part) for part in in_grids}
     grid = create_model("RecipeGrid", __base__=RecipeGrid, __doc__=RecipeGrid.__doc__, **fields)
     recipes = Field(
         min_length=1,
         description=Study.model_fields["recipes"].description,
         json_schema_extra=_one_or_list,
     )
-    field: dict[str, Any] = {"recipes": (GenericAlias(list, (grid,)), recipes)}
+    field: OptionValues = {"recipes": (GenericAlias(list, (grid,)), recipes)}
     return create_model("Study", __base__=Study, __doc__=Study.__doc__, **field)
 
 
-def _one_or_list(schema: dict[str, Any]) -> None:
+def _one_or_list(schema: OptionValues) -> None:
     """Let the schema of a list accept a single entry as well."""
     several = {key: schema.pop(key) for key in ("type", "items", "minItems")}
     schema["anyOf"] = [several["items"], several]
 
 
 def _grid_field(part: Part) -> tuple[Any, Any]:
-    """Type and field of a part in a grid."""
+    """Return type and field of a part in a grid."""
     if part.required:
         return Components, Field(description=part.help)
     if part.many:
@@ -184,9 +187,21 @@ def _grid_field(part: Part) -> tuple[Any, Any]:
 
 
 def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
-    """The study in file ``source``, or the shipped study of that name, with ``key=value`` overrides applied.
+    """Load a study.
 
-    Raises UsageError naming the file, the key and, for an unknown one, what was probably meant.
+    Args:
+        source: Path of a YAML file, or name of a study that comes with the package.
+        overrides: Changes as ``key=value``, see :func:`apply_override`.
+
+    Returns:
+        The validated study.
+
+    Raises:
+        UsageError: The file or a key is not valid. The message names both, and suggests a key for an unknown one.
+
+    Example:
+        >>> load_study("quickstart", ["trials=2"]).trials
+        2
     """
     path = find_study(source)
     try:
@@ -203,13 +218,13 @@ def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
 
 
 class _Loader(yaml.SafeLoader):
-    """Stricter and more convenient than PyYAML: a key given twice is an error, and ``1e-5`` is a number."""
+    """PyYAML's safe loader, except that a repeated key is an error and ``1e-5`` is a number."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for key in keys if keys.count(key) > 1), None)
         if twice is not None:
-            raise yaml.MarkedYAMLError(problem=f"the key '{twice}' is given twice", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"the key '{twice}' occurs twice", problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -218,19 +233,42 @@ _Loader.add_implicit_resolver(
 )
 
 
-def validate_study(content: Mapping[str, Any], where: str) -> Study:
-    """Validate a mapping as a study; ``where`` begins each line of the error."""
+def validate_study(content: OptionValues, where: str) -> Study:
+    """Validate a mapping as a study.
+
+    Args:
+        content: The mapping, as YAML gives it.
+        where: Beginning of each line of an error.
+
+    Raises:
+        UsageError: One line for each problem.
+    """
     model = study_model()
     try:
-        return model.model_validate(dict(content))
+        return model.model_validate(content)
     except ValidationError as error:
         grid = {*RecipeGrid.model_fields, *(part.key for part in recipe_parts())}
         known = {*Study.model_fields, *grid, *ScheduleOverride.model_fields, *Resources.model_fields}
         raise UsageError(describe_validation(error, where, known)) from None
 
 
-def apply_override(content: dict[str, Any], override: str) -> None:
-    """Set ``a.b.0.c=value`` in nested mappings and lists; the value is read as YAML. Raises UsageError."""
+def apply_override(content: OptionValues, override: str) -> None:
+    """Change one value of nested mappings and lists in place.
+
+    Args:
+        content: The mapping to change.
+        override: ``key=value``. The key is a path with dots, ``recipes.0.method.lr``; list entries are counted from 0.
+            The value is read as YAML.
+
+    Raises:
+        UsageError: The path leads nowhere, or the value is not YAML.
+
+    Example:
+        >>> content = {"benchmark": "cub"}
+        >>> apply_override(content, "benchmark.root=/data/cub")
+        >>> content
+        {'benchmark': {'name': 'cub', 'root': '/data/cub'}}
+    """
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise UsageError(f"--set {override}: write key=value, for example --set schedule.epochs=2")
@@ -249,7 +287,7 @@ def apply_override(content: dict[str, Any], override: str) -> None:
 
 
 def _child(node: Any, part: str, override: str) -> Any:
-    if part == "0" and isinstance(node, dict) and "name" in node:  # one component stands for a list of it
+    if part == "0" and isinstance(node, dict) and "name" in node:  # a single component may be written without a list
         return node
     key: Any = _index(node, part, override) if isinstance(node, list) else part
     child = node[key] if isinstance(node, list) else node.setdefault(key, {})
@@ -267,7 +305,14 @@ def _index(node: list[Any], part: str, override: str) -> int:
 
 
 def find_study(source: str) -> Path:
-    """The file a study's name or path stands for; raises UsageError with a suggestion."""
+    """Find the file of a study.
+
+    Args:
+        source: Path that ends in ``.yaml`` or ``.yml``, or name of a study that comes with the package.
+
+    Raises:
+        UsageError: There is no such study; the message suggests one.
+    """
     path = Path(source)
     if path.suffix in (".yaml", ".yml"):
         if path.is_file():
@@ -280,8 +325,8 @@ def find_study(source: str) -> Path:
 
 
 def shipped_studies() -> list[Path]:
-    """The study files that come with the package, sorted by name."""
+    """Return the files of the studies that come with the package, sorted by name."""
     here = Path(__file__).parent / "library"
-    if not here.is_dir():  # an editable install: the files lie where they are edited
+    if not here.is_dir():  # an editable install
         here = Path(__file__).parents[3] / "benchmarks" / "studies"
     return sorted(here.glob(f"*{SUFFIX}"))

@@ -1,4 +1,4 @@
-"""The ledger: one line each time that somebody opened a test split. It is only ever appended to."""
+"""The ledger: one line for each opening of a test split. Lines are only appended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from wsol.errors import DataError
 from wsol.recipes import EvalSpec, TrainSpec, recipe_parts
@@ -15,9 +14,9 @@ FILE_NAME = "ledger.jsonl"
 
 
 def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
-    """What a touch of test counts for: the components' names, whatever their options.
+    """Return the cell that a test evaluation counts for: the names of all components, without their options.
 
-    Trying another option on test is another touch of the same cell.
+    Evaluating another option on test is another evaluation of the same cell.
     """
     names = [train.benchmark.name]
     for part in recipe_parts():
@@ -27,9 +26,19 @@ def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
 
 
 def record_opening(ledger: Path, cell: str, selection: str, run_id: str) -> int:
-    """Append one opening; returns how many different selections have opened test for ``cell`` by now, this included.
+    """Append one opening; the line is on disk when the function returns.
 
-    The line is on the disk before the caller may read test. Raises DataError when it cannot be written.
+    Args:
+        ledger: The ledger's file.
+        cell: Result of :func:`cell_name`.
+        selection: Seal of the selection.
+        run_id: The run that opens test.
+
+    Returns:
+        Number of different selections that have opened test for ``cell``, this one included.
+
+    Raises:
+        DataError: The file cannot be written.
     """
     line = {"time": now(), "cell": cell, "selection": selection, "run": run_id}
     data = (json.dumps(line, sort_keys=True) + "\n").encode()
@@ -42,12 +51,18 @@ def record_opening(ledger: Path, cell: str, selection: str, run_id: str) -> int:
         finally:
             os.close(handle)
     except OSError as error:
-        raise DataError(f"{ledger}: the ledger cannot be written ({error.strerror}); test stays closed") from None
+        raise DataError(
+            f"{ledger}: the ledger cannot be written ({error.strerror}); test data were not opened"
+        ) from None
     return len({entry["selection"] for entry in read_ledger(ledger) if entry["cell"] == cell})
 
 
-def read_ledger(ledger: Path) -> list[dict[str, Any]]:
-    """All openings in order; raises DataError naming the line that is broken."""
+def read_ledger(ledger: Path) -> list[dict[str, str]]:
+    """Read all openings, in order.
+
+    Raises:
+        DataError: A line is broken; the message names it.
+    """
     if not ledger.exists():
         return []
     entries = []
@@ -61,5 +76,5 @@ def read_ledger(ledger: Path) -> list[dict[str, Any]]:
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601 with seconds."""
+    """Return the time in UTC, ISO 8601 with seconds."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

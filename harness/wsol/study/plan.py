@@ -1,4 +1,4 @@
-"""From a study to its plan: which networks are trained, with which draws, and how each is evaluated."""
+"""Expand a study into its plan: which networks are trained, with which draws, and how each is evaluated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wsol.errors import UsageError
-from wsol.options import Distribution
+from wsol.options import Distribution, OptionValues
 from wsol.plugins import Plugins
 from wsol.protocols import get_protocol
 from wsol.recipes import (
@@ -36,16 +36,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One draw of hyper-parameters, as ``part.option`` → value, and the seed of its training."""
+    """One draw of hyper-parameters.
+
+    Attributes:
+        index: Number of the trial, from 0.
+        seed: Seed of its training.
+        hparams: ``part.option`` → drawn value.
+    """
 
     index: int
     seed: int
-    hparams: dict[str, Any]
+    hparams: OptionValues
 
 
 @dataclass(frozen=True)
 class TrainingCell:
-    """One network to be trained in several trials, and all evaluations that share its training."""
+    """One network that is trained in several trials, and all evaluations that share its training.
+
+    Attributes:
+        train: What is trained.
+        evaluations: How it is evaluated.
+        trials: The draws.
+        metrics: Names of the metrics; the first is the primary one.
+        protocol: Name of the evaluation protocol.
+    """
 
     train: TrainSpec
     evaluations: tuple[EvalSpec, ...]
@@ -55,7 +69,7 @@ class TrainingCell:
 
     @property
     def key(self) -> str:
-        """Identity of the training, the same in every study."""
+        """Identity of the training; equal trainings of different studies have the same."""
         return content_hash(train_content(self.train))
 
     @property
@@ -67,21 +81,41 @@ class TrainingCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of a study. ``key`` is what must not change between two calls of the same study."""
+    """All cells of a study."""
 
     study: Study
     cells: tuple[TrainingCell, ...]
 
     @property
     def key(self) -> str:
-        """Hash of everything that decides a number, apart from how many trials and seeds there are."""
+        """Hash of everything that determines a score, apart from the numbers of trials and seeds.
+
+        It must not change between two calls of the same study.
+        """
         cells = [(train_content(c.train), [e.model_dump(mode="json") for e in c.evaluations]) for c in self.cells]
         rules = [(c.metrics, c.protocol) for c in self.cells]
         return content_hash([self.study.name, self.study.seed, self.study.precision, cells, rules])
 
 
 def make_plan(study: Study, plugins: Plugins) -> Plan:
-    """Expand a study; raises UsageError for unknown components, options and metrics before anything is trained."""
+    """Expand a study.
+
+    Args:
+        study: The study.
+        plugins: Where components are found.
+
+    Returns:
+        The plan, with one cell for each training.
+
+    Raises:
+        UsageError: A component, an option or a metric is not valid, or there is nothing to train.
+
+    Example:
+        >>> from wsol.plugins import load_plugins
+        >>> from wsol.study.config import load_study
+        >>> [cell.train.method.name for cell in make_plan(load_study("quickstart"), load_plugins()).cells]
+        ['center', 'cam']
+    """
     found: dict[str, TrainingCell] = {}
     for benchmark, grid in itertools.product(study.benchmark, study.recipes):
         for name in grid.skip:
@@ -95,11 +129,11 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
 
 
 def _merged(a: TrainingCell, b: TrainingCell) -> TrainingCell:
-    """Two grids that name the same training share it; raises UsageError where the data are of two folders."""
+    """Join two cells of the same training; raises UsageError where they read the data from two folders."""
     if a.train.benchmark != b.train.benchmark:
         raise UsageError(
-            f"benchmark '{a.train.benchmark.name}' is named with two roots and no other difference, so that results "
-            "could not be told apart; let another option differ, or give each a study of its own"
+            f"benchmark '{a.train.benchmark.name}' is listed twice and differs only in its root, so that results could "
+            "not be distinguished; change another option as well, or use two studies"
         )
     new = [e for e in b.evaluations if e not in a.evaluations]
     return replace(a, evaluations=(*a.evaluations, *new), trials=max(a.trials, b.trials, key=len))
@@ -178,20 +212,24 @@ def component_space(kind: str, ref: ComponentRef, plugins: Plugins) -> dict[str,
 
 
 def _draw(seed: int, index: int, space: Mapping[str, Distribution]) -> Trial:
-    """Each value from a stream of its own, so that another hyper-parameter or more trials change no draw."""
+    """Draw each value from a stream of its own: further hyper-parameters or trials change no other draw."""
     drawn = {n: d.draw(np.random.default_rng(stream("draw", seed, index, n))) for n, d in sorted(space.items())}
     return Trial(index, stream("trial", seed, index), drawn)
 
 
 def final_seeds(study: Study) -> list[int]:
-    """Seeds of the final runs; different from every trial's."""
+    """Return the seeds of the final runs, which differ from those of all trials."""
     return [stream("final", study.seed, k) for k in range(study.seeds)]
 
 
-def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[dict[str, Any]]:
-    """The settings of an evaluation that are tried on val without retraining: all combinations of its choices.
+def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[OptionValues]:
+    """List the settings of an evaluation that are evaluated on val without retraining.
 
-    ``[{}]`` when nothing is left open. Raises UsageError for a distribution that is no ``choice``.
+    Returns:
+        All combinations of its choices, as ``part.option`` → value; ``[{}]`` when there is no choice.
+
+    Raises:
+        UsageError: An option has a distribution other than ``choice``.
     """
     space: dict[str, Sequence[Any]] = {}
     for part, ref in evaluation.filled():

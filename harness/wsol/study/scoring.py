@@ -1,12 +1,12 @@
-"""From a trained network to results: one forward pass an extractor, then everything else from the stored maps."""
+"""Evaluate a trained network: one forward pass for each extractor, then everything else from the stored maps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from wsol.errors import UsageError
 from wsol.evaluation.evaluate import Scores, summarise
@@ -14,6 +14,7 @@ from wsol.evaluation.metric import Metric
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore
+from wsol.options import OptionValues
 from wsol.plugins import Plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import EvalSpec, recipe_parts, with_hparams
@@ -27,16 +28,22 @@ if TYPE_CHECKING:
     from wsol.networks import Extractor
 
 Forward = Callable[["Extractor | None", Path], None]
-"""(extractor or None, path) → writes the score-map store of a split."""
+"""Called with (extractor or None, path); writes the score-map store of a split."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """An evaluation of a run with one setting of the options that are swept."""
+    """An evaluation of a run with one setting of the options that are swept.
+
+    Attributes:
+        index: Index of the evaluation within the run.
+        evaluation: Extractor, normalizer and box rule.
+        swept: Values of the swept options, as ``part.option``.
+    """
 
     index: int
     evaluation: EvalSpec
-    swept: dict[str, Any]
+    swept: OptionValues
 
     def components(self, plugins: Plugins) -> EvalComponents:
         """Build the extractor, normalizer and box rule of the setting."""
@@ -45,14 +52,14 @@ class Setting:
         return build_evaluation(self.evaluation, self.swept, plugins)
 
     def pass_key(self) -> str:
-        """Return a key that settings share which need the same forward pass."""
+        """Return a key that is equal for settings that share a forward pass."""
         refs = [(part, ref) for part in recipe_parts("prediction") for ref in self.evaluation.refs(part.name)]
         return json.dumps([[p.name, ref.name, with_hparams(p.prefix(ref), ref, self.swept)] for p, ref in refs])
 
 
 @dataclass(frozen=True)
 class EvaluatedSetting:
-    """A result, and the observations of single images that it was made from."""
+    """The result of one setting, with the observations of single images that it was computed from."""
 
     result: Result
     observations: Observations
@@ -60,10 +67,20 @@ class EvaluatedSetting:
 
 @dataclass(frozen=True)
 class Scorer:
-    """All evaluations of a run. ``swept``: the sealed setting of each evaluation; None: sweep and choose on val."""
+    """Evaluates a run.
+
+    Attributes:
+        evaluations: The run's evaluations.
+        swept: The sealed setting of each evaluation; None sweeps all settings and chooses on val.
+        plugins: Where components are found.
+        protocol: The evaluation protocol.
+        metrics: Names of the metrics; the first is the primary one.
+        bootstrap: Number of resamples for intervals; 0: none.
+        threads: Number of threads.
+    """
 
     evaluations: Sequence[EvalSpec]
-    swept: Sequence[Mapping[str, Any]] | None
+    swept: Sequence[OptionValues] | None
     plugins: Plugins
     protocol: EvalProtocol
     metrics: Sequence[str]
@@ -71,7 +88,7 @@ class Scorer:
     threads: int
 
     def settings(self) -> list[Setting]:
-        """Every evaluation with every setting that is to be scored."""
+        """List every evaluation with every setting that is scored."""
         open_options = (
             [[dict(s)] for s in self.swept]
             if self.swept is not None
@@ -84,7 +101,11 @@ class Scorer:
         ]
 
     def check(self, annotations: Annotations, where: str) -> None:
-        """Raise UsageError where the primary metric needs boxes or masks that a split lacks: before any training."""
+        """Check, before any training, that a split has what the primary metric needs.
+
+        Raises:
+            UsageError: The split lacks boxes or masks.
+        """
         primary = self.plugins.create("metrics", self.metrics[0])
         there = {"boxes": annotations.boxes is not None, "masks": annotations.masks is not None}
         lacking = [kind for kind, found in there.items() if kind in primary.needs and not found]
@@ -104,8 +125,18 @@ class Scorer:
         *,
         keep: bool = False,
     ) -> list[EvaluatedSetting]:
-        """One result an evaluation, in order: of several settings the one with the best primary metric, the first on a
-        tie. ``val``: the run's results on val, whose calibrations carry over. ``keep``: leave the maps in ``folder``.
+        """Evaluate a split.
+
+        Args:
+            forward: Writes the store of the split for an extractor.
+            data: The split.
+            split: Its name.
+            folder: Folder for the stores.
+            val: The run's results on val, whose calibrations are carried over to test.
+            keep: Whether the stores are kept.
+
+        Returns:
+            One result for each evaluation, in order: the setting with the best primary metric, the first on a tie.
         """
         passes: dict[str, list[Setting]] = {}
         for setting in self.settings():
@@ -121,7 +152,7 @@ class Scorer:
         return [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
 
     def _with_intervals(self, scored: EvaluatedSetting, val: Sequence[Result]) -> EvaluatedSetting:
-        """Only what was chosen is worth a bootstrap: a sweep has many settings."""
+        """Add intervals to the chosen setting; resampling every setting of a sweep would be slow."""
         if not self.bootstrap:
             return scored
         place = list(self.evaluations).index(scored.result.evaluation)
@@ -170,13 +201,13 @@ class Scorer:
         )
 
 
-def _calibrations(result: Result) -> dict[str, Any]:
-    """What a run's metrics chose on val."""
+def _calibrations(result: Result) -> OptionValues:
+    """Return what a run's metrics chose on val."""
     return {name: value.calibration for name, value in result.metrics.items() if value.calibration is not None}
 
 
 def choose(scored: Sequence[EvaluatedSetting]) -> EvaluatedSetting:
-    """The one with the best primary metric, the first on a tie, with the curve of the sweep that it came from."""
+    """Return the setting with the best primary metric, the first on a tie, with the scores of the whole sweep."""
     primary = scored[0].result.primary
     sign = 1 if scored[0].result.metrics[primary].higher_is_better else -1
     values = [s.result.metrics[primary].value for s in scored]

@@ -1,18 +1,22 @@
-"""Choosing on the validation split, and sealing the choice: without the seal nobody opens test."""
+"""Choose the best trials on the validation split, and seal the choice.
+
+Test data cannot be opened without a sealed selection.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from wsol.errors import SealError, UsageError
 from wsol.files import write_atomic
-from wsol.options import describe_validation
+from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, train_content
-from wsol.records import Result, RunIdentity, RunRecord, TestOpening
+from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening
 from wsol.study.ledger import cell_name, record_opening
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 
@@ -26,40 +30,73 @@ FILE_NAME = "selection.json"
 
 
 class Choice(Model):
-    """The trial chosen for one recipe, by its primary metric on val; ``swept`` as in :class:`Result`."""
+    """The trial that was chosen for one recipe.
+
+    Attributes:
+        train: What was trained.
+        evaluation: How it was evaluated.
+        trial: Index of the chosen trial.
+        hparams: Its drawn values, as ``part.option``.
+        swept: Options of the evaluation that were chosen on val, as ``part.option``.
+        metric: Name of the primary metric.
+        value: Its value on val, in percent.
+        trials_done: Number of complete trials that it was chosen from.
+    """
 
     train: TrainSpec
     evaluation: EvalSpec
     trial: int
-    hparams: dict[str, Any]
-    swept: dict[str, Any]
+    hparams: OptionValues
+    swept: OptionValues
     metric: str
     value: float
     trials_done: int
 
 
 class Selection(Model):
-    """All choices of a study and the seeds they will be run with. ``seal`` is the hash of everything else."""
+    """All choices of a study.
 
+    Attributes:
+        schema_version: Version of the file format.
+        study: Name of the study.
+        plan: Hash of its plan.
+        choices: The chosen trial of each recipe.
+        unchosen: Cells without any complete trial.
+        seeds: Seeds of the final runs.
+        versions: Versions of code, libraries and plugins at the time of the choice.
+        sealed_at: Time of the choice in UTC, ISO 8601.
+        seal: Hash of everything else.
+    """
+
+    schema_version: int = SCHEMA_VERSION
     study: str
     plan: str
     choices: tuple[Choice, ...]
     unchosen: tuple[str, ...] = ()
-    """Cells without a single complete trial."""
     seeds: tuple[int, ...]
-    versions: dict[str, Any]
+    versions: OptionValues
     sealed_at: str
     seal: str = ""
 
     def hash(self) -> str:
-        """What ``seal`` must be."""
+        """Compute what ``seal`` must be."""
         return content_hash(self.model_dump(mode="json", exclude={"seal"}))
 
 
-def choose(plan: Plan, records: Iterable[RunRecord], versions: dict[str, Any], time: str) -> Selection:
-    """The best complete trial of every recipe on val; ties go to the smaller trial index.
+def choose(plan: Plan, records: Iterable[RunRecord], versions: OptionValues, time: str) -> Selection:
+    """Choose the complete trial of every recipe that is best on val; ties go to the smaller trial index.
 
-    Raises UsageError while a planned trial has no record: the choice must not depend on when it is made.
+    Args:
+        plan: The study's plan.
+        records: Records of its trials; records of other plans and stages are ignored.
+        versions: Stored with the selection.
+        time: Stored with the selection.
+
+    Returns:
+        The selection with its seal.
+
+    Raises:
+        UsageError: A planned trial has no record. The choice must not depend on when it is made.
     """
     by_cell: dict[str, dict[int, RunRecord]] = {}
     for record in records:
@@ -114,31 +151,45 @@ def _best(cell: TrainingCell, evaluation: EvalSpec, records: dict[int, RunRecord
 
 
 def val_result(record: RunRecord, evaluation: EvalSpec) -> Result | None:
-    """The scores of a complete run on val under one evaluation."""
+    """Return the scores of a run on val under one evaluation; None for a run that is not complete."""
     if record.status != "complete":
         return None
     return next((r for r in record.results if r.split == "val" and r.evaluation == evaluation), None)
 
 
 def write_selection(selection: Selection, path: Path) -> None:
-    """Seal: write the selection once; raises SealError when another one is sealed there already."""
+    """Write a selection; the file is written once and never replaced.
+
+    Raises:
+        SealError: The file holds a different selection.
+    """
     if path.exists():
         if _content(read_selection(path)) != _content(selection):
-            raise SealError(f"{path}: another selection is sealed here; a new choice needs a study of another name")
+            raise SealError(f"{path}: holds another sealed selection; give the study another name to choose again")
         return
     write_atomic(path, selection.model_dump_json(indent=1) + "\n", "the selection")
 
 
-def _content(selection: Selection) -> Any:
+def _content(selection: Selection) -> OptionValues:
     return selection.model_dump(mode="json", include={"plan", "choices", "seeds"})
 
 
 def read_selection(path: Path) -> Selection:
-    """Read a sealed selection; raises SealError when there is none or when it was changed after sealing."""
+    """Read a sealed selection.
+
+    Raises:
+        SealError: There is none, it is of another schema version, or it was changed after it was sealed.
+    """
     if not path.exists():
         raise SealError(f"{path}: no sealed selection; run 'wsol seal' after the search")
     try:
-        selection = Selection.model_validate_json(path.read_text())
+        content = json.loads(path.read_text())
+        version = content.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise SealError(f"{path}: selection of schema version {version}, this wsol reads {SCHEMA_VERSION}")
+        selection = Selection.model_validate(content)
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise SealError(f"{path}: not a selection: {error}") from None
     except ValidationError as error:
         raise SealError(describe_validation(error, str(path))) from None
     if selection.seal != selection.hash():
@@ -154,9 +205,24 @@ def open_test(
     protocol: EvalProtocol,
     cache: ImageCache,
 ) -> tuple[EvalData, TestOpening]:
-    """The test split with its annotations, for one run of a sealed selection.
+    """Open the test split with its annotations for one run of a sealed selection.
 
-    The opening is in the ledger before an annotation is read. Raises SealError when ``run`` is not what was sealed.
+    The ledger records the opening before any annotation is read.
+
+    Args:
+        benchmark: The benchmark.
+        selection: File of the sealed selection.
+        ledger: File of the ledger.
+        run: The final run.
+        protocol: The evaluation protocol.
+        cache: Where decoded images are kept.
+
+    Returns:
+        The split, and what the record says about the opening.
+
+    Raises:
+        SealError: ``run`` is not part of the selection.
+        DataError: The ledger cannot be written, or the data are missing or broken.
     """
     from wsol.data.views import load_eval
 
@@ -165,7 +231,9 @@ def open_test(
     for evaluation in run.evaluations:
         choice = choices.get((evaluation.model_dump_json(), run.trial))
         if choice is None or choice.hparams != run.hparams or run.seed not in sealed.seeds or run.plan != sealed.plan:
-            raise SealError(f"run {run.run_id} is not part of the selection sealed in {selection}; test stays closed")
-    touched = [record_opening(ledger, cell_name(run.train, e), sealed.seal, run.run_id) for e in run.evaluations]
+            raise SealError(
+                f"run {run.run_id} is not part of the selection sealed in {selection}; test data were not opened"
+            )
+    evaluations = [record_opening(ledger, cell_name(run.train, e), sealed.seal, run.run_id) for e in run.evaluations]
     data = load_eval(benchmark, "test", protocol, cache)
-    return data, TestOpening(selection=sealed.seal, touched=max(touched))
+    return data, TestOpening(selection=sealed.seal, evaluations=max(evaluations))

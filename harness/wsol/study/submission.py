@@ -233,7 +233,7 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
 def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
     """Scoring on test is a look at test like any other: it is in the ledger before an annotation is read."""
     cell = cell_name(run.train, run.evaluations[0])
-    return TestOpening(selection=run.plan, touched=record_opening(ledger, cell, run.plan, run.run_id))
+    return TestOpening(selection=run.plan, evaluations=record_opening(ledger, cell, run.plan, run.run_id))
 
 
 def _calibrations(given: Submission, protocol: EvalProtocol) -> list[dict[str, Any]] | None:

@@ -125,7 +125,7 @@ def test_scoring_test_is_an_opening_and_carries_the_thresholds_of_val(place: Pat
     entries = read_ledger(place / "results" / "ledger.jsonl")
     assert [(e["cell"], e["run"]) for e in entries] == [("dozen/mine/-/-/-/minmax/-", "mine")]
     assert record.test is not None
-    assert (record.test.selection, record.test.touched) == (entries[0]["selection"], 1)
+    assert (record.test.selection, record.test.evaluations) == (entries[0]["selection"], 1)
     with pytest.raises(UsageError, match="thresholds of wsoleval-v2 do not carry over to wsoleval-v1"):
         scored(maps, "--calibration", val, "--protocol", "wsoleval-v1", split="test")
     again = scored(write_maps(place / "test.maps", "test", bumps(12, seed=2)), "--name", "mine", split="test")

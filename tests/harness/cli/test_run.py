@@ -29,7 +29,7 @@ def test_a_run_leaves_records_a_seal_a_ledger_a_leaderboard_and_pictures(done: W
     assert stages.count("search") == 4  # three trials of toy, one of the baseline
     assert {record.status for record in records.values()} == {"complete"}
     finals = [record for record in records.values() if record.stage == "final"]
-    assert all(record.test is not None and record.test.touched == 1 for record in finals)
+    assert all(record.test is not None and record.test.evaluations == 1 for record in finals)
     assert {len(record.results) for record in records.values() if record.stage == "search"} == {1, 2}
     assert {r.split for record in finals for r in record.results} == {"val", "test"}
     assert not any(r.split == "test" for x in records.values() if x.stage == "search" for r in x.results)

@@ -123,13 +123,13 @@ def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, 
     selection = sealing.read_selection(sealed)
     data, opening = open_test(sealed, identity(plan, selection), tmp_path)
     assert len(data.ids) == 320
-    assert opening.touched == 1
+    assert opening.evaluations == 1
     assert opening.selection == selection.seal
     (line,) = ledger.read_ledger(tmp_path / "ledger.jsonl")
     assert line["cell"] == "sprites/cam/tiny/gap/cam/minmax/-"
     # the same selection with its other seed is the same touch
     _, again = open_test(sealed, identity(plan, selection, seed=selection.seeds[1]), tmp_path)
-    assert again.touched == 1
+    assert again.evaluations == 1
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_was_not_sealed_does_not_open_test(
     selection = sealing.read_selection(sealed)
     if "run" in change:
         change = {"evaluations": plan.cells[0].evaluations}  # the second one chose another trial
-    with pytest.raises(wsol.SealError, match="test stays closed"):
+    with pytest.raises(wsol.SealError, match="test data were not opened"):
         open_test(sealed, identity(plan, selection).model_copy(update=change), tmp_path)
     assert not (tmp_path / "ledger.jsonl").exists()
 
@@ -166,7 +166,7 @@ def test_a_seal_cannot_be_replaced(plan: Plan, sealed: Path) -> None:
     sealing.write_selection(same.model_copy(update={"sealed_at": "later"}), sealed)  # same choice: kept as it was
     assert sealing.read_selection(sealed).sealed_at == "now"
     other = choose(plan, [record(plan, i, [float(i), 1.0]) for i in range(3)])
-    with pytest.raises(wsol.SealError, match="another selection is sealed"):
+    with pytest.raises(wsol.SealError, match="holds another sealed selection"):
         sealing.write_selection(other, sealed)
 
 
@@ -188,5 +188,16 @@ def test_a_broken_ledger_names_the_line(tmp_path: Path) -> None:
 
 def test_test_stays_closed_when_the_ledger_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "ledger.jsonl").mkdir()
-    with pytest.raises(wsol.DataError, match="test stays closed"):
+    with pytest.raises(wsol.DataError, match="test data were not opened"):
         ledger.record_opening(tmp_path / "ledger.jsonl", "cell", "a", "run")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "not a selection"), ("[]", "not a selection"), ('{"schema_version": 1}', "selection of schema version 1")],
+)
+def test_a_broken_or_foreign_selection_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / sealing.FILE_NAME
+    path.write_text(text)
+    with pytest.raises(wsol.SealError, match=rf"selection\.json: {message}"):
+        sealing.read_selection(path)

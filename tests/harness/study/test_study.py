@@ -59,7 +59,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], message:
     [
         ("a: [", r"s\.yaml: not valid YAML"),
         ("- 1", "a study is a mapping"),
-        ("name: s\nname: t\n", "the key 'name' is given twice"),
+        ("name: s\nname: t\n", "the key 'name' occurs twice"),
     ],
 )
 def test_broken_files_are_named(tmp_path: Path, text: str, message: str) -> None:
