@@ -233,7 +233,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def validate_study(content: OptionValues, where: str) -> Study:
+def validate_study(content: Mapping[str, Any], where: str) -> Study:
     """Validate a mapping as a study.
 
     Args:
@@ -245,7 +245,7 @@ def validate_study(content: OptionValues, where: str) -> Study:
     """
     model = study_model()
     try:
-        return model.model_validate(content)
+        return model.model_validate(dict(content))
     except ValidationError as error:
         grid = {*RecipeGrid.model_fields, *(part.key for part in recipe_parts())}
         known = {*Study.model_fields, *grid, *ScheduleOverride.model_fields, *Resources.model_fields}
