@@ -2,17 +2,27 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMMIT ?= $(shell git rev-parse HEAD)
 
-.PHONY: leaderboard test lint bench clean help
+.PHONY: leaderboard test test-services test-long test-long-one lint bench clean help
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 leaderboard: $(VENV)/installed  ## Run the quick-start study and print its leaderboard
 	$(BIN)/wsol run quickstart
 
-test: $(VENV)/installed-test lint  ## Lint, then pytest
-	$(BIN)/pytest -n 2
+test: $(VENV)/installed-test lint  ## Lint, then the fast tests (at most 10 minutes on two cores)
+	$(BIN)/pytest -n 2 --ignore=tests/services --ignore=tests/long
+
+test-services: $(VENV)/installed-test  ## Tests with a browser, the documentation or a Ray server (at most 10 minutes)
+	$(BIN)/pytest -rs tests/services
+
+test-long: $(VENV)/installed-test  ## Kill sweeps, long trainings and every precision (by hand)
+	$(BIN)/pytest -rs tests/long
+
+test-long-one: $(VENV)/installed-test  ## One case of test-long, drawn from the hash of the commit (COMMIT=...)
+	$(BIN)/pytest -rs tests/long --draw $(COMMIT)
 
 lint: $(VENV)/installed-test  ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
