@@ -11,8 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from wsol.cli.common import err
 
 if TYPE_CHECKING:
-    from wsol.study.job import Job
-    from wsol.study.observer import RunProgress
+    from wsol.study.job import Job, RunProgress
 
 
 @contextmanager

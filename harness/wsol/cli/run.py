@@ -26,8 +26,7 @@ from wsol.study.observer import StudyObserver
 
 if TYPE_CHECKING:
     from wsol.records import RunRecord
-    from wsol.study.job import Job
-    from wsol.study.observer import RunProgress
+    from wsol.study.job import Job, RunProgress
     from wsol.study.selection import Selection
     from wsol.study.session import Runner, Session
 

@@ -20,7 +20,6 @@ from wsol.recipes import Model, content_hash, train_content
 from wsol.records import EpochLog, Result, RunIdentity, RunRecord, write_record
 from wsol.study import environment
 from wsol.study.ledger import now
-from wsol.study.observer import RunProgress
 from wsol.study.scoring import EvaluatedSetting, Scorer
 from wsol.study.selection import open_test
 
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[EpochLog, int], None]
 """Called after each epoch with its log and the number of epochs that are done."""
+RunProgress = Callable[[str, int, bool], None]
+"""Called with the run id, the number of finished epochs and whether the run has ended."""
 CHECKPOINT = "checkpoint.pt"
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wsol.records import RunRecord
-    from wsol.study.job import Job
+    from wsol.study.job import Job, RunProgress
     from wsol.study.selection import Selection
-
-RunProgress = Callable[[str, int, bool], None]
-"""Called with the run id, the number of finished epochs and whether the run has ended."""
 
 
 class StudyObserver:

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 from wsol.errors import RunError, UsageError
 from wsol.records import EpochLog
 from wsol.study.config import Resources
-from wsol.study.job import Job, execute, worker_died
-from wsol.study.observer import RunProgress
+from wsol.study.job import Job, RunProgress, execute, worker_died
 
 if TYPE_CHECKING:
     from ray.tune import Callback, PlacementGroupFactory

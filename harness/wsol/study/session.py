@@ -19,8 +19,8 @@ from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
 from wsol.study import environment, ledger
 from wsol.study.config import Study, load_study, validate_study
-from wsol.study.job import Job
-from wsol.study.observer import RunProgress, StudyObserver
+from wsol.study.job import Job, RunProgress
+from wsol.study.observer import StudyObserver
 from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds, make_plan
 from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
@@ -123,7 +123,7 @@ class Session:
 
         Args:
             runner: Runs the jobs; None: Ray on this machine.
-            observer: Receives the study's events; None: nobody watches.
+            observer: Receives the study's events; None: events are ignored.
             accept_failures: Choose among the trials that completed though some failed.
 
         Raises:
