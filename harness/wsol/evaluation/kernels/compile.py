@@ -1,29 +1,33 @@
-"""How the evaluation kernels are compiled."""
+"""Compilation of the evaluation kernels with Numba."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import numba
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from numba.core.dispatcher import Dispatcher
+
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
-def kernel(function: _F) -> _F:
-    """Compile ``function`` with Numba at its first call, let go of the GIL while it runs, keep the code on disk.
+def kernel(function: _F) -> Dispatcher[_F]:
+    """Compile ``function`` at its first call, release the GIL while it runs, and cache the machine code on disk.
 
-    Numba keeps it beside the module, where that is read-only in the user's cache folder, or where NUMBA_CACHE_DIR
-    says. Where nothing can be written, each process compiles anew.
+    Numba stores the cache next to the module, in the user's cache folder if that is read-only, or in NUMBA_CACHE_DIR.
+    If none of them is writable, each process compiles again.
 
-    Numba notices changes of the file that a kernel is in, and of no other: a kernel calls only helpers of its own file.
+    Numba invalidates the cache when the file of a kernel changes, but not when another file does. A kernel therefore
+    calls only helpers from its own file.
     """
     try:
-        return cast(_F, numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:
-        return cast(_F, numba.njit(nogil=True)(function))
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # no place for a cache
+        return numba.njit(nogil=True)(function)
 
 
-def inlined(function: _F) -> _F:
-    """A helper of a kernel, compiled into it: a real call would count references to each array that it is passed."""
-    return cast(_F, numba.njit(nogil=True, forceinline=True)(function))
+def inlined(function: _F) -> Dispatcher[_F]:
+    """Compile a helper into the kernels that call it: a real call would count references to each array argument."""
+    return numba.njit(nogil=True, forceinline=True)(function)

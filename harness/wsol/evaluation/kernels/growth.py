@@ -1,57 +1,74 @@
-"""The best IoU of every level of a map in one visit of its pixels: components grown by union-find.
+"""The best IoU at every level of a map from one pass over its pixels: components grown by union-find.
 
-Visited from the brightest to the darkest, pixels form the foreground's 8-connected components; visited the other way
-round, the background's 4-connected components, of which those that do not reach the outside are the holes. A component
-keeps its box over a range of levels; what it scores goes into a table of range maxima, so that no level is searched.
+**Components over levels.** The foreground at level i is every pixel brighter than i. It only grows when i falls, so
+visiting the pixels from the brightest to the darkest builds the foreground of one level after the other: a pixel starts
+a component, joins one, or merges several. Union-find keeps track of this in nearly constant time per pixel.
 
-Only some pixels have a say in a box: one that starts a component, joins several, or widens a box. The others may be
-left out; their component is that of any neighbour visited before, found by going from neighbour to neighbour.
+**Contours.** OpenCV finds an outer contour for each 8-connected component of the foreground, and a hole contour for
+each hole in it. Because foreground pixels that touch at a corner are connected, background pixels that touch only at a
+corner are not: the holes are the 4-connected components of the background that do not reach the outside. They are
+grown by the same algorithm, visiting the pixels from the darkest to the brightest.
+
+**Scores over ranges of levels.** The box of a component changes at few levels, so a component is scored once for each
+range of levels in which its box is constant. A table of range maxima collects the scores: entry (row, i) is for the
+levels i to i + 2**row - 1. Every range is the union of two overlapping ranges of such a length, so that a score is
+entered in two places, whatever the length of its range; taking a maximum twice does no harm. :func:`settle` finally
+passes the maxima from long ranges to the short ones that they contain, down to single levels.
+
+**Skipped pixels.** When every contour counts, only boxes matter, and a pixel can change a box only when it starts a
+component, merges several, or lies outside the box of its component. The ring of its neighbours rules that out for most
+pixels (:func:`wsol.evaluation.kernels.rings.needed_table`), which are then not visited. A skipped pixel belongs to the
+component of any neighbour that precedes it in the order. Following such neighbours ends at a pixel that was visited,
+because each step goes back in the order and the first pixel of a component is never skipped. When only the largest
+contour counts, every pixel adds to an area and none is skipped.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from wsol.arrays import Array, FloatArray
 from wsol.evaluation.kernels.compile import inlined, kernel
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
-
-# Columns of the table of components: twice the polygon's area in AREA, the first pixel in reading order in START.
+# Columns of the table of components. A component's parent is itself at the root of its tree. SINCE: the level since
+# which its box is as it is. X0 to Y1: its bounding box in the framed map, ends included. AREA: twice the area of the
+# polygon through its pixels' centres. START: its first pixel in reading order.
 PARENT, SINCE, X0, Y0, X1, Y1, AREA, START = range(8)
 OUTSIDE = 0
+"""The component of the frame around the map: the background that is no hole."""
 
 
 class Visit(NamedTuple):
-    """One visit of the sorted pixels: what it looks for, and the table that it fills."""
+    """One visit of the sorted pixels: what to look for, and the table to fill."""
 
     holes: bool
-    """Grow background from the darkest pixel up, instead of foreground from the brightest down."""
+    """Grow the background from the darkest pixel up, instead of the foreground from the brightest down."""
     largest: bool
-    """Of the components of a level only the largest one counts, instead of the one with the best IoU."""
+    """At each level only the component with the largest area counts, instead of the one with the best IoU."""
     last: int
-    """The level at which the visit ends: what has not changed until then lasts until there."""
-    gt_boxes: Ints
+    """The level at which the visit ends; components that still exist last until there."""
+    gt_boxes: Array
     """int64 [G, 4]."""
     edge: int
-    """What counting pixels inclusively adds to a side: 1, or 0."""
-    ranks: Floats
-    """float64 [8, 256], from -1: the highest rank among the components that last over levels i to i + 2**row - 1."""
-    ious: Floats
+    """What inclusive counting of pixels adds to a side: 1, or 0."""
+    ranks: FloatArray
+    """float64 [8, 256], initially -1: the highest rank among the components of the levels i to i + 2**row - 1. The rank
+    of a component is its IoU or, with ``largest``, its area."""
+    ious: FloatArray
     """float64 [8, 256]: the IoU of that component."""
 
 
 @inlined
-def _wide(value: Any) -> int:
-    """As int64: otherwise the compiler makes a version of each helper for each width."""
-    return np.int64(value)  # type: ignore[return-value]
+def _wide(value: int) -> int:
+    """Convert to int64; otherwise the compiler makes a version of each helper for each width of its arguments."""
+    return int(np.int64(value))
 
 
 @inlined
-def _root(nodes: Ints, node: int) -> int:
+def _root(nodes: Array, node: int) -> int:
+    """Find the root of a component's tree, and halve the path to it: nodes are linked to their grandparents."""
     parent = _wide(nodes[node, PARENT])
     while parent != node:
         above = _wide(nodes[parent, PARENT])
@@ -62,7 +79,11 @@ def _root(nodes: Ints, node: int) -> int:
 
 
 @inlined
-def _label(labels: Ints, rings: Ints, flip: int, steps: Ints, pixel: int) -> int:
+def _label(labels: Array, rings: Array, flip: int, steps: Array, pixel: int) -> int:
+    """Find the component of a pixel that may have been skipped: that of any neighbour earlier in the order.
+
+    ``rings[p] ^ flip`` has a bit for each earlier neighbour of p, ``steps`` the offset to one of them.
+    """
     earlier = pixel
     while labels[earlier] < 0:
         earlier += steps[rings[earlier] ^ flip]
@@ -71,7 +92,8 @@ def _label(labels: Ints, rings: Ints, flip: int, steps: Ints, pixel: int) -> int
 
 
 @inlined
-def _best_iou(x0: int, y0: int, x1: int, y1: int, gt_boxes: Ints, edge: int) -> float:
+def _best_iou(x0: int, y0: int, x1: int, y1: int, gt_boxes: Array, edge: int) -> float:
+    """The best IoU of one box with any true box, as :func:`wsol.evaluation.geometry.box_iou` computes it."""
     best = 0.0
     for g in range(gt_boxes.shape[0]):
         a0, b0, a1, b1 = gt_boxes[g, 0], gt_boxes[g, 1], gt_boxes[g, 2], gt_boxes[g, 3]
@@ -82,8 +104,13 @@ def _best_iou(x0: int, y0: int, x1: int, y1: int, gt_boxes: Ints, edge: int) -> 
 
 
 @inlined
-def _record(nodes: Ints, node: int, level: int, shape: tuple[int, int], visit: Visit) -> None:
-    """Enter the component as it was from level SINCE until it now changes at ``level``."""
+def _record(nodes: Array, node: int, level: int, shape: tuple[int, int], visit: Visit) -> None:
+    """Score a component before it changes at ``level``: its box was the same for all levels since SINCE.
+
+    The pixels of ``level`` are foreground below that level, and background from that level on. A component of the
+    foreground therefore had its box at the levels ``level`` to SINCE - 1, one of the background at SINCE to
+    ``level`` - 1: in both cases the range [low, high).
+    """
     since = _wide(nodes[node, SINCE])
     if node == OUTSIDE or since == level:
         return
@@ -95,9 +122,13 @@ def _record(nodes: Ints, node: int, level: int, shape: tuple[int, int], visit: V
         span, row = 2 * span, row + 1
     rank = 0.0
     if visit.largest:
+        # The area decides. On a tie the component wins whose first pixel comes last in reading order: OpenCV lists
+        # contours from the last one found to the first, and the benchmark takes the first of the largest.
         rank = np.float64(nodes[node, AREA]) * ((shape[0] + 2) * (shape[1] + 2)) + nodes[node, START]
         if rank <= ranks[row, low] and rank <= ranks[row, high - span]:
             return
+    # OpenCV's hole contour runs along the foreground around the hole, one pixel further out on each side. Coordinates
+    # of the framed map are one larger than the map's, and the end of a box is its last pixel plus one, clipped.
     grown = 1 if visit.holes else 0
     x0, y0 = _wide(nodes[node, X0]) - 1 - grown, _wide(nodes[node, Y0]) - 1 - grown
     x1, y1 = min(_wide(nodes[node, X1]) + grown, shape[1] - 1), min(_wide(nodes[node, Y1]) + grown, shape[0] - 1)
@@ -111,7 +142,8 @@ def _record(nodes: Ints, node: int, level: int, shape: tuple[int, int], visit: V
 
 
 @inlined
-def _start(nodes: Ints, node: int, level: int, x: int, y: int, pixel: int) -> None:
+def _start(nodes: Array, node: int, level: int, x: int, y: int, pixel: int) -> None:
+    """Start a component with one pixel."""
     nodes[node, PARENT] = node
     nodes[node, SINCE] = level
     nodes[node, X0] = nodes[node, X1] = x
@@ -121,7 +153,8 @@ def _start(nodes: Ints, node: int, level: int, x: int, y: int, pixel: int) -> No
 
 
 @inlined
-def _widen(nodes: Ints, node: int, x0: int, y0: int, x1: int, y1: int, area: int, start: int) -> None:
+def _widen(nodes: Array, node: int, x0: int, y0: int, x1: int, y1: int, area: int, start: int) -> None:
+    """Add a box, an area and a first pixel to a component."""
     nodes[node, X0] = min(nodes[node, X0], x0)
     nodes[node, Y0] = min(nodes[node, Y0], y0)
     nodes[node, X1] = max(nodes[node, X1], x1)
@@ -131,8 +164,8 @@ def _widen(nodes: Ints, node: int, x0: int, y0: int, x1: int, y1: int, area: int
 
 
 @inlined
-def _merge(nodes: Ints, a: int, b: int) -> int:
-    """The older component takes the younger one in: so the outside, the oldest, always stays."""
+def _merge(nodes: Array, a: int, b: int) -> int:
+    """Merge two components into the older one, so that the outside, which is the oldest, keeps its number."""
     old, young = min(a, b), max(a, b)
     nodes[young, PARENT] = old
     box = nodes[young]
@@ -141,17 +174,23 @@ def _merge(nodes: Ints, a: int, b: int) -> int:
 
 
 @kernel
-def grow(levels: Ints, order: Ints, rings: Ints, groups: Ints, gains: Ints, visit: Visit) -> None:
-    """Grow all components over ``order`` and enter what each scores into ``visit.ranks`` and ``visit.ious``.
+def grow(levels: Array, order: Array, rings: Array, groups: Array, gains: Array, visit: Visit) -> None:
+    """Grow all components and enter their scores into ``visit.ranks`` and ``visit.ious``.
 
-    ``levels``, ``order`` and ``rings``: see :mod:`wsol.evaluation.kernels.levels`; ``order`` must hold every pixel that
-    can change a box (for the largest component: all). ``groups``: :func:`group_table`. ``gains``: :func:`area_table`.
+    Args:
+        levels: The framed map, see :func:`wsol.evaluation.kernels.levels.quantise`.
+        order: The pixels to visit, see :func:`wsol.evaluation.kernels.levels.sort_pixels`. It must hold every pixel
+            that can change a box; with ``visit.largest`` all pixels.
+        rings: See :func:`wsol.evaluation.kernels.levels.find_rings`.
+        groups: See :func:`wsol.evaluation.kernels.rings.group_table`.
+        gains: See :func:`wsol.evaluation.kernels.rings.area_table`.
+        visit: What to look for, and the tables to fill.
     """
     stride = levels.shape[1]
     shape = (levels.shape[0] - 2, stride - 2)
     offsets = np.array([1, 1 - stride, -stride, -1 - stride, -1, stride - 1, stride, stride + 1])
     steps = offsets[groups[:, 1].astype(np.int64)]
-    flip = 255 if visit.holes else 0
+    flip = 255 if visit.holes else 0  # from the darkest pixel up, exactly the other neighbours come earlier
     level_of, ring_of = levels.ravel(), rings.ravel()
     framed = np.full(levels.shape, OUTSIDE, dtype=np.int32)
     framed[1:-1, 1:-1] = -1
@@ -169,7 +208,7 @@ def grow(levels: Ints, order: Ints, rings: Ints, groups: Ints, gains: Ints, visi
             labels[pixel] = count
             count += 1
             continue
-        node = -1
+        node = -1  # the component that the pixel joins; others that its neighbours belong to are merged into it
         for k in range(1, groups[ring, 0] + 1):
             other = _root(nodes, _label(labels, ring_of, flip, steps, pixel + offsets[groups[ring, k]]))
             if node >= 0 and node != other:
@@ -189,8 +228,16 @@ def grow(levels: Ints, order: Ints, rings: Ints, groups: Ints, gains: Ints, visi
 
 
 @kernel
-def settle(ranks: Floats, ious: Floats) -> Floats:
-    """Hand the maxima of long ranges down to short ones; returns float64 [256], the IoU of the best of each level."""
+def settle(ranks: FloatArray, ious: FloatArray) -> FloatArray:
+    """Pass the maxima of long ranges to the two halves of each, down to single levels.
+
+    Args:
+        ranks: Filled by :func:`grow`, float64 [8, 256]; overwritten.
+        ious: The same.
+
+    Returns:
+        float64 [256]: the IoU of the highest-ranked component at each level.
+    """
     for row in range(ranks.shape[0] - 1, 0, -1):
         half = 1 << (row - 1)
         for low in range(256 - 2 * half + 1):
@@ -198,5 +245,5 @@ def settle(ranks: Floats, ious: Floats) -> Floats:
                 if ranks[row, low] > ranks[row - 1, place]:
                     ranks[row - 1, place] = ranks[row, low]
                     ious[row - 1, place] = ious[row, low]
-    best: Floats = ious[0]
+    best: FloatArray = ious[0]
     return best

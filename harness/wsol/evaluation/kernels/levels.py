@@ -1,10 +1,11 @@
-"""A score map as 8-bit levels, and its pixels in the order in which a falling threshold meets them."""
+"""A score map as 8-bit levels, and its pixels in the order in which they become foreground."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from wsol.arrays import FloatArray
 from wsol.evaluation.kernels.compile import kernel
 
 Levels = npt.NDArray[np.int16]
@@ -13,8 +14,8 @@ Order = npt.NDArray[np.int32]
 
 
 @kernel
-def quantise(score_map: npt.NDArray[np.float64]) -> Levels:
-    """float64 [H, W] in [0, 1] → int16 [H + 2, W + 2]: trunc(255 * score), framed by -1."""
+def quantise(score_map: FloatArray) -> Levels:
+    """Quantise a map, float64 [H, W] in [0, 1], to trunc(255 * score), int16 [H + 2, W + 2], in a frame of -1."""
     height, width = score_map.shape
     levels = np.full((height + 2, width + 2), -1, dtype=np.int16)
     for y in range(height):
@@ -25,9 +26,12 @@ def quantise(score_map: npt.NDArray[np.float64]) -> Levels:
 
 @kernel
 def fill_holes(levels: Levels) -> Levels:
-    """Raise each pixel to the level from which on the outside floods it, flowing over edges: no level has holes then.
+    """Raise each pixel so that the foreground of no level has holes.
 
-    A priority flood with one stack a level: ``heads`` are the tops, ``below`` what lies under each pixel.
+    A pixel is background without being in a hole exactly when a path of 4-connected background pixels leads from it to
+    the outside. The new level of a pixel is therefore the lowest level at which such a path exists: the minimum over
+    all paths of the highest level on the path, found by a priority flood from the border. There is one stack for each
+    level: ``heads`` are the top pixels, ``below`` is the next pixel under each.
     """
     height, width = levels.shape
     level_of = levels.ravel()
@@ -55,10 +59,13 @@ def fill_holes(levels: Levels) -> Levels:
 
 @kernel
 def find_rings(levels: Levels) -> Rings:
-    """uint8 [H + 2, W + 2]: which neighbours of a pixel are brighter, or as bright and earlier in reading order.
+    """Find the neighbours of each pixel that are brighter, or equally bright and earlier in reading order.
 
-    When pixels are visited from the brightest to the darkest, those are foreground already. When they are visited the
-    other way round, all others, and the frame with them, are background already.
+    These are the neighbours that come earlier when pixels are visited from the brightest to the darkest. In the other
+    direction all others come earlier; the frame, which is darker than any pixel, is among those.
+
+    Returns:
+        uint8 [H + 2, W + 2], one bit for each direction as in :mod:`wsol.evaluation.kernels.rings`.
     """
     height, width = levels.shape
     rings = np.zeros(levels.shape, dtype=np.uint8)
@@ -80,9 +87,17 @@ def find_rings(levels: Levels) -> Rings:
 
 @kernel
 def sort_pixels(levels: Levels, rings: Rings, wanted: npt.NDArray[np.int8], lowest: int, highest: int) -> Order:
-    """The pixels with lowest <= level <= highest whose ring is wanted, brightest first, equal ones in reading order.
+    """Sort pixels by counting, from the brightest to the darkest, equal ones in reading order.
 
-    ``wanted``: int8 [256], 0 or 1. Returns int32 [P], each pixel as ``y << 16 | x`` in ``levels``.
+    Args:
+        levels: See :func:`quantise`.
+        rings: See :func:`find_rings`.
+        wanted: int8 [256], 1 for the rings whose pixels are sorted, 0 for those that are left out.
+        lowest: Pixels of lower levels are left out.
+        highest: Pixels of higher levels are left out.
+
+    Returns:
+        int32 [P], each pixel as ``y << 16 | x`` in ``levels``.
     """
     height, width = levels.shape
     found = np.empty((height - 2) * (width - 2) + 1, dtype=np.int32)
