@@ -1,4 +1,4 @@
-"""Protocols: the rules that a published number was evaluated by, as named data. Different ones never rank together."""
+"""Protocols: the rules of an evaluation, as named data. Results of different protocols are never ranked together."""
 
 from __future__ import annotations
 
@@ -18,42 +18,45 @@ Interpolation = Literal["cubic", "bilinear"]
 
 @dataclass(frozen=True)
 class EvalProtocol:
-    """How a prediction is brought together with the ground truth, and what counts as a hit."""
+    """How predictions are compared with the ground truth, and what counts as a hit."""
 
     name: str
     centre_crop: bool = False
-    """The test image is squashed to ``resize`` and cropped in the middle; else it is squashed to ``crop``."""
+    """The test image is squashed to a square of side ``resize`` and cropped in the middle; else it is squashed to a
+    square of side ``crop``."""
     resize: int = 256
     crop: int = 224
-    """Side of the network's input in pixels, and of the frame that predictions are scored in."""
+    """Side in pixels of the network's input and of the evaluation frame, in which predictions are scored."""
     original_size: bool = False
-    """The frame is the original image instead."""
+    """The evaluation frame is the original image instead."""
     interpolation: Interpolation | None = "cubic"
-    """How score maps come into the frame; None for a protocol that only knows boxes."""
+    """How score maps are upsampled to the frame; None for a protocol that scores boxes only."""
     thresholds: int = 1000
-    """How many thresholds a box accuracy is a function of."""
+    """Number of thresholds that a box accuracy is swept over."""
     theta: float | None = None
-    """The one threshold, fixed beforehand; None sweeps ``thresholds`` of them."""
+    """The fixed threshold, as a share of the map's maximum; None: ``thresholds`` of them are swept."""
     contours: Literal["all", "largest"] = "all"
+    """Which contours of the thresholded map give boxes."""
     inclusive: bool = True
-    """IoU counts one more pixel on each side."""
+    """The IoU counts one more pixel on each side."""
     strict: bool = False
-    """A hit needs IoU > delta instead of >=."""
+    """A hit needs IoU > delta instead of IoU >= delta."""
     average: Literal["images", "classes"] = "images"
-    """What an accuracy is the mean over: images, or the accuracies of the classes."""
+    """What an accuracy is averaged over: images, or classes after averaging within each class."""
     version: int = 1
+    """Raised when a change of the rules changes scores."""
 
     @property
     def taus(self) -> FloatArray:
-        """The thresholds relative to the map's maximum, float64 [thresholds]."""
+        """The thresholds as shares of the map's maximum, float64 [T]."""
         return threshold_values(self.thresholds) if self.theta is None else np.array([self.theta])
 
     def at(self, resize: int, crop: int) -> EvalProtocol:
-        """The same rules for a benchmark whose images have other sides, in pixels."""
+        """The same rules for test images with other sides in pixels."""
         return replace(self, resize=resize, crop=crop)
 
     def hits(self, ious: FloatArray, delta: float) -> BoolArray:
-        """Which of ``ious``, float64 [...], are hits at IoU ``delta``; bool [...]."""
+        """Which IoUs, float64 [...], are hits at ``delta``: bool [...]."""
         return ious > delta if self.strict else ious >= delta
 
 
@@ -91,12 +94,23 @@ PROTOCOLS: Mapping[str, EvalProtocol] = MappingProxyType(
 
 
 def get_protocol(name: str) -> EvalProtocol:
-    """The protocol of that name; raises UsageError with a suggestion when there is none."""
+    """The protocol of that name.
+
+    Raises:
+        UsageError: There is none; the message suggests a similar name.
+
+    Example:
+        >>> get_protocol("legacy").theta
+        0.2
+    """
     if name not in PROTOCOLS:
         raise UsageError(f"no protocol '{name}'{suggest(name, PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
 def threshold_values(count: int) -> FloatArray:
-    """float64 [count]: i * (1 / count), the benchmark's own rounding (i / count differs in the last bit)."""
+    """The thresholds 0, 1 / count, 2 / count, …, float64 [count].
+
+    They are computed as i * (1 / count), like in the reference evaluation; i / count differs in the last bit.
+    """
     return np.arange(count, dtype=np.float64) * (1.0 / count)

@@ -1,34 +1,41 @@
-"""How far a score can be trusted: the bootstrap over images, for one score and for the difference of two.
+"""The bootstrap over images: intervals of scores, and a paired test of the difference of two.
 
-A score is a function of a weighted sum of observations (:class:`wsol.Metric`), so that resampling images is a matrix
-product of how often each image was drawn with the table of observations.
+A score is a function of a weighted sum of observations (:class:`wsol.Metric`). Scoring resamples of the images is
+therefore a matrix product: how often each image was drawn, times the table of observations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError
-from wsol.evaluation.metric import Metric
+from wsol.evaluation.metric import Calibration, Metric
 from wsol.evaluation.observations import Observations, Table, total
 
 Score = Callable[[Array, Array], Array]
-"""(total [..., *shape], weight [...]) → score [...]."""
+"""Function of total [..., *shape] and weight [...] that returns a score [...]."""
 
 _NUMBERS = 1 << 22
-"""Numbers in one chunk of resampling weights or of sums: bounds the memory, whatever the number of images."""
+"""Numbers in one chunk of resampling weights or of sums; it bounds the memory, whatever the number of images."""
 
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Score of A minus score of B on the same images, in the scores' unit.
+    """A test of the difference of two scores on the same images.
 
-    ``low``/``high``: 95 % percentile interval; ``p_value``: two-sided, of the hypothesis that there is no difference.
+    Attributes:
+        a: The score of A, in the scores' unit, as the next four.
+        b: The score of B.
+        difference: ``a`` minus ``b``.
+        low: Lower end of the 95 % percentile interval of the difference.
+        high: Its upper end.
+        p_value: Two-sided p-value of the hypothesis that there is no difference.
+        images: Number of images.
+        replicates: Number of resamples.
     """
 
     a: float
@@ -42,7 +49,7 @@ class PairedTest:
 
 
 def interval(scores: FloatArray) -> tuple[float, float] | tuple[None, None]:
-    """The 95 % percentile interval of bootstrap scores [R]; (None, None) where a resample had no score."""
+    """The 95 % percentile interval of bootstrap scores, float64 [R]; (None, None) if a resample had no score."""
     if not len(scores) or not np.isfinite(scores).all():
         return None, None
     low, high = np.percentile(scores, [2.5, 97.5])
@@ -52,10 +59,19 @@ def interval(scores: FloatArray) -> tuple[float, float] | tuple[None, None]:
 def bootstrap(
     observations: Observations, scored: Sequence[tuple[Table, Score]], replicates: int, seed: int
 ) -> list[FloatArray]:
-    """The score of each table on ``replicates`` resamples of the images, float64 [R] each.
+    """Score resamples of the images.
 
-    All tables see the same resamples, and so does every call with the same seed and number of images: that is what
-    makes scores of several evaluations comparable image by image (Efron & Tibshirani 1993, chapter 13).
+    All tables are scored on the same resamples, and so are those of every call with the same seed and number of images.
+    Scores of several settings are therefore comparable resample by resample (Efron & Tibshirani 1993, chapter 13).
+
+    Args:
+        observations: The images, with their labels for scores that are means over classes.
+        scored: Tables with the function that scores each.
+        replicates: Number of resamples R.
+        seed: Seed of the resamples.
+
+    Returns:
+        float64 [R] for each table.
     """
     results: list[list[Array]] = [[] for _ in scored]
     columns = [_distinct_columns(table) for table, _ in scored]
@@ -70,17 +86,26 @@ def bootstrap(
 
 def paired_test(
     metric: Metric,
-    a: tuple[Observations, Table, Any],
-    b: tuple[Observations, Table, Any],
+    a: tuple[Observations, Table, Calibration],
+    b: tuple[Observations, Table, Calibration],
     *,
     replicates: int = 10_000,
     seed: int = 0,
 ) -> PairedTest:
-    """Test whether two evaluations differ, by a paired bootstrap over the images that both saw.
+    """Test whether two results differ, by a paired bootstrap over their images.
 
-    ``a`` and ``b``: observations, the metric's table among them, and the calibration that the score carries. The
-    p-value is twice the smaller share of resampled differences on either side of 0, each counted with one resample
-    more, so that it is never 0. Raises DataError when the images are not the same.
+    The p-value is twice the smaller share of resampled differences on either side of 0. Each side is counted with one
+    more resample, so that the p-value is never 0.
+
+    Args:
+        metric: The metric.
+        a: Observations of the first result, the metric's table among them, and the calibration of the score.
+        b: The same of the second result.
+        replicates: Number of resamples.
+        seed: Seed of the resamples.
+
+    Raises:
+        DataError: The images, labels or weights differ, or a resample has no score.
     """
     order = _align(a[0], b[0])
     first, tables, calibrations = a[0], (a[1], b[1].take(order)), (a[2], b[2])
@@ -97,12 +122,12 @@ def paired_test(
     return PairedTest(values[0], values[1], values[0] - values[1], low, high, p_value, len(first), replicates)
 
 
-def _score(metric: Metric, calibration: Any) -> Score:
+def _score(metric: Metric, calibration: Calibration) -> Score:
     return lambda total, weight: metric.value(total, weight, calibration)
 
 
 def _align(a: Observations, b: Observations) -> IntArray:
-    """The order that brings the images of ``b`` into that of ``a``."""
+    """The rows of ``b`` in the order of the images of ``a``, int64 [N]."""
     place = {image_id: i for i, image_id in enumerate(b.ids)}
     different = set(a.ids) ^ set(b.ids)
     if different:
@@ -117,7 +142,7 @@ def _align(a: Observations, b: Observations) -> IntArray:
 
 
 def _resamples(images: int, replicates: int, seed: int, step: int) -> Iterator[IntArray]:
-    """How often each image was drawn, int64 [<= step, images] a chunk; the draws do not depend on the chunks."""
+    """How often each image was drawn, int64 [<= step, images] per chunk; the draws do not depend on the chunks."""
     rng = np.random.default_rng(seed)
     for start in range(0, replicates, step):
         draws = (rng.integers(images, size=images) for _ in range(start, min(start + step, replicates)))
@@ -125,7 +150,10 @@ def _resamples(images: int, replicates: int, seed: int, step: int) -> Iterator[I
 
 
 def _totals(table: Table, weights: FloatArray, distinct: tuple[IntArray, IntArray], balanced: bool) -> Array:
-    """Weighted sums, float64 [r, *shape]. Counts of hits stay below 2**24, where float32 is exact and twice as fast."""
+    """Weighted sums, float64 [r, *shape].
+
+    Hits are summed in float32, which is twice as fast, where it is exact: counts below 2**24.
+    """
     keep, back = distinct
     exact = table.dtype == bool and not balanced and len(table) < 1 << 24
     dtype = np.float32 if exact else np.float64
@@ -136,9 +164,9 @@ def _totals(table: Table, weights: FloatArray, distinct: tuple[IntArray, IntArra
 
 
 def _distinct_columns(table: Table) -> tuple[IntArray, IntArray]:
-    """(keep, back): columns that differ from the one before, and for every column the kept one it equals.
+    """Find the columns to sum: (columns that differ from the previous one, for each column the one that it equals).
 
-    Three in four of the 1000 thresholds repeat the one before them.
+    Typically three in four of 1000 thresholds give the same hits as the previous one.
     """
     if table.dtype != bool or not table.size:
         return np.arange(table.size), np.arange(table.size)

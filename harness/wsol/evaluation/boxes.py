@@ -1,14 +1,15 @@
-"""From score maps to boxes and to the best IoU at every threshold, as the wsoleval benchmark counts it.
+"""From score maps to boxes, and to the best IoU at every threshold, as the wsoleval benchmark computes it.
 
-Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020. The map becomes 8-bit levels,
-``trunc(255 * score)``; at threshold tau the foreground is every pixel above ``int(tau * highest level)``. Each contour
-of the foreground, of the 8-connected components and of their holes, gives a box (x, y, x + w, y + h) in pixels, the
-last two clipped to W - 1 and H - 1; no foreground gives the box (0, 0, 0, 0). ``contours`` says which boxes count:
+Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020. A map is quantised to 8-bit
+levels, ``trunc(255 * score)``. At threshold tau the foreground is every pixel above ``int(tau * highest level)``. Each
+contour of the foreground, around an 8-connected component or around a hole in one, gives a box (x, y, x + w, y + h) in
+pixels, the last two clipped to W - 1 and H - 1. Without foreground the box is (0, 0, 0, 0). ``contours`` states which
+boxes count:
 
-* ``all`` (MaxBoxAccV2): every one;
-* ``largest`` (MaxBoxAcc): that of the contour with the largest polygon area through the pixel centres, holes filled,
-  on a tie the one whose first pixel in reading order comes last (OpenCV's first). A hole never wins: the contour
-  around it is at least as large and comes first.
+* ``all`` (MaxBoxAccV2): all of them;
+* ``largest`` (MaxBoxAcc): the box of the contour with the largest area, which is that of the polygon through the
+  centres of its pixels with holes filled. On a tie it is the contour whose first pixel in reading order comes last,
+  which OpenCV lists first. A hole never wins: the contour around it is at least as large and is listed earlier.
 """
 
 from __future__ import annotations
@@ -19,20 +20,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from wsol.arrays import FloatArray, IntArray
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.geometry import box_iou
 from wsol.evaluation.kernels.growth import Visit, grow, settle
-from wsol.evaluation.kernels.levels import fill_holes, find_rings, quantise, sort_pixels
+from wsol.evaluation.kernels.levels import Levels, fill_holes, find_rings, quantise, sort_pixels
 from wsol.evaluation.kernels.rings import area_table, group_table, needed_table
 from wsol.protocols import threshold_values
 
 _CHUNK = 4
-"""Maps that a thread takes at a time."""
+"""Maps per task of a thread."""
 LARGEST_SIDE = 8000
-"""Pixels; beyond it the area of a polygon and the index of a pixel no longer fit into one float64."""
+"""Largest side of a map in pixels: a float64 must hold the area of a contour and the index of a pixel together."""
 
 
 def best_ious(
@@ -43,13 +43,30 @@ def best_ious(
     contours: str = "all",
     inclusive: bool = True,
 ) -> FloatArray:
-    """The best IoU over every estimated box and every ground-truth box, at each threshold, in one pass.
+    """The best IoU of any estimated box with any ground-truth box, at each threshold, in one pass over the map.
 
-    score_map: float64 [H, W] in [0, 1]. gt_boxes: int64 [G, 4], (x0, y0, x1, y1) in its pixels, G >= 1.
-    thresholds: a number T for tau = 0, 1/T, ..., (T-1)/T; or the values themselves, float64 [T] in [0, 1).
-    contours: ``all`` or ``largest``. inclusive: count pixels with +1 on each side (:func:`box_iou`).
-    Returns float64 [T] in [0, 1], equal to the bit to thresholding and searching contours at each tau with OpenCV.
-    Raises DataError for a map or boxes of another shape or range, UsageError for unknown contours.
+    The result equals to the bit that of thresholding the map and searching contours with OpenCV at each threshold.
+
+    Args:
+        score_map: The normalised map, float64 [H, W] in [0, 1].
+        gt_boxes: Ground-truth boxes (x0, y0, x1, y1) in pixels of the map, int64 [G, 4], G >= 1.
+        thresholds: A number T, for the thresholds 0, 1/T, …, (T-1)/T, or the thresholds, float64 [T] in [0, 1).
+        contours: ``all`` or ``largest``, see the module.
+        inclusive: The IoU counts one more pixel on each side, see :func:`wsol.evaluation.geometry.box_iou`.
+
+    Returns:
+        float64 [T] in [0, 1].
+
+    Raises:
+        DataError: The map or the boxes have another shape, dtype or range.
+        UsageError: ``contours`` is unknown.
+
+    Example:
+        >>> score_map = np.zeros((8, 8))
+        >>> score_map[2:6, 2:6] = 0.4
+        >>> score_map[2:4, 2:4] = 1.0
+        >>> best_ious(score_map, np.array([[2, 2, 6, 6]]), thresholds=4)
+        array([1.  , 1.  , 0.36, 0.36])
     """
     score_map, gt_boxes = _checked_map(score_map), _checked_boxes(gt_boxes)
     largest = _wants_largest(contours)
@@ -73,12 +90,27 @@ def best_ious_batch(
     inclusive: bool = True,
     threads: int | None = None,
 ) -> FloatArray:
-    """:func:`best_ious` of many maps, float64 [N, T], over ``threads`` threads (None: one per core).
+    """:func:`best_ious` of many maps, in several threads.
 
-    maps: N score maps, of any sizes. gt_boxes: the boxes of each. Raises what :func:`best_ious` raises.
+    Args:
+        maps: N normalised maps, of any sizes.
+        gt_boxes: The ground-truth boxes of each.
+        thresholds: As for :func:`best_ious`, as are the other two.
+        contours: See there.
+        inclusive: See there.
+        threads: Number of threads; None: one per core.
+
+    Returns:
+        float64 [N, T] in [0, 1].
+
+    Raises:
+        DataError: As :func:`best_ious`, or the numbers of maps and sets of boxes differ.
+        UsageError: As :func:`best_ious`.
     """
     if len(maps) != len(gt_boxes):
-        raise DataError(f"{len(maps)} score maps but boxes for {len(gt_boxes)} images; give one set of boxes a map")
+        raise DataError(
+            f"{len(maps)} score maps but boxes for {len(gt_boxes)} images; give one set of boxes for each map"
+        )
     taus = threshold_values(thresholds) if isinstance(thresholds, int) else thresholds
 
     best = np.empty((len(maps), len(taus)))
@@ -93,10 +125,19 @@ def best_ious_batch(
 
 
 def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all") -> IntArray:
-    """The boxes at one threshold, int64 [N, 4], N >= 1, in the order in which OpenCV finds them.
+    """Estimate boxes at one threshold.
 
-    score_map: float64 [H, W] in [0, 1]. tau: relative to the map's maximum, in [0, 1). Raises DataError for another
-    map, UsageError for unknown contours.
+    Args:
+        score_map: The normalised map, float64 [H, W] in [0, 1].
+        tau: The threshold as a share of the map's maximum, in [0, 1).
+        contours: ``all`` or ``largest``, see the module.
+
+    Returns:
+        int64 [N, 4], N >= 1: (x0, y0, x1, y1) in pixels, in the order in which OpenCV lists the contours.
+
+    Raises:
+        DataError: The map has another shape or range.
+        UsageError: ``contours`` is unknown.
     """
     levels = (_checked_map(score_map) * 255).astype(np.uint8)
     height, width = levels.shape
@@ -110,13 +151,11 @@ def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all")
     return np.stack([x, y, np.minimum(x + w, width - 1), np.minimum(y + h, height - 1)], axis=1)
 
 
-def _best_by_level(
-    levels: npt.NDArray[np.int16], top: int, gt_boxes: IntArray, largest: bool, inclusive: bool
-) -> FloatArray:
-    """float64 [256]: the best IoU when the foreground is every pixel above level i; valid for i < ``top``."""
+def _best_by_level(levels: Levels, top: int, gt_boxes: IntArray, largest: bool, inclusive: bool) -> FloatArray:
+    """The best IoU when the foreground is every pixel above level i, float64 [256]; valid for i < ``top``."""
     table = Visit(False, largest, 0, gt_boxes, int(inclusive), np.full((8, 256), -1.0), np.zeros((8, 256)))
     if largest:
-        levels = fill_holes(levels)
+        levels = fill_holes(levels)  # a contour's area includes its holes, and the contours of holes never count
     rings = find_rings(levels)
     wanted = np.ones(256, dtype=np.int8) if largest else needed_table(8)
     grow(levels, sort_pixels(levels, rings, wanted, 1, 255), rings, group_table(8), area_table(), table)

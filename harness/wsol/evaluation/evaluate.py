@@ -1,30 +1,33 @@
-"""From a score-map store to scores: one pass over the maps for all normalizers and metrics of a study."""
+"""From predictions to scores: one pass over the maps for all normalizers and metrics of a study."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from wsol.arrays import Array
 from wsol.data.benchmark import Annotations
 from wsol.evaluation.bootstrap import bootstrap, interval
-from wsol.evaluation.metric import Metric
+from wsol.evaluation.metric import Calibration, Metric
 from wsol.evaluation.observations import Observations, Table, total
 from wsol.evaluation.observe import EvalSetting, ScoringProgress, observe
 from wsol.evaluation.predictions.source import Predictions
 from wsol.protocols import EvalProtocol
 from wsol.records import MetricValue
 
-Calibrations = Mapping[str, Any]
-"""Metric name → what it carries from val to test."""
+Calibrations = Mapping[str, Calibration]
+"""What metrics carry from val to test, by name."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one evaluation over a split.
+    """The scores of a split under one setting.
 
-    ``problems``: how many raw maps were NaN, infinite or constant and scored as all zeros. ``notes``: which metrics
-    were left out, and why. ``observations``: what the scores were made from, under this evaluation alone.
+    Attributes:
+        metrics: The scores by name.
+        problems: Number of raw maps that were NaN, infinite or constant and scored as all zeros, by problem.
+        notes: Metrics that were left out, with the reason.
+        observations: The observations of this setting alone, from which the scores were computed.
     """
 
     metrics: dict[str, MetricValue]
@@ -33,8 +36,8 @@ class Scores:
     observations: Observations = field(repr=False)
 
     @property
-    def calibrations(self) -> dict[str, Any]:
-        """What the metrics chose on this split, by metric name: what to hand to the evaluation on test."""
+    def calibrations(self) -> dict[str, Calibration]:
+        """What the metrics chose on this split, by name: the calibrations of the evaluation on test."""
         return {name: value.calibration for name, value in self.metrics.items() if value.calibration is not None}
 
 
@@ -51,12 +54,49 @@ def evaluate(
     seed: int = 0,
     progress: ScoringProgress | None = None,
 ) -> list[Scores]:
-    """Score a split under every (normalizer, box rule) of ``evaluations``; the first metric is the primary one.
+    """Score a split under several settings.
 
-    ``calibrations``: one mapping an evaluation, from the scores on val; None on val itself, where metrics that carry
-    a choice make it. ``bootstrap``: number of resamples (0: no intervals). ``progress(done, images)`` is called from
-    the pass. Returns one :class:`Scores` an evaluation, in order. Raises DataError for broken annotations and
-    UsageError when the primary metric cannot be had; see :func:`wsol.evaluation.observe.observe`.
+    Args:
+        store: The predictions.
+        annotations: The annotations of the same images, in the same order.
+        protocol: The protocol.
+        evaluations: The settings: pairs of normalizer and box rule.
+        metrics: The metrics; the first one is the primary metric.
+        threads: Number of threads that share the images.
+        calibrations: For each setting, what the metrics chose on val; None on val, where they choose.
+        bootstrap: Number of resamples for the intervals; 0: no intervals.
+        seed: Seed of the resamples.
+        progress: Called with the number of images scored so far and of all images.
+
+    Returns:
+        The scores under each setting.
+
+    Raises:
+        DataError: Annotations are missing or broken.
+        UsageError: The primary metric cannot be computed, or a setting does not fit the predictions.
+        RunError: A component broke its contract.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import wsol
+        >>> from wsol.evaluation.predictions.store import ScoreStore
+        >>> from wsol.plugins import load_plugins
+        >>> path = tempfile.mkdtemp() + "/val.maps"
+        >>> with wsol.StoreWriter(path) as writer:
+        ...     writer.append(["a.jpg"], labels=[0], located=np.eye(7)[None])
+        >>> annotations = wsol.Annotations(sizes=np.array([[100, 100]]), boxes=[np.array([[0, 0, 99, 99]])])
+        >>> plugins = load_plugins()
+        >>> scores = evaluate(
+        ...     ScoreStore.open(path),
+        ...     annotations,
+        ...     wsol.get_protocol("wsoleval-v2"),
+        ...     evaluations=[(plugins.create("normalizers", "minmax"), None)],
+        ...     metrics=[plugins.create("metrics", "maxboxacc")],
+        ...     bootstrap=0,
+        ... )
+        >>> scores[0].metrics["maxboxacc"].value
+        100.0
     """
     observations = observe(store, annotations, protocol, evaluations, metrics, threads=threads, progress=progress)
     return summarise(observations, metrics, calibrations=calibrations, bootstrap=bootstrap, seed=seed)
@@ -70,9 +110,16 @@ def summarise(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> list[Scores]:
-    """The scores of one evaluation after the other, from observations that are complete (see :func:`merge`).
+    """Compute the scores under each setting from the observations of a complete split.
 
-    A metric that carries a choice from val is left out, with a note, where ``calibrations`` has none for it.
+    A metric that carries a choice from val is left out, with a note, if ``calibrations`` has none for it.
+
+    Args:
+        observations: See :func:`wsol.evaluation.observe.observe` and :func:`wsol.evaluation.observations.merge`.
+        metrics: The metrics that made the observations.
+        calibrations: As for :func:`evaluate`.
+        bootstrap: As for :func:`evaluate`.
+        seed: As for :func:`evaluate`.
     """
     by_name = {metric.name: metric for metric in metrics}
     results = []
@@ -99,9 +146,9 @@ def carries(metric: Metric) -> bool:
 class _Task:
     metric: Metric
     table: Table
-    calibration: Any
+    calibration: Calibration
 
-    def score(self, total: Any, weight: Any) -> Any:
+    def score(self, total: Array, weight: Array) -> Array:
         return self.metric.value(total, weight, self.calibration)
 
 

@@ -1,4 +1,4 @@
-"""Score maps and boxes brought from one frame into another, and how boxes overlap."""
+"""Maps, boxes and masks brought into the evaluation frame, and the IoU of boxes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,41 @@ from wsol.errors import DataError, UsageError
 from wsol.protocols import EvalProtocol, Interpolation
 
 Problem = Literal["", "nan", "infinite", "constant"]
+"""What is wrong with a raw map; ``""`` when nothing is."""
+
+Size = tuple[int, int]
+"""(width, height) in pixels."""
+
+_INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The pixels in which maps are normalised and boxes are measured, and how maps are brought there."""
+    """The size in pixels that maps are upsampled to before they are normalised, and the interpolation."""
 
     width: int
     height: int
     interpolation: Interpolation = "cubic"
 
 
-_INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
-
-
 def sanitize_map(score_map: Array) -> tuple[FloatArray, Problem]:
-    """A raw map [H, W] as float64 and what is wrong with it: it is all zeros when it does not say where anything is.
+    """Replace a map that locates nothing by zeros.
 
-    The problem is ``nan`` when any value is, ``infinite`` when any value or the span of all is, ``constant`` when all
-    are equal, else ``""``. The benchmark scores such maps as zeros without a word; here the caller counts them. Raises
-    DataError for another shape.
+    The reference evaluation does this silently; here the problem is returned, so that callers can count it.
+
+    Args:
+        score_map: A raw map, real numbers [H, W].
+
+    Returns:
+        The map as float64 [H, W], all zeros if there is a problem, and the problem: ``nan`` if any value is NaN,
+        ``infinite`` if any value or the span of all values is infinite, ``constant`` if all values are equal.
+
+    Raises:
+        DataError: The map has another shape.
+
+    Example:
+        >>> sanitize_map(np.array([[3.0, 3.0]]))
+        (array([[0., 0.]]), 'constant')
     """
     array = _as_map(score_map)
     low, high = array.min(), array.max()
@@ -48,9 +63,19 @@ def sanitize_map(score_map: Array) -> tuple[FloatArray, Problem]:
 
 
 def resize_map(score_map: Array, size: tuple[int, int], interpolation: str = "cubic") -> FloatArray:
-    """A map [h, w] at ``size`` (H, W), float64, by OpenCV: ``cubic`` (overshoots the range) or ``bilinear``.
+    """Resize a map with OpenCV.
 
-    Raises DataError for a map of another shape, UsageError for another interpolation.
+    Args:
+        score_map: Real numbers [h, w].
+        size: (height, width) of the result.
+        interpolation: ``cubic``, which can exceed the range of the values, or ``bilinear``.
+
+    Returns:
+        float64 [H, W].
+
+    Raises:
+        DataError: The map has another shape.
+        UsageError: The interpolation is unknown.
     """
     if interpolation not in _INTERPOLATIONS:
         raise UsageError(f"interpolation '{interpolation}' is unknown; choose 'cubic' or 'bilinear'")
@@ -59,25 +84,53 @@ def resize_map(score_map: Array, size: tuple[int, int], interpolation: str = "cu
     )
 
 
-def scale_boxes(boxes: Array, image_size: tuple[int, int], target: tuple[int, int]) -> IntArray:
-    """Boxes [G, 4] of an image of ``image_size`` (w, h) in one of ``target`` (w, h), truncated to int64 [G, 4]."""
+def scale_boxes(boxes: Array, image_size: Size, target: Size) -> IntArray:
+    """Scale boxes from an image of one size to another.
+
+    Args:
+        boxes: (x0, y0, x1, y1) in pixels, [G, 4].
+        image_size: Size of the image that they are of.
+        target: Size of the image that they are brought into.
+
+    Returns:
+        int64 [G, 4], truncated.
+
+    Raises:
+        DataError: The boxes have another shape, or ``image_size`` is not positive.
+    """
     return np.trunc(_scaled(boxes, image_size, target)).astype(np.int64)
 
 
-def clip_boxes_to_crop(boxes: Array, image_size: tuple[int, int], resize: int = 256, crop: int = 224) -> FloatArray:
-    """Boxes [G, 4] of an image of ``image_size`` (w, h) that is squashed to ``resize`` and cropped in the middle.
+def clip_boxes_to_crop(boxes: Array, image_size: Size, resize: int = 256, crop: int = 224) -> FloatArray:
+    """Bring boxes into the centre crop of an image.
 
-    Returns float64 [G, 4] in [0, crop]; what the crop cuts off is lost, and a box outside it has no area.
+    Args:
+        boxes: (x0, y0, x1, y1) in pixels of the original image, [G, 4].
+        image_size: Size of the original image.
+        resize: Side in pixels of the square that the image is resized to before cropping.
+        crop: Side in pixels of the crop.
+
+    Returns:
+        float64 [G, 4] in [0, crop]: boxes are clipped to the crop, and have no area when they are outside it.
     """
     offset = round((resize - crop) / 2)
     return np.clip(_scaled(boxes, image_size, (resize, resize)) - offset, 0, crop)
 
 
 def box_iou(a: Array, b: Array, inclusive: bool) -> FloatArray:
-    """IoU of boxes (x0, y0, x1, y1) a [N, 4] with b [M, 4], float64 [N, M] in [0, 1].
+    """The intersection over union of boxes.
 
-    inclusive: x1 and y1 belong to the box, so that each side counts one more (wsoleval); else plain areas. Two boxes
-    without area have IoU 0.
+    Args:
+        a: (x0, y0, x1, y1), [N, 4].
+        b: (x0, y0, x1, y1), [M, 4].
+        inclusive: x1 and y1 are the last pixels inside the box, so that each side counts one more (wsoleval).
+
+    Returns:
+        float64 [N, M] in [0, 1]; 0 for two boxes without area.
+
+    Example:
+        >>> box_iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 20]]), inclusive=False)
+        array([[0.5]])
     """
     a, b = _as_boxes(a)[:, None], _as_boxes(b)[None]
     edge = 1.0 if inclusive else 0.0
@@ -88,45 +141,13 @@ def box_iou(a: Array, b: Array, inclusive: bool) -> FloatArray:
     return ratio
 
 
-def _as_map(score_map: Array) -> FloatArray:
-    array = np.ascontiguousarray(score_map, dtype=np.float64)
-    if np.ndim(score_map) != 2 or array.size == 0:
-        raise DataError(f"a score map must be [H, W], this one is {np.shape(score_map)}")
-    return array
-
-
-def _scaled(boxes: Array, image_size: tuple[int, int], target: tuple[int, int]) -> FloatArray:
-    if min(image_size) < 1:
-        raise DataError(f"an image size must be (w, h) of at least 1, this one is {tuple(image_size)}")
-    scaled: FloatArray = _as_boxes(boxes) * np.tile(np.asarray(target, np.float64), 2) / np.tile(image_size, 2)
-    return scaled
-
-
-def _as_boxes(boxes: Array) -> FloatArray:
-    array = np.asarray(boxes, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise DataError(f"boxes must be [N, 4], these are {array.shape}")
-    return array
-
-
-def frame_size(protocol: EvalProtocol, image_size: tuple[int, int]) -> tuple[int, int]:
-    """(w, h) of the evaluation frame for an image of ``image_size`` (w, h)."""
+def frame_size(protocol: EvalProtocol, image_size: Size) -> Size:
+    """The size of a protocol's evaluation frame for an image of ``image_size``."""
     return image_size if protocol.original_size else (protocol.crop, protocol.crop)
 
 
-def frame_boxes(protocol: EvalProtocol, boxes: Array, image_size: tuple[int, int]) -> Array:
-    """Ground-truth boxes [G, 4] in pixels of an image of ``image_size`` (w, h), brought into the evaluation frame.
-
-    int64 [G, 4], truncated; for a protocol that only knows boxes, whose predictions have fractions too, float64.
-    """
-    if protocol.centre_crop:
-        clipped = clip_boxes_to_crop(boxes, image_size, protocol.resize, protocol.crop)
-        return clipped if protocol.interpolation is None else np.trunc(clipped).astype(np.int64)
-    return scale_boxes(boxes, image_size, frame_size(protocol, image_size))
-
-
-def map_frame(protocol: EvalProtocol, image_size: tuple[int, int]) -> Frame:
-    """The evaluation frame of maps for an image of ``image_size`` (width, height) in pixels.
+def map_frame(protocol: EvalProtocol, image_size: Size) -> Frame:
+    """The frame that a protocol scores maps in, for an image of ``image_size``.
 
     Raises:
         UsageError: The protocol scores boxes only.
@@ -136,17 +157,61 @@ def map_frame(protocol: EvalProtocol, image_size: tuple[int, int]) -> Frame:
     return Frame(*frame_size(protocol, image_size), protocol.interpolation)
 
 
-def frame_mask(protocol: EvalProtocol, mask: Array, size: tuple[int, int]) -> BoolArray:
-    """A mask [h, w] of an image of ``size`` (width, height) in the evaluation frame: bool [H, W].
+def frame_boxes(protocol: EvalProtocol, boxes: Array, image_size: Size) -> Array:
+    """Bring ground-truth boxes into a protocol's evaluation frame.
 
-    Nearest neighbour, then > 0.5; a mask of another size than its image is resized once, too.
+    Args:
+        protocol: The protocol.
+        boxes: (x0, y0, x1, y1) in pixels of the original image, [G, 4].
+        image_size: Size of the original image.
+
+    Returns:
+        int64 [G, 4], truncated; float64, not truncated, for a protocol that scores boxes only.
+    """
+    if protocol.centre_crop:
+        clipped = clip_boxes_to_crop(boxes, image_size, protocol.resize, protocol.crop)
+        return clipped if protocol.interpolation is None else np.trunc(clipped).astype(np.int64)
+    return scale_boxes(boxes, image_size, frame_size(protocol, image_size))
+
+
+def frame_mask(protocol: EvalProtocol, mask: Array, image_size: Size) -> BoolArray:
+    """Bring a mask into a protocol's evaluation frame: nearest neighbour, then > 0.5.
+
+    Args:
+        protocol: The protocol.
+        mask: [h, w]; it is resized once, even if its size is not the image's.
+        image_size: Size of the original image.
+
+    Returns:
+        bool [H, W].
     """
     pixels = np.ascontiguousarray(mask, dtype=np.float32)
     if protocol.original_size:
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST))
+        pixels = np.asarray(cv2.resize(pixels, image_size, interpolation=cv2.INTER_NEAREST))
     else:
         side = protocol.resize if protocol.centre_crop else protocol.crop
         pixels = np.asarray(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_NEAREST))
         start = round((side - protocol.crop) / 2)
         pixels = pixels[start : start + protocol.crop, start : start + protocol.crop]
     return pixels > 0.5
+
+
+def _as_map(score_map: Array) -> FloatArray:
+    array = np.ascontiguousarray(score_map, dtype=np.float64)
+    if np.ndim(score_map) != 2 or array.size == 0:
+        raise DataError(f"a score map must be [H, W], this one is {np.shape(score_map)}")
+    return array
+
+
+def _scaled(boxes: Array, image_size: Size, target: Size) -> FloatArray:
+    if min(image_size) < 1:
+        raise DataError(f"an image size must be (width, height) of at least 1, this one is {tuple(image_size)}")
+    scaled: FloatArray = _as_boxes(boxes) * np.tile(np.asarray(target, np.float64), 2) / np.tile(image_size, 2)
+    return scaled
+
+
+def _as_boxes(boxes: Array) -> FloatArray:
+    array = np.asarray(boxes, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise DataError(f"boxes must be [N, 4], these are {array.shape}")
+    return array

@@ -1,4 +1,4 @@
-"""One image with everything that metrics look at, each piece computed once and shared by all of them."""
+"""The base class of metrics, and what a metric observes: one image with its prediction and its ground truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from wsol.arrays import Array, FloatArray, IntArray
+from wsol.arrays import Array, BoolArray, FloatArray
 from wsol.components import Component
 from wsol.evaluation.boxes import best_ious, estimated_boxes
 from wsol.evaluation.figures import PlottedResult, draw_curves
@@ -22,14 +22,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+Calibration = Any
+"""What a metric chooses on val and carries to test, as a JSON value; None: nothing."""
+
+
 @dataclass
 class ScoredImage:
-    """A prediction and its ground truth in the protocol's evaluation frame.
+    """A prediction and its ground truth in the evaluation frame of H x W pixels.
 
-    ``score_map``: float64 [H, W] in [0, 1], None for a method that outputs boxes only. ``boxes``: int64 or float64
-    [N, 4], the predicted boxes when a method or a box rule gave them. ``gt_boxes``: int64 [G, 4] (float64 where the
-    protocol only knows boxes). ``foreground`` and ``ignore``: bool [H, W]. ``logits``: float [C]. ``raw_map``: the
-    upsampled map before normalisation, None where it was NaN, infinite or constant (``score_map`` is zeros then).
+    What several metrics need is computed once and shared.
+
+    Attributes:
+        image_id: The image.
+        label: Its ground-truth class.
+        protocol: The protocol it is scored by.
+        score_map: The normalised map, float64 [H, W] in [0, 1]; None for a method that outputs boxes.
+        raw_map: The upsampled map before normalisation, float64 [H, W]; None where it was NaN, infinite or constant,
+            and ``score_map`` is zeros then.
+        boxes: Predicted boxes (x0, y0, x1, y1), [N, 4], from the method or a box rule; None: from thresholds.
+        gt_boxes: True boxes, int64 [G, 4]; float64 for a protocol that scores boxes only.
+        foreground: Pixels of any object, bool [H, W].
+        ignore: Pixels that are left out of the score, bool [H, W].
+        logits: Logits of the classifier, float [C].
     """
 
     image_id: str
@@ -38,20 +52,23 @@ class ScoredImage:
     score_map: FloatArray | None = None
     raw_map: FloatArray | None = None
     boxes: Array | None = None
-    gt_boxes: IntArray | None = None
-    foreground: Array | None = None
-    ignore: Array | None = None
+    gt_boxes: Array | None = None
+    foreground: BoolArray | None = None
+    ignore: BoolArray | None = None
     logits: Array | None = None
     _ious: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
-    def hits(self, delta: float, contours: str | None = None) -> Array:
+    def hits(self, delta: float, contours: str | None = None) -> BoolArray:
         """Whether the best IoU at each threshold of the protocol is a hit at ``delta``, bool [T]."""
         return self.protocol.hits(self.best_ious(contours), delta)
 
     def best_ious(self, contours: str | None = None) -> FloatArray:
-        """Best IoU at every threshold of the protocol, float64 [T]; ``contours`` defaults to the protocol's.
+        """The best IoU at every threshold of the protocol, float64 [T].
 
-        Boxes given by the method or a box rule are the same at every threshold.
+        Boxes from the method or a box rule are the same at every threshold.
+
+        Args:
+            contours: ``all`` or ``largest``; None: those of the protocol.
         """
         rule = contours or self.protocol.contours
         if rule not in self._ious:
@@ -68,12 +85,17 @@ class ScoredImage:
         return best_ious(self.score_map, self.gt_boxes, thresholds=taus, contours=contours, inclusive=inclusive)
 
     def iou(self, boxes: Array) -> float:
-        """The best IoU of any of ``boxes`` [N, 4] with any true box, as the protocol counts it."""
+        """The best IoU of any of ``boxes``, [N, 4], with any true box, as the protocol counts it."""
         assert self.gt_boxes is not None
         return float(box_iou(boxes, self.gt_boxes, inclusive=self.protocol.inclusive).max())
 
     def boxes_at(self, tau: float, contours: str | None = None) -> Array:
-        """Predicted boxes [N, 4] at one threshold (share of the map's maximum), or the given ones."""
+        """The predicted boxes at one threshold, [N, 4], or those from the method or a box rule.
+
+        Args:
+            tau: The threshold, as a share of the map's maximum.
+            contours: ``all`` or ``largest``; None: those of the protocol.
+        """
         if self.boxes is not None:
             return self.boxes
         assert self.score_map is not None
@@ -81,9 +103,10 @@ class ScoredImage:
 
     @cached_property
     def rank_of_label(self) -> int:
-        """How many classes come before the ground-truth class (0: it is the first).
+        """The number of classes ranked before the ground-truth class.
 
-        Classes with equal logits come in the order of their indices, as argmax has it; NaN logits put it last.
+        Classes with equal logits are ranked by their indices, as by argmax. With NaN among the logits it is the number
+        of classes.
         """
         assert self.logits is not None
         own = self.logits[self.label]
@@ -93,35 +116,62 @@ class ScoredImage:
 
 
 class Metric(Component, ABC):
-    """A score that is a function of a sum of per-image observations.
+    """A score that is a function of the sum of per-image observations.
 
-    That form is what makes everything else general: shards merge by joining observations, and a bootstrap is a
-    product of resampling weights with the matrix of observations. :meth:`observe` is pure and runs in threads.
+    Because of this form, shards of a split merge to the identical score, and a bootstrap over images is a product of
+    resampling weights with the matrix of observations. :meth:`observe` must be pure: it runs in several threads.
+
+    Example:
+        >>> import numpy as np
+        >>> class TopOne(Metric):
+        ...     '''Share of images whose class has the highest logit.'''
+        ...     name = "top_one"
+        ...     needs = frozenset({"logits"})
+        ...     def observe(self, image):
+        ...         return np.array([image.rank_of_label == 0])
+        ...     def value(self, total, weight, calibration=None):
+        ...         return 100 * total[..., 0] / weight
+        >>> float(TopOne().value(np.array([3.0]), np.array(4.0)))
+        75.0
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     """What an image must have: any of ``"boxes"``, ``"masks"``, ``"logits"``, ``"map"``."""
     higher_is_better: ClassVar[bool] = True
+    """The direction in which results are ranked."""
 
     @abstractmethod
     def observe(self, image: ScoredImage) -> Array:
-        """One image → array of a fixed shape and a compact dtype (bool and integers are summed exactly)."""
+        """Observe one image: an array whose shape and dtype are the same for all images.
 
-    @abstractmethod
-    def value(self, total: Array, weight: Array, calibration: Any = None) -> Array:
-        """The score in percent. ``total`` [..., *shape]: weighted sum of observations; ``weight`` [...]: of ones.
-
-        ``calibration`` is what :meth:`calibrate` returned on the validation split, for metrics that carry a choice
-        (a threshold) from there. Vectorised over the leading dimensions.
+        A compact dtype saves memory; bool and integers are summed exactly.
         """
 
-    def calibrate(self, total: Array, weight: Array) -> Any:
-        """What this metric carries from the validation split to test, as a JSON value (None: nothing)."""
+    @abstractmethod
+    def value(self, total: Array, weight: Array, calibration: Calibration = None) -> Array:
+        """Compute the score in percent.
+
+        Args:
+            total: Weighted sum of observations, [..., *shape of an observation].
+            weight: Sum of the weights, [...].
+            calibration: What :meth:`calibrate` returned on the validation split; None on that split itself.
+
+        Returns:
+            float64 [...]: one score for each leading index, which are resamples of a bootstrap.
+        """
+
+    def calibrate(self, total: Array, weight: Array) -> Calibration:
+        """Choose on the validation split what the metric carries to test, for example a threshold.
+
+        Arguments as for :meth:`value`, without leading dimensions.
+        """
         return None
 
-    def parts(self, total: Array, weight: Array, calibration: Any = None) -> dict[str, float]:
-        """Named parts of the score, in percent (for example one accuracy an IoU threshold). Arguments as :meth:`value`,
-        without leading dimensions."""
+    def parts(self, total: Array, weight: Array, calibration: Calibration = None) -> dict[str, float]:
+        """Named parts of the score, for example the accuracy at each IoU.
+
+        Arguments as for :meth:`value`, without leading dimensions.
+        """
         return {}
 
     def curves(self, total: Array, weight: Array) -> Sequence[Curve]:

@@ -1,6 +1,7 @@
-"""Observations kept beside a record, ``<run>.observations.npz``: what paired tests and scatter plots need later.
+"""The file of observations next to a record, ``<run>.observations.npz``, for paired tests and figures.
 
-One entry a result of the record, in the record's order. Images and tables that several results share are stored once.
+It has one entry for each result of the record, in the record's order. Arrays that several results share are stored
+once.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -22,18 +23,43 @@ from wsol.evaluation.observations import Observations, Table
 from wsol.files import write_atomic
 
 VERSION = 1
-RECORD, SIDECAR = ".record.json", ".observations.npz"
+RECORD, OBSERVATIONS = ".record.json", ".observations.npz"
+
+
+class _TableEntry(TypedDict):
+    """A table in the header: ``data`` is the name of its array."""
+
+    shape: Sequence[int]
+    dtype: str
+    data: str
+
+
+class _Entry(TypedDict):
+    """A result in the header: ``ids`` to ``problems`` are names of arrays."""
+
+    ids: str
+    labels: str
+    rows: str
+    problems: str
+    notes: Sequence[str]
+    balanced: bool
+    tables: dict[str, _TableEntry]
 
 
 def observations_path(record: Path) -> Path:
-    """Where the observations of a record lie."""
-    return record.with_name(record.name.removesuffix(RECORD) + SIDECAR)
+    """The path of the observations of a record."""
+    return record.with_name(record.name.removesuffix(RECORD) + OBSERVATIONS)
 
 
 def write_observations(path: Path, results: Sequence[Observations]) -> None:
-    """Write the observations of a record's results, each under one evaluation, atomically and compressed.
+    """Write the observations of a record's results, atomically and compressed.
 
-    Raises DataError when the disk is full or read-only.
+    Args:
+        path: See :func:`observations_path`.
+        results: The observations of each result, under one setting.
+
+    Raises:
+        DataError: The disk is full or read-only.
     """
     arrays: dict[str, Array] = {}
     header = {"version": VERSION, "results": [_pack(result, arrays) for result in results]}
@@ -44,7 +70,7 @@ def write_observations(path: Path, results: Sequence[Observations]) -> None:
 
 
 def read_observations(path: Path) -> list[Observations]:
-    """Read what :func:`write_observations` wrote; raises DataError for a file that is missing, broken or foreign."""
+    """Read a file of :func:`write_observations`; raises DataError if it is missing, broken or of another kind."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             header = json.loads(bytes(arrays["header"]))
@@ -57,11 +83,11 @@ def read_observations(path: Path) -> list[Observations]:
         raise DataError(f"{path}: not the observations of a record, or broken; score again to get them") from None
 
 
-def _pack(result: Observations, arrays: dict[str, Array]) -> dict[str, Any]:
-    """Put a result's arrays where they belong; returns what stands in the header for it."""
+def _pack(result: Observations, arrays: dict[str, Array]) -> _Entry:
+    """Add the arrays of a result to ``arrays``; returns its entry in the header."""
     if len(result.tables) != 1:
-        raise ValueError("a result has one evaluation; select one")
-    tables = {
+        raise ValueError("a result has one setting; select one")
+    tables: dict[str, _TableEntry] = {
         name: {"shape": table.shape, "dtype": table.dtype.str, "data": _store(table.data, arrays)}
         for name, table in result.tables[0].items()
     }
@@ -76,7 +102,7 @@ def _pack(result: Observations, arrays: dict[str, Array]) -> dict[str, Any]:
     }
 
 
-def _unpack(entry: dict[str, Any], arrays: Any) -> Observations:
+def _unpack(entry: _Entry, arrays: Mapping[str, Array]) -> Observations:
     tables = {
         name: Table(tuple(table["shape"]), np.dtype(table["dtype"]), arrays[table["data"]])
         for name, table in entry["tables"].items()
@@ -93,7 +119,7 @@ def _unpack(entry: dict[str, Any], arrays: Any) -> Observations:
 
 
 def _store(array: Array, arrays: dict[str, Array]) -> str:
-    """Add an array under the hash of its content; returns that name."""
+    """Add an array under the hash of its content, and return this name."""
     content = np.ascontiguousarray(array)
     name = hashlib.sha256(f"{content.dtype}{content.shape}".encode() + content.tobytes()).hexdigest()[:16]
     arrays[name] = content

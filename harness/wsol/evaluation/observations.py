@@ -1,7 +1,8 @@
-"""What metrics saw of the images of a split, in compact arrays: the seam between looking at images and scoring.
+"""The observations of metrics for the images of a split, in compact arrays.
 
-Shards of a split join into the same observations whatever the partition, because images are put back into the
-split's order before anything is summed. The same arrays, kept beside a record, are what paired tests need later.
+Scores are computed from observations alone. Shards of a split merge to identical observations, whatever the partition,
+because images are sorted into the order of the split before anything is summed. The arrays are also stored next to
+records, for paired tests and figures.
 """
 
 from __future__ import annotations
@@ -10,32 +11,35 @@ import contextlib
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
-from wsol.arrays import Array, FloatArray, IntArray
+from wsol.arrays import Array, DType, FloatArray, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.geometry import Problem
 
 PROBLEMS: tuple[Problem, ...] = get_args(Problem)
-"""What can be wrong with a raw map, as :func:`wsol.evaluation.geometry.sanitize_map` names it; the first is nothing."""
+"""The problems of raw maps, see :func:`wsol.evaluation.geometry.sanitize_map`; the first stands for none."""
 
 SPILL = 1 << 20
-"""Tables of at least so many bytes are kept on disk."""
+"""Tables of at least this many bytes are kept on disk."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The observations of one metric: ``data[i]`` is what image i gave, booleans packed eight to a byte.
+    """The observations of one metric under one setting.
 
-    ``shape`` and ``dtype`` are those of one observation. ``data``: ``dtype`` [N, *shape], or uint8 [N, ceil(K / 8)].
+    Attributes:
+        shape: The shape of one observation.
+        dtype: The dtype of one observation.
+        data: The observations, ``dtype`` [N, *shape]; booleans are packed, uint8 [N, ceil(K / 8)] for K booleans.
     """
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     data: Array
 
     @classmethod
@@ -47,7 +51,7 @@ class Table:
         return cls(observation.shape, observation.dtype, data)
 
     def put(self, i: int, observation: Array) -> None:
-        """Set row i; raises ValueError when shape or dtype are not those of the other rows."""
+        """Set row i; raises ValueError if shape or dtype are not those of the other rows."""
         if observation.shape != self.shape or observation.dtype != self.dtype:
             was = f"{self.dtype} {list(self.shape)}"
             raise ValueError(f"an observation of {observation.dtype} {list(observation.shape)} after one of {was}")
@@ -58,7 +62,7 @@ class Table:
 
     @property
     def size(self) -> int:
-        """Numbers in one observation."""
+        """The number of values in one observation."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     def rows(self, start: int, stop: int) -> Array:
@@ -73,7 +77,7 @@ class Table:
         return Table(self.shape, self.dtype, self.data[order])
 
     def chunks(self, numbers: int = 1 << 20) -> Iterator[tuple[slice, Array]]:
-        """All rows in order, about ``numbers`` numbers at a time, as (slice, flat rows)."""
+        """All rows in order as (slice, flat rows), about ``numbers`` values at a time."""
         count = max(1, numbers // max(1, self.size))
         for start in range(0, len(self), count):
             stop = min(start + count, len(self))
@@ -82,11 +86,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Observations:
-    """All tables of one pass over a split, or over a part of it.
+    """The observations of one pass over a split, or over a part of it.
 
-    ``ids``, ``labels`` int64 [N], ``rows`` int64 [N] (places in the split, ascending), ``problems`` uint8 [N]
-    (an index into :data:`PROBLEMS`), ``tables``: for each evaluation a table a metric. ``balanced``: scores are means
-    over classes instead of over images.
+    Attributes:
+        ids: Image ids.
+        labels: Ground-truth classes, int64 [N].
+        rows: Indices of the images in the split, int64 [N], ascending.
+        problems: Indices into :data:`PROBLEMS`, uint8 [N].
+        tables: For each setting the tables of all metrics by name.
+        notes: Metrics that were left out, with the reason.
+        balanced: Scores are means over classes instead of over images.
     """
 
     ids: tuple[str, ...]
@@ -101,9 +110,12 @@ class Observations:
         return len(self.ids)
 
     def weights(self, counts: Array | None = None) -> FloatArray:
-        """How much each image counts, float64 [..., N], when it was drawn ``counts`` [..., N] times (default: once).
+        """The weight of each image, float64 [..., N].
 
-        With ``balanced`` every class counts the same: an image weighs 1 / (images of its class that were drawn).
+        If ``balanced``, every class has the same weight: that of an image is divided by the images drawn of its class.
+
+        Args:
+            counts: How often each image was drawn, [..., N]; None: once.
         """
         drawn = np.ones(len(self)) if counts is None else counts.astype(np.float64)
         if not self.balanced:
@@ -115,7 +127,7 @@ class Observations:
         return weights
 
     def select(self, evaluations: Sequence[int]) -> Observations:
-        """The same images under some of the evaluations only."""
+        """The same images under some of the settings only."""
         return replace(self, tables=tuple(self.tables[i] for i in evaluations))
 
     def take(self, order: IntArray) -> Observations:
@@ -130,29 +142,37 @@ class Observations:
         )
 
     def problem_counts(self) -> dict[str, int]:
-        """How many raw maps were scored as all zeros, by what was wrong with them; {} when none was."""
+        """The number of raw maps that were scored as all zeros, by problem."""
         counts = np.bincount(self.problems, minlength=len(PROBLEMS))
         return {name: int(n) for name, n in zip(PROBLEMS, counts, strict=True) if name and n}
 
 
-def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Zeros; large ones in a file without a name, so that memory does not grow with the number of images.
+def _zeros(shape: tuple[int, ...], dtype: DType) -> Array:
+    """Zeros, in an unnamed temporary file if they are large, so that memory does not grow with the number of images.
 
-    In memory where the file's folder (``TMPDIR``) has no room for them.
+    They are in memory if the file's folder (``TMPDIR``) has no room for them.
     """
     size = math.prod(shape) * dtype.itemsize
     if size >= SPILL:
         with contextlib.suppress(OSError, AttributeError), tempfile.TemporaryFile() as file:
-            # Reserved first: a mapped file on a full disk would end the process.
+            # Reserved first, because writing to a mapped file on a full disk kills the process.
             os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
     return np.zeros(shape, dtype)
 
 
 def total(table: Table, weights: FloatArray) -> Array:
-    """The weighted sum of a table's rows, [*shape]: exact for booleans and integers when weights are whole numbers.
+    """The weighted sum of a table's rows.
 
-    ``weights``: float64 [N]. The sum runs in the order of the rows, so that it does not depend on shards.
+    It is exact for booleans and integers if the weights are whole numbers. Rows are summed in their order, so that the
+    sum does not depend on shards.
+
+    Args:
+        table: The observations.
+        weights: float64 [N].
+
+    Returns:
+        float64 [*shape].
     """
     result = np.zeros(table.size)
     for part, rows in table.chunks():
@@ -161,7 +181,11 @@ def total(table: Table, weights: FloatArray) -> Array:
 
 
 def merge(parts: Sequence[Observations]) -> Observations:
-    """Join shards of a split, in any order; raises DataError when they overlap or were made with different metrics."""
+    """Join shards of a split, in any order.
+
+    Raises:
+        DataError: Shards overlap, or were made with other metrics or settings.
+    """
     first = parts[0]
     if len({_kind(part) for part in parts}) > 1:
         raise DataError("shards of different evaluations cannot be merged")
@@ -185,7 +209,7 @@ def merge(parts: Sequence[Observations]) -> Observations:
     return joined.take(np.argsort(joined.rows))
 
 
-def _kind(part: Observations) -> tuple[Any, ...]:
-    """What shards of one pass have in common."""
+def _kind(part: Observations) -> tuple[Hashable, ...]:
+    """What all shards of one pass have in common."""
     tables = (tuple((name, t.shape, t.dtype.str) for name, t in tables.items()) for tables in part.tables)
     return (part.balanced, part.notes, *tables)

@@ -1,4 +1,4 @@
-"""One pass over a store: every map is read and upsampled once, and shown to all normalizers and metrics."""
+"""One pass over predictions: every map is read and upsampled once for all normalizers and metrics."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from wsol.evaluation.read_map import FramedMap, frame_raw_map
 from wsol.protocols import EvalProtocol
 
 EvalSetting = tuple[Normalizer | None, BoxRule | None]
-"""How maps are read: a normalizer (None for a store of boxes) and a box rule (None: the protocol's thresholds)."""
+"""A normalizer (None for predicted boxes) and a box rule (None: the protocol's thresholds)."""
 ScoringProgress = Callable[[int, int], None]
-"""Called with (images done, images in all)."""
+"""Called with the number of images scored so far, and of all images."""
 
 _CHUNK = 16
+"""Images per task of a thread."""
 
 
 def observe(
@@ -39,26 +40,39 @@ def observe(
     rows: IntArray | None = None,
     progress: ScoringProgress | None = None,
 ) -> Observations:
-    """What the metrics see of the images ``rows`` of a split (default: all), under every reading.
+    """Let metrics observe the images of a split under every setting.
 
-    Metrics whose inputs are missing are left out with a note; UsageError when the first one, the primary, is. Raises
-    DataError naming the image whose annotation is missing or broken, RunError naming the component that broke its
-    contract. Kernels release the GIL, so that ``threads`` share the images; memory grows with the tables only.
+    Metrics whose inputs are missing are left out with a note. Memory grows with the observations only.
+
+    Args:
+        store: The predictions.
+        annotations: The annotations of the same images, in the same order.
+        protocol: The protocol.
+        evaluations: The settings.
+        metrics: The metrics; the first one is the primary metric.
+        threads: Number of threads that share the images; the kernels release the GIL.
+        rows: The images to observe, int64 [N]; None: all.
+        progress: Called after every chunk of images.
+
+    Raises:
+        DataError: Annotations are missing or broken; the message names the image.
+        UsageError: The primary metric cannot be computed, or a setting does not fit the predictions.
+        RunError: A component broke its contract; the message names it.
     """
     usable, notes = _usable(metrics, _available(store, annotations))
-    _check_readings(store, evaluations)
-    look = ImageEvaluator(store, annotations, protocol, evaluations, usable)
+    _check_settings(store, evaluations)
+    evaluator = ImageEvaluator(store, annotations, protocol, evaluations, usable)
     places = np.arange(len(store)) if rows is None else np.sort(rows)
     if not len(places):
         raise DataError("no image to evaluate")
-    seen = look(int(places[0]))[1]
+    seen = evaluator(int(places[0]))[1]
     tables = tuple({n: Table.like(o, len(places)) for n, o in found.items()} for found in seen)
     problems = np.zeros(len(places), dtype=np.uint8)
 
     def fill(start: int) -> int:
         stop = min(start + _CHUNK, len(places))
         for at in range(start, stop):
-            problems[at] = _put(tables, at, *look(int(places[at])))
+            problems[at] = _put(tables, at, *evaluator(int(places[at])))
         return stop - start
 
     done = 0
@@ -78,7 +92,7 @@ def observe(
 
 
 class ImageEvaluator:
-    """Looks at one image: (index into PROBLEMS, for each reading the observation of each metric)."""
+    """Observes single images of a split with all metrics under all settings. Arguments as for :func:`observe`."""
 
     def __init__(
         self,
@@ -96,7 +110,7 @@ class ImageEvaluator:
         self.truth = GroundTruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
 
     def __call__(self, i: int) -> tuple[int, list[dict[str, Array]]]:
-        """Evaluate image i of the split."""
+        """Observe image i: (index into PROBLEMS, for each setting the observation of each metric by its name)."""
         image = self._image(i)
         if self.store.boxes is not None:
             image.boxes, problem = self._box(i)
@@ -106,7 +120,7 @@ class ImageEvaluator:
         return PROBLEMS.index(framed.problem), observed
 
     def _image(self, i: int) -> ScoredImage:
-        """Image i with everything that does not depend on the prediction's place."""
+        """Image i with its ground truth and logits, without its map or boxes."""
         truth = self.truth.read(i)
         return ScoredImage(
             image_id=self.store.ids[i],
@@ -152,16 +166,16 @@ def _available(store: Predictions, annotations: Annotations) -> set[str]:
 
 
 def _usable(metrics: Sequence[Metric], available: set[str]) -> tuple[list[Metric], tuple[str, ...]]:
-    """The metrics that can be had, and a note on each of the others."""
+    """The metrics whose inputs are there, and a note on each of the others."""
     missing = {metric.name: ", ".join(sorted(metric.needs - available)) for metric in metrics}
     if not metrics or missing[metrics[0].name]:
         name = metrics[0].name if metrics else "(none)"
-        raise UsageError(f"the primary metric '{name}' cannot be had: there is no {missing.get(name, 'metric')}")
+        raise UsageError(f"the primary metric '{name}' is not available: there is no {missing.get(name, 'metric')}")
     notes = tuple(f"{name}: left out: there is no {what}" for name, what in missing.items() if what)
     return [metric for metric in metrics if not missing[metric.name]], notes
 
 
-def _check_readings(store: Predictions, evaluations: Sequence[EvalSetting]) -> None:
+def _check_settings(store: Predictions, evaluations: Sequence[EvalSetting]) -> None:
     for normalizer, rule in evaluations:
         if store.kind == "maps" and normalizer is None:
             raise UsageError("score maps need a normalizer; name one ('none' for maps that are in [0, 1] already)")
@@ -180,7 +194,7 @@ def _put(tables: Sequence[dict[str, Table]], at: int, problem: int, found: Seque
 
 
 def _spread(work: Callable[[int], int], starts: range, threads: int) -> Iterator[int]:
-    """``work`` on every start, in order, on several threads; the first error stops what has not begun."""
+    """Call ``work`` for every start on several threads, results in order; the first error cancels what is queued."""
     if threads <= 1:
         yield from map(work, starts)
         return

@@ -1,12 +1,12 @@
 """PxAP: average precision of pixels over a whole split (Choe et al., CVPR 2020, section 4.2).
 
-The scores of all pixels go into a pair of histograms, which add up over images; everything else follows from their sum.
+The scores of all background and foreground pixels are counted in two histograms, which are summed over images.
+Precision, recall and average precision follow from the sums.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,17 @@ BINS = len(BIN_EDGES) - 1
 
 
 def combine_masks(masks: Sequence[Array] | Array, ignore: Array | None) -> tuple[BoolArray, BoolArray]:
-    """Masks of instances, bool [K, H, W], and of pixels to ignore, bool [H, W] → (foreground, ignore), bool [H, W].
+    """Combine the masks of an image: foreground is what any instance covers, and foreground is never ignored.
 
-    Foreground is what any instance covers; what is foreground is never ignored. Raises DataError without a mask.
+    Args:
+        masks: One mask for each instance, bool [K, H, W].
+        ignore: Pixels to leave out, bool [H, W]; None: no pixel.
+
+    Returns:
+        (foreground, ignore), bool [H, W] each.
+
+    Raises:
+        DataError: The masks have another shape.
     """
     stacked = np.asarray(masks, dtype=bool)
     if stacked.ndim != 3:
@@ -33,10 +41,18 @@ def combine_masks(masks: Sequence[Array] | Array, ignore: Array | None) -> tuple
 
 
 def pixel_histograms(score_map: FloatArray, foreground: BoolArray, ignore: BoolArray | None = None) -> IntArray:
-    """Count the scores of background (row 0) and foreground pixels (row 1) in :data:`BIN_EDGES`, int64 [2, BINS].
+    """Count the scores of background and foreground pixels in the bins of :data:`BIN_EDGES`.
 
-    score_map: float64 [H, W] in [0, 1]. foreground, ignore: bool [H, W]; pixels in ``ignore`` are left out.
-    Raises DataError for other shapes or scores.
+    Args:
+        score_map: The normalised map, float64 [H, W] in [0, 1].
+        foreground: bool [H, W].
+        ignore: Pixels that are left out, bool [H, W]; None: no pixel.
+
+    Returns:
+        int64 [2, BINS]: background in row 0, foreground in row 1.
+
+    Raises:
+        DataError: Shapes differ, or scores are not in [0, 1].
     """
     scores = np.ascontiguousarray(score_map, dtype=np.float64)
     ignore = np.zeros(scores.shape, dtype=bool) if ignore is None else ignore
@@ -61,10 +77,16 @@ def _count(scores: FloatArray, foreground: BoolArray, ignore: BoolArray) -> IntA
 
 
 def precision_recall(histograms: Array) -> tuple[FloatArray, FloatArray]:
-    """Precision and recall of "score >= edge" from the highest edge to the lowest.
+    """Precision and recall of "score >= edge", from the highest edge to the lowest.
 
-    histograms: [..., 2, bins], background and foreground. Returns two float64 [..., bins]; precision is 1 where no
-    score is that high. Raises DataError when no pixel is foreground.
+    Args:
+        histograms: Of background and foreground, [..., 2, BINS].
+
+    Returns:
+        Two float64 [..., BINS] in [0, 1]. The precision is 1 where no score is as high as the edge.
+
+    Raises:
+        DataError: No pixel is foreground.
     """
     found = np.cumsum(np.asarray(histograms)[..., ::-1], axis=-1)
     true, total = found[..., 1, :], found.sum(axis=-2)
@@ -75,11 +97,18 @@ def precision_recall(histograms: Array) -> tuple[FloatArray, FloatArray]:
     return precision, true / positives
 
 
-def average_precision(histograms: Array) -> Any:
-    """PxAP in [0, 100]: the sum over the bins of precision times the increase of recall, x100.
+def average_precision(histograms: Array) -> FloatArray:
+    """PxAP in percent: the sum over the bins of precision times the increase of recall.
 
-    histograms: [..., 2, bins], background and foreground, summed over images. Returns a float, or float64 [...] for
-    histograms with leading dimensions (bootstrap). Raises DataError when no pixel is foreground.
+    Args:
+        histograms: Of background and foreground, summed over images, [..., 2, BINS].
+
+    Returns:
+        float64 [...] in [0, 100]; leading dimensions are resamples of a bootstrap.
+
+    Raises:
+        DataError: No pixel is foreground.
     """
     precision, recall = precision_recall(histograms)
-    return (precision[..., 1:] * np.diff(recall, axis=-1)).sum(axis=-1) * 100 + precision[..., 0] * recall[..., 0] * 100
+    area = (precision[..., 1:] * np.diff(recall, axis=-1)).sum(axis=-1)
+    return np.asarray(area * 100 + precision[..., 0] * recall[..., 0] * 100)

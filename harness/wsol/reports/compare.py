@@ -1,15 +1,15 @@
-"""Whether two runs differ on the same images: a paired bootstrap over the observations beside their records."""
+"""Comparison of two results on the same images: a paired bootstrap over the observations next to their records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.bootstrap import PairedTest, paired_test
+from wsol.evaluation.metric import Calibration
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations, Table
 from wsol.options import suggest
@@ -19,7 +19,7 @@ from wsol.records import Result, read_record
 
 @dataclass(frozen=True)
 class Side:
-    """One result of a record: ``evaluation`` counts the results of the split, from 0."""
+    """One result of a record; ``evaluation`` numbers the results of the split from 0."""
 
     record: Path
     evaluation: int = 0
@@ -27,7 +27,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, and the test. Positive differences mean that A's score is higher."""
+    """What was compared, and the test. A positive difference means that A's score is higher."""
 
     a: str
     b: str
@@ -41,9 +41,17 @@ def compare(
 ) -> Comparison:
     """Test the difference of two results on the same images.
 
-    ``split``: default test where both records have it, else val. ``metric``: default A's primary one. ``options``:
-    ``replicates`` and ``seed`` of :func:`wsol.evaluation.bootstrap.paired_test`. Raises DataError when images or
-    protocol are not the same or observations are missing.
+    Args:
+        a: The first result.
+        b: The second result.
+        plugins: Provide the metric.
+        split: ``val`` or ``test``; None: test if both records have results on it, else val.
+        metric: The metric; None: the primary metric of A.
+        options: ``replicates`` and ``seed`` of :func:`wsol.evaluation.bootstrap.paired_test`.
+
+    Raises:
+        DataError: Images or protocol differ, or observations are missing or of other results.
+        UsageError: A record has no such result, or no observations of the metric.
     """
     records = [read_record(side.record) for side in (a, b)]
     if split is None:
@@ -51,7 +59,7 @@ def compare(
     (first, seen_first), (second, seen_second) = _load(a, split), _load(b, split)
     data = [record.data.get(split) for record in records]
     if None not in data and data[0] != data[1]:
-        raise DataError(f"the images of {split} differ: {data[0]} and {data[1]}, whatever their names are")
+        raise DataError(f"the images of {split} differ: {data[0]} and {data[1]}")
     rules = [(r.protocol, r.protocol_version) for r in (first, second)]
     if rules[0] != rules[1]:
         raise DataError(f"protocols differ: {rules[0][0]} and {rules[1][0]}; such scores are never compared")
@@ -70,7 +78,7 @@ def compare(
 
 
 def _load(side: Side, split: str) -> tuple[Result, Observations]:
-    """The result and its observations, which stand in the same order in the two files."""
+    """The result and its observations, which are in the same order in the two files."""
     record = read_record(side.record)
     places = [i for i, result in enumerate(record.results) if result.split == split]
     if side.evaluation >= len(places):
@@ -88,7 +96,7 @@ def _table(seen: Observations, name: str, side: Side) -> Table:
     return tables[name]
 
 
-def _carried(result: Result, name: str) -> Any:
-    """The thresholds that a score on test carries; on val they are chosen anew in every resample."""
+def _carried(result: Result, name: str) -> Calibration:
+    """The thresholds that a score on test carries; None on val, where every resample chooses its own."""
     value = result.metrics.get(name)
     return value.calibration if value is not None and result.split == "test" else None

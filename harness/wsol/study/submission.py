@@ -295,7 +295,7 @@ def check_inputs(
     there = {"logits": classes is not None, "map": kind == "maps"}
     lacking = [name for name, found in there.items() if name in primary.needs and not found]
     if lacking:
-        raise UsageError(f"the primary metric '{primary.name}' cannot be had: there is no {', '.join(lacking)}")
+        raise UsageError(f"the primary metric '{primary.name}' is not available: there is no {', '.join(lacking)}")
     if calibrations is not None and carries(primary) and primary.name not in calibrations[0]:
         raise UsageError(
             f"the primary metric '{primary.name}' needs what was chosen on val: name a record of the same maps on val "

@@ -157,8 +157,8 @@ def test_boxes_need_no_box_rule_and_a_metric_of_maps_has_none(place: Path) -> No
     csv = write_boxes(place / "boxes.csv", "20,20,79,79", split="test")
     for arguments, says in (
         (["--box-rule", "threshold"], "box rule 'threshold' makes boxes from maps, but boxes were given"),
-        (["--metric", "map_extrema"], "primary metric 'map_extrema' cannot be had: there is no map"),
-        (["--metric", "top1_cls"], "primary metric 'top1_cls' cannot be had: there is no logits"),
+        (["--metric", "map_extrema"], "primary metric 'map_extrema' is not available: there is no map"),
+        (["--metric", "top1_cls"], "primary metric 'top1_cls' is not available: there is no logits"),
     ):
         with pytest.raises(UsageError, match=says):
             scored(csv, *arguments, split="test")
@@ -197,7 +197,7 @@ def test_boxes_that_leave_their_image_are_named_and_metrics_left_out_are_in_the_
 
 def test_maps_that_are_normalised_already_must_be_so(place: Path) -> None:
     maps = bumps(12)
-    with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; name a normalizer: val/0\.jpg"):
+    with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; choose a normalizer: val/0\.jpg"):
         scored(write_maps(place / "x.maps", maps=maps + 1), "--normalizer", "none")
     assert scored(write_maps(place / "x.maps", maps=maps / maps.max()), "--normalizer", "none").exit_code == 0
 
@@ -231,7 +231,7 @@ def test_options_reach_their_parts(place: Path) -> None:
         (["--option", "percentile=1"], "unknown key 'percentile'"),
         (["--normalizer", "minmx"], "did you mean 'minmax'"),
         (["--record", "mine.json"], r"ends in \.record\.json"),
-        (["--metric", "pxap"], "primary metric 'pxap' cannot be had: there is no masks"),
+        (["--metric", "pxap"], "primary metric 'pxap' is not available: there is no masks"),
     ],
 )
 def test_wrong_usage_is_one_clear_line(place: Path, arguments: list[str], says: str) -> None:

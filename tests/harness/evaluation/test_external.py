@@ -90,7 +90,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -
         f"1 images of the split are missing: {IDS[0]}",
         f"1 maps cannot be read: {IDS[1]}",
         f"2 maps are not [h, w] of real numbers: {IDS[2]} float64 [2, 8, 8], {IDS[4]} <U1 [8, 8]",
-        f"2 maps are not in [0, 1]; name a normalizer: {IDS[3]} ({low:.9g} to {high:.9g}), {IDS[5]} (nan to nan)",
+        f"2 maps are not in [0, 1]; choose a normalizer: {IDS[3]} ({low:.9g} to {high:.9g}), {IDS[5]} (nan to nan)",
         "1 names are no images of the split, and ignored: other/900.jpg",
     ]
 

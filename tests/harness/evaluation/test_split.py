@@ -160,7 +160,7 @@ def test_metrics_without_their_inputs_are_left_out_with_a_note(tmp_path: Path) -
 
 def test_a_primary_metric_without_its_inputs_is_an_error(tmp_path: Path) -> None:
     store = make_store(tmp_path / "x", bumps(3))
-    with pytest.raises(UsageError, match="primary metric 'known' cannot be had: there is no logits"):
+    with pytest.raises(UsageError, match="primary metric 'known' is not available: there is no logits"):
         evaluate(store, boxes_in(3), V2, READINGS, [Known(), Hits()])
 
 
@@ -231,7 +231,7 @@ def test_psol_averages_over_classes(tmp_path: Path) -> None:
         ((20, 20, 101, 60), "not inside the image of 100 x 100"),
         ((-1, 20, 40, 60), "not inside"),
         ((50, 20, 40, 60), "ends before it starts"),
-        ((50, 20, np.nan, 60), "is not of numbers"),
+        ((50, 20, np.nan, 60), "is not finite"),
     ],
 )
 def test_impossible_boxes_are_refused_by_image(store: ScoreStore, box: tuple[float, ...], says: str) -> None:

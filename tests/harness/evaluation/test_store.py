@@ -78,7 +78,7 @@ def test_a_store_that_was_there_survives_a_failed_writer(tmp_path: Path) -> None
     path = tmp_path / "x.maps"
     write(path)
     before = path.read_bytes()
-    with pytest.raises(DataError, match="comes twice"):
+    with pytest.raises(DataError, match="occurs twice"):
         write_batches(path, (["a", "a"], [0, 0], np.zeros((2, 2, 2))))
     assert path.read_bytes() == before
 
@@ -88,7 +88,7 @@ def test_a_truncated_store_says_so(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x.maps"
     write(path)
     path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.raises(DataError, match=r"x\.maps: a score-map store that is truncated"):
+    with pytest.raises(DataError, match=r"x\.maps: truncated score-map store"):
         ScoreStore.open(path)
 
 
@@ -106,10 +106,10 @@ def test_a_store_with_a_hole_in_it_says_so(tmp_path: Path) -> None:
     [
         ({"kind": "masks"}, "it holds masks"),
         ({"kind": "boxes"}, r"it holds boxes of shape \["),
-        ({"ids": ["a", "b", "a", "c", "d"]}, "ids are not names that come once"),
-        ({"ids": [0, 1, 2, 3, 4]}, "ids are not names that come once"),
+        ({"ids": ["a", "b", "a", "c", "d"]}, "ids are not distinct names"),
+        ({"ids": [0, 1, 2, 3, 4]}, "ids are not distinct names"),
         ({"metadata": None}, "NoneType"),
-        ({"fields": [["located", "<f4", [4]]]}, "records and its end disagree"),
+        ({"fields": [["located", "<f4", [4]]]}, "its size does not fit its header"),
     ],
 )
 def test_a_store_whose_description_makes_no_sense_says_so(tmp_path: Path, change: dict[str, Any], says: str) -> None:
@@ -119,7 +119,7 @@ def test_a_store_whose_description_makes_no_sense_says_so(tmp_path: Path, change
     start, length, done = struct.unpack("<QQ8s", data[-24:])
     header = json.dumps({**json.loads(data[start : start + length]), **change}).encode()
     path.write_bytes(data[:start] + header + struct.pack("<QQ8s", start, len(header), done))
-    with pytest.raises(DataError, match=rf"x\.maps: a score-map store that is broken \(.*{says}"):
+    with pytest.raises(DataError, match=rf"x\.maps: broken score-map store \(.*{says}"):
         ScoreStore.open(path)
 
 
@@ -138,7 +138,7 @@ def test_foreign_and_missing_files_say_so(tmp_path: Path) -> None:
     [
         (["c"], [0, 1], np.zeros((1, 2, 2)), "1 ids, but"),
         (["c"], [0], np.zeros((1, 3, 2)), "all images need one shape"),
-        (["a"], [0], np.zeros((1, 2, 2)), "'a' comes twice"),
+        (["a"], [0], np.zeros((1, 2, 2)), "'a' occurs twice"),
         (["c"], [0], np.zeros((1, 2)), "maps of shape"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Where the object is by one method, and what it is by another: localization with anybody's classifier."""
+"""Predictions whose maps or boxes come from one method and whose logits come from another."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from wsol.evaluation.predictions.source import PredictionKind, Predictions
 
 @dataclass(frozen=True)
 class WithLogits:
-    """``located`` with other ``logits``, float [N, C] in its order: the boxes stay, the ranks of classes change.
+    """The maps or boxes of ``located`` with other ``logits``, float [N, C] in the same order.
 
-    For a method that localizes a given class, this is its Top-1 and Top-5 localization with the other classifier,
-    because its maps are those of the true class, and a hit needs the true class among the first k.
+    The maps of a method that localizes a given class are those of the true class, and a Top-k localization hit needs
+    the true class among the first k. The scores are therefore the Top-k localization of the method with the classifier
+    that gave the logits.
     """
 
     located: Predictions
@@ -35,12 +36,12 @@ class WithLogits:
 
     @property
     def labels(self) -> IntArray:
-        """int64 [N]."""
+        """Ground-truth classes, int64 [N]."""
         return self.located.labels
 
     @property
     def boxes(self) -> Array | None:
-        """float [N, 4] as shares of the image sides, or None for maps."""
+        """As of ``located``, float [N, 4]; None for maps."""
         return self.located.boxes
 
     def map(self, i: int) -> Array:

@@ -1,4 +1,4 @@
-"""What evaluation reads: a store, or maps in somebody else's files."""
+"""The interface that evaluation reads predictions through: a store, or third-party maps or boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PredictionKind = Literal["maps", "boxes"]
 
 
 class Predictions(Protocol):
-    """Predictions for N images: a map each, or a box each."""
+    """Predictions for N images: one map or one box for each."""
 
     @property
     def kind(self) -> PredictionKind:
@@ -23,18 +23,18 @@ class Predictions(Protocol):
 
     @property
     def labels(self) -> IntArray:
-        """int64 [N]."""
+        """Ground-truth classes, int64 [N]."""
 
     @property
     def logits(self) -> Array | None:
-        """float [N, C], or None without a classifier."""
+        """Logits, float [N, C]; None without a classifier."""
 
     @property
     def boxes(self) -> Array | None:
-        """float [N, 4] (x0, y0, x1, y1) as shares of the image sides, or None for a source of maps."""
+        """(x0, y0, x1, y1) as shares of the sides of the test images, float [N, 4]; None for maps."""
 
     def __len__(self) -> int: ...
 
     def map(self, i: int) -> Array:
-        """The raw map of image i, real [h, w]; raises DataError when the source has boxes."""
+        """The raw map of image i, real numbers [h, w]; raises DataError for boxes."""
         ...

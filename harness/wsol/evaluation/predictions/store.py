@@ -1,14 +1,14 @@
-"""The score-map store: what a localizer gave for a split, in one file that is read without torch.
+"""The score-map store: the predictions of a localizer for a split, in one file that is read without torch.
 
 A store is written once, in batches, and read through a memory map. Layout, all little-endian:
 
 * 64 bytes: ``WSOLMAPS``, then zeros;
-* one record of fixed size an image: the map float32 [h, w] (or the box float32 [4]), the label int64, the logits
-  float32 [C] where there are any;
+* for each image one record of fixed size: the map float32 [h, w] (or the box float32 [4]), the label int64, and, if
+  there is a classifier, the logits float32 [C];
 * JSON: kind, fields of a record, image ids, free metadata;
-* 24 bytes: where the JSON starts, how long it is, ``WSOLDONE``.
+* 24 bytes: the offset and the length of the JSON, ``WSOLDONE``.
 
-The end is written last and the file gets its name after that, so that a truncated file is never taken for a whole one.
+The end is written last, and the file gets its name after that: a truncated file cannot pass for a complete one.
 """
 
 from __future__ import annotations
@@ -20,27 +20,54 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast, get_args
+from typing import TypedDict, get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import JsonValue
 
-from wsol.arrays import Array, IntArray
+from wsol.arrays import Array, DType, Float32Array, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.files import AtomicFile
 
-FloatMap = npt.NDArray[np.float32]
-
 _HEAD, _DONE = b"WSOLMAPS", b"WSOLDONE"
 _OFFSET = 64
 _TAIL = struct.Struct("<QQ8s")
+_Field = tuple[str, str, Sequence[int]]
+"""Name, dtype and shape of a field of a record; a list in JSON."""
+
+
+class _Header(TypedDict):
+    kind: PredictionKind
+    fields: Sequence[_Field]
+    ids: Sequence[str]
+    metadata: dict[str, JsonValue]
 
 
 class ScoreStore:
-    """A finished store, read through a memory map: opening one costs nothing that grows with its maps."""
+    """A finished store, read through a memory map: opening it takes no time that grows with the size of its maps.
 
-    def __init__(self, kind: PredictionKind, ids: Sequence[str], metadata: Mapping[str, Any], records: Array) -> None:
+    Attributes:
+        kind: ``maps`` or ``boxes``.
+        ids: Image ids.
+        metadata: What the writer stored with them.
+        labels: Ground-truth classes, int64 [N].
+        logits: float32 [N, C]; None without a classifier.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "val.maps"
+        >>> with StoreWriter(path, metadata={"split": "val"}) as writer:
+        ...     writer.append(["a.jpg", "b.jpg"], labels=[0, 1], located=np.zeros((2, 7, 7)), logits=np.eye(2))
+        >>> store = ScoreStore.open(path)
+        >>> len(store), store.ids, store.map(1).shape, store.metadata
+        (2, ('a.jpg', 'b.jpg'), (7, 7), {'split': 'val'})
+    """
+
+    def __init__(
+        self, kind: PredictionKind, ids: Sequence[str], metadata: Mapping[str, JsonValue], records: Array
+    ) -> None:
         self.kind: PredictionKind = kind
         self.ids = tuple(ids)
         self.metadata = dict(metadata)
@@ -50,52 +77,59 @@ class ScoreStore:
 
     @classmethod
     def open(cls, path: str | Path) -> ScoreStore:
-        """Open a store; raises DataError for a file that is missing, truncated or no store."""
+        """Open a store; raises DataError if the file is missing, truncated or no store."""
         path = Path(path)
         try:
             header, size = _read_header(path)
             dtype = _record_dtype(header["fields"])
             count = len(header["ids"])
             if _OFFSET + count * dtype.itemsize != size:
-                raise ValueError("its records and its end disagree")
+                raise ValueError("its size does not fit its header")
             _check_header(header, dtype)
             records = np.memmap(path, dtype=dtype, mode="r", offset=_OFFSET, shape=(count,))
             return cls(header["kind"], header["ids"], header["metadata"], records)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: a score-map store that is broken ({error}); write it again") from None
+            raise DataError(f"{path}: broken score-map store ({error}); write it again") from None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def boxes(self) -> Array | None:
-        """float32 [N, 4] (x0, y0, x1, y1) as shares of the image sides, or None for a store of maps."""
+        """(x0, y0, x1, y1) as shares of the sides of the test images, float32 [N, 4]; None for a store of maps."""
         return self._located if self.kind == "boxes" else None
 
-    def map(self, i: int) -> FloatMap:
+    def map(self, i: int) -> Float32Array:
         """The raw map of image i, float32 [h, w]; raises DataError for a store of boxes."""
         if self.kind == "boxes":
             raise DataError("the store holds boxes, no maps")
-        return cast(FloatMap, np.asarray(self._located[i]))
+        return np.asarray(self._located[i], dtype=np.float32)
 
 
 class StoreWriter:
-    """Writes a store batch by batch: ``with StoreWriter(path, kind="maps", metadata={…}) as writer: writer.append(…)``.
+    """Write a store batch by batch, in a ``with`` block; see :class:`ScoreStore` for an example.
 
-    The file appears under its name when the block ends without an error, and not at all otherwise. ``metadata`` is
-    any JSON (benchmark, split, fingerprint, versions). Raises DataError when the disk is full or read-only.
+    The file gets its name when the block ends without an error, and does not appear otherwise.
+
+    Args:
+        path: The file.
+        kind: ``maps`` or ``boxes``.
+        metadata: Any JSON, for example benchmark, split and versions.
+
+    Raises:
+        DataError: The disk is full or read-only.
     """
 
     def __init__(
-        self, path: str | Path, kind: PredictionKind = "maps", metadata: Mapping[str, Any] | None = None
+        self, path: str | Path, kind: PredictionKind = "maps", metadata: Mapping[str, JsonValue] | None = None
     ) -> None:
         self.path = Path(path)
         self.kind = kind
         self.metadata = dict(metadata or {})
         self._ids: dict[str, None] = {}
-        self._dtype: np.dtype[Any] | None = None
+        self._dtype: DType | None = None
         self._file = AtomicFile(self.path, "the score-map store")
 
     def __enter__(self) -> StoreWriter:
@@ -112,13 +146,29 @@ class StoreWriter:
         finally:
             self._file.discard()
 
-    def append(self, ids: Sequence[str], labels: Any, located: Any, logits: Any = None) -> None:
-        """Append B images: labels int [B], maps float [B, h, w] or boxes float [B, 4], logits float [B, C] or None.
+    def append(
+        self,
+        ids: Sequence[str],
+        labels: npt.ArrayLike,
+        located: npt.ArrayLike,
+        logits: npt.ArrayLike | None = None,
+    ) -> None:
+        """Append a batch of images.
 
-        Raises DataError when the lengths differ, a shape differs from the first batch's, or an id comes twice.
+        Args:
+            ids: Image ids, B of them.
+            labels: Ground-truth classes, int [B].
+            located: Raw maps, float [B, h, w], or boxes (x0, y0, x1, y1) as shares of the sides of the test images,
+                float [B, 4].
+            logits: float [B, C]; None without a classifier.
+
+        Raises:
+            DataError: Lengths differ, shapes differ from those of the first batch, or an id occurs twice.
         """
-        located = np.asarray(located, dtype="<f4")
-        columns = {"located": located, "label": np.asarray(labels, dtype="<i8")}
+        columns: dict[str, Array] = {
+            "located": np.asarray(located, dtype="<f4"),
+            "label": np.asarray(labels, dtype="<i8"),
+        }
         if logits is not None:
             columns["logits"] = np.asarray(logits, dtype="<f4")
         self._check(ids, columns)
@@ -134,11 +184,11 @@ class StoreWriter:
             raise DataError(f"{self.path}: {len(ids)} ids, but {lengths}")
         twice = [i for i, count in Counter(ids).items() if count > 1 or i in self._ids]
         if twice:
-            raise DataError(f"{self.path}: image '{twice[0]}' comes twice")
+            raise DataError(f"{self.path}: image '{twice[0]}' occurs twice")
         shape = columns["located"].shape[1:]
         if shape != (4,) if self.kind == "boxes" else len(shape) != 2:
             raise DataError(f"{self.path}: {self.kind} of shape {columns['located'].shape}")
-        dtype = _record_dtype([[name, c.dtype.str, list(c.shape[1:])] for name, c in columns.items()])
+        dtype = _record_dtype([(name, c.dtype.str, c.shape[1:]) for name, c in columns.items()])
         if self._dtype not in (None, dtype):
             raise DataError(
                 f"{self.path}: a batch of {dtype} after batches of {self._dtype}; all images need one shape"
@@ -149,35 +199,35 @@ class StoreWriter:
         if self._dtype is None:
             raise DataError(f"{self.path}: no image was written")
         names = self._dtype.names or ()
-        fields = [[n, self._dtype[n].base.str, list(self._dtype[n].shape)] for n in names]
-        header = {"kind": self.kind, "fields": fields, "ids": list(self._ids)}
-        text = json.dumps({**header, "metadata": self.metadata}, allow_nan=False).encode()
+        fields = [(n, self._dtype[n].base.str, self._dtype[n].shape) for n in names]
+        header: _Header = {"kind": self.kind, "fields": fields, "ids": list(self._ids), "metadata": self.metadata}
+        text = json.dumps(header, allow_nan=False).encode()
         start = _OFFSET + len(self._ids) * self._dtype.itemsize
         self._file.write(text + _TAIL.pack(start, len(text), _DONE))
         self._file.commit()
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file starts like a store."""
+    """Whether a file begins like a store."""
     with path.open("rb") as file:
         return file.read(len(_HEAD)) == _HEAD
 
 
-def _record_dtype(fields: Sequence[Sequence[Any]]) -> np.dtype[Any]:
+def _record_dtype(fields: Sequence[_Field]) -> DType:
     return np.dtype([(name, kind, tuple(shape)) for name, kind, shape in fields])
 
 
-def _check_header(header: dict[str, Any], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError unless the fields are those of the kind, and the ids names that come once."""
+def _check_header(header: _Header, dtype: DType) -> None:
+    """Raise ValueError unless the fields are those of the kind, and the ids are distinct names."""
     kind, ids, shape = header["kind"], header["ids"], dtype["located"].shape
     if kind not in get_args(PredictionKind) or (shape != (4,) if kind == "boxes" else len(shape) != 2):
         raise ValueError(f"it holds {kind} of shape {list(shape)}")
     if not all(isinstance(image_id, str) for image_id in ids) or len(set(ids)) < len(ids):
-        raise ValueError("its image ids are not names that come once")
+        raise ValueError("its image ids are not distinct names")
 
 
-def _read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The JSON of a store and the place where it starts; raises ValueError saying what is wrong."""
+def _read_header(path: Path) -> tuple[_Header, int]:
+    """The JSON of a store and its offset; raises ValueError with the reason if it is broken."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
@@ -186,10 +236,10 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
         file.seek(max(_OFFSET, size - _TAIL.size))
         tail = file.read(_TAIL.size)
         if len(tail) < _TAIL.size or not tail.endswith(_DONE):
-            raise DataError(f"{path}: a score-map store that is truncated; write it again")
+            raise DataError(f"{path}: truncated score-map store; write it again")
         start, length, _ = _TAIL.unpack(tail)
         if start + length + _TAIL.size != size:
             raise ValueError("its length is wrong")
         file.seek(start)
-        header: dict[str, Any] = json.loads(file.read(length))
+        header: _Header = json.loads(file.read(length))
         return header, start

@@ -26,8 +26,8 @@ from wsol.evaluation.predictions.store import ScoreStore, is_store
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """A finished store, its images in the order of the split: image i is row ``rows[i]`` of the store."""
+class OrderedStore:
+    """A store with its images in the order of a split: image i is row ``rows[i]`` of the store."""
 
     store: ScoreStore
     ids: Sequence[str]
@@ -44,12 +44,12 @@ class Ordered:
 
     @cached_property
     def logits(self) -> Array | None:
-        """float32 [N, C] or None."""
+        """Logits, float32 [N, C]; None without a classifier."""
         return None if self.store.logits is None else self.store.logits[self.rows]
 
     @cached_property
     def boxes(self) -> Array | None:
-        """float32 [N, 4] or None."""
+        """As of the store, float32 [N, 4]; None for maps."""
         return None if self.store.boxes is None else self.store.boxes[self.rows]
 
     def map(self, i: int) -> Array:
@@ -59,7 +59,7 @@ class Ordered:
 
 @dataclass(frozen=True)
 class MapFolder:
-    """``<image_id>.npy`` files, read one at a time."""
+    """A folder of ``<image_id>.npy`` files, which are read one at a time."""
 
     folder: Path
     ids: Sequence[str]
@@ -72,17 +72,27 @@ class MapFolder:
         return len(self.ids)
 
     def map(self, i: int) -> Array:
-        """The map of image i, real [h, w]; raises OSError, ValueError and more when the file cannot be read."""
+        """The raw map of image i; raises OSError, ValueError and other errors if the file cannot be read."""
         with (self.folder / f"{self.ids[i]}.npy").open("rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predictions | SubmittedBoxes, Problems]:
-    """Open and check what lies at ``path`` for the images of a split, without any annotation.
+    """Open predictions for the images of a split and check them, without any annotation.
 
-    ``normalised``: maps must lie in [0, 1] already. Missing images, unreadable or wrongly shaped maps, and values that
-    are not allowed raise DataError, which names all of them; names of no image, and NaN, infinite or constant maps
-    where they count as zeros, are warnings.
+    Missing images, unreadable or wrongly shaped maps, and values that are not allowed are errors. Names of no image of
+    the split, and NaN, infinite or constant maps that will be scored as zeros, are warnings.
+
+    Args:
+        path: A score-map store, a folder of .npy files, or a CSV file of boxes.
+        images: The images of the split.
+        normalised: Maps must be in [0, 1] already.
+
+    Returns:
+        The predictions and the warnings.
+
+    Raises:
+        DataError: There is an error; the message names all of them.
     """
     problems = Problems()
     source: Predictions
@@ -106,22 +116,30 @@ def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predi
 
 
 def open_logits(path: Path, images: ImageList) -> Array:
-    """The logits in a score-map store for the images of a split, float32 [N, C] in its order.
+    """Read the logits in a score-map store for the images of a split.
 
-    Raises DataError for another file, a store without logits, and one that lacks images or gives them other labels.
+    Args:
+        path: The store.
+        images: The images of the split.
+
+    Returns:
+        float32 [N, C], in the order of the images.
+
+    Raises:
+        DataError: The file is no store, has no logits, lacks images, or has other labels for them.
     """
     if not path.is_file() or not is_store(path):
-        raise DataError(f"{path}: not a score-map store; logits are read from the store of a run with a classifier")
+        raise DataError(f"{path}: not a score-map store; give the store of a run with a classifier")
     problems = Problems()
     store = _open_store(path, images, problems)
     problems.check(path)
     if store.logits is None:
-        raise DataError(f"{path}: the store has no logits; name that of a run with a classifier")
+        raise DataError(f"{path}: the store has no logits; give that of a run with a classifier")
     return store.logits
 
 
 def fingerprint(path: Path) -> str:
-    """Hash of the content of a file, or of all .npy files of a folder with their names: 16 hex digits."""
+    """The hash of the content of a file, or of all .npy files of a folder and their names: 16 hex digits."""
     found = hashlib.sha256()
     for file in sorted(path.rglob("*.npy")) if path.is_dir() else [path]:
         found.update(f"{file.relative_to(path)}\n{file.stat().st_size}\n".encode())
@@ -131,7 +149,7 @@ def fingerprint(path: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def _open_store(path: Path, images: ImageList, problems: Problems) -> Ordered:
+def _open_store(path: Path, images: ImageList, problems: Problems) -> OrderedStore:
     store = ScoreStore.open(path)
     problems.compare(store.ids, images.ids)
     problems.check(path)
@@ -139,7 +157,7 @@ def _open_store(path: Path, images: ImageList, problems: Problems) -> Ordered:
     rows = np.array([place[image_id] for image_id in images.ids], dtype=np.int64)
     labels = zip(images.ids, images.labels, store.labels[rows], strict=True)
     problems.error("images have another label in the store", *(name for name, ours, theirs in labels if ours != theirs))
-    return Ordered(store, images.ids, images.labels, rows)
+    return OrderedStore(store, images.ids, images.labels, rows)
 
 
 def _open_folder(path: Path, images: ImageList, problems: Problems) -> MapFolder:
@@ -177,7 +195,7 @@ def _check_map(source: Predictions, i: int, name: str, problems: Problems, norma
         return
     low, high = score_map.min(), score_map.max()
     if normalised and not (low >= 0 and high <= 1):
-        problems.error("maps are not in [0, 1]; name a normalizer", f"{name} ({low:.9g} to {high:.9g})")
+        problems.error("maps are not in [0, 1]; choose a normalizer", f"{name} ({low:.9g} to {high:.9g})")
         return
     problem = sanitize_map(score_map)[1]
     if problem:
