@@ -82,6 +82,7 @@ def evaluate(
         >>> import wsol
         >>> from wsol.evaluation.predictions.store import ScoreStore
         >>> from wsol.plugins import load_plugins
+        >>> from wsol.protocols import get_protocol
         >>> path = tempfile.mkdtemp() + "/val.maps"
         >>> with wsol.StoreWriter(path) as writer:
         ...     writer.append(["a.jpg"], labels=[0], located=np.eye(7)[None])
@@ -90,7 +91,7 @@ def evaluate(
         >>> scores = evaluate(
         ...     ScoreStore.open(path),
         ...     annotations,
-        ...     wsol.get_protocol("wsoleval-v2"),
+        ...     get_protocol("wsoleval-v2"),
         ...     evaluations=[(plugins.create("normalizers", "minmax"), None)],
         ...     metrics=[plugins.create("metrics", "maxboxacc")],
         ...     bootstrap=0,

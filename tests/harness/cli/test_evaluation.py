@@ -208,7 +208,7 @@ def test_boxes_are_scored_by_the_same_command(place: Path) -> None:
     result = scored(place / "boxes.csv", "--json", "--metric", "gt_known", "--metric", "top1_cls", "--protocol", "psol")
     printed = json.loads(result.stdout)
     assert printed["metrics"]["gt_known"]["value"] == pytest.approx(100 * (1 + 5 / 6) / 2)
-    assert printed["evaluation"] == {"extractor": None, "normalizer": None, "box_rule": None}
+    assert printed["evaluation"] == {"parts": {}}
     assert "top1_cls: left out: there is no logits" in result.stderr
 
 
@@ -219,7 +219,7 @@ def test_options_reach_their_parts(place: Path) -> None:
         for theta in (0.05, 0.7)
     ]
     assert scores[0]["metrics"]["maxboxaccv2"]["value"] != scores[1]["metrics"]["maxboxaccv2"]["value"]
-    assert scores[1]["evaluation"]["box_rule"]["options"] == {"theta": 0.7}
+    assert scores[1]["evaluation"]["parts"]["box_rule"]["options"] == {"theta": 0.7}
     assert parse_options(["p=0.4", "benchmark.n=[1, 2]"]).benchmark == {"n": [1, 2]}
 
 
