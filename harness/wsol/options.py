@@ -6,13 +6,14 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from wsol.errors import UsageError
 
+T = TypeVar("T")
 Kind = Literal["choice", "uniform", "loguniform", "integer"]
 OptionValues: TypeAlias = dict[str, Any]
 """Option, or ``part.option`` → value; values are whatever YAML can spell."""
@@ -32,33 +33,38 @@ class Distribution:
     """
 
     kind: Kind
-    arguments: tuple[Any, ...]
+    arguments: tuple[JsonValue, ...]
 
     def __post_init__(self) -> None:
         if self.kind == "choice":
             if not self.arguments:
                 raise UsageError("choice needs at least one value")
             return
-        if len(self.arguments) != 2 or not all(isinstance(a, int | float) for a in self.arguments):
-            raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)}")
-        low, high = self.arguments
+        low, high = self._bounds()
         if not low < high or (self.kind == "loguniform" and low <= 0):
             raise UsageError(
                 f"{self.kind}({low}, {high}) is empty: it needs {'0 < ' * (self.kind[0] == 'l')}low < high"
             )
 
-    def draw(self, rng: np.random.Generator) -> Any:
+    def _bounds(self) -> tuple[float, float]:
+        """Return low and high of a distribution of numbers."""
+        match self.arguments:
+            case (int() | float() as low, int() | float() as high):
+                return low, high
+        raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)}")
+
+    def draw(self, rng: np.random.Generator) -> JsonValue:
         """Draw one value, as a plain Python object."""
         if self.kind == "choice":
             return self.arguments[int(rng.integers(len(self.arguments)))]
-        low, high = self.arguments
+        low, high = self._bounds()
         if self.kind == "integer":
-            return int(rng.integers(low, high, endpoint=True))
+            return int(rng.integers(int(low), int(high), endpoint=True))
         if self.kind == "uniform":
             return float(rng.uniform(low, high))
         return float(math.exp(rng.uniform(math.log(low), math.log(high))))
 
-    def to_json(self) -> dict[str, list[Any]]:
+    def to_json(self) -> dict[str, list[JsonValue]]:
         """Return the form that studies, plans and ``wsol plugins --json`` use."""
         return {self.kind: list(self.arguments)}
 
@@ -76,7 +82,7 @@ class Distribution:
         return cls(kind, tuple(arguments))
 
 
-def choice(*values: Any) -> Distribution:
+def choice(*values: JsonValue) -> Distribution:
     """Draw one of ``values``, each with the same probability."""
     return Distribution("choice", values)
 
@@ -96,7 +102,16 @@ def integer(low: int, high: int) -> Distribution:
     return Distribution("integer", (low, high))
 
 
-def hparam(default: Any, search: Distribution, help: str = "", **constraints: Any) -> Any:
+def hparam(
+    default: T,
+    search: Distribution,
+    help: str = "",
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+) -> T:
     """Declare a field that a search draws.
 
     ``lr: float = hparam(1e-3, loguniform(1e-5, 1), help="learning rate", gt=0)``. A study may fix the value or give
@@ -106,21 +121,35 @@ def hparam(default: Any, search: Distribution, help: str = "", **constraints: An
         default: Value of the field where nothing is drawn.
         search: Distribution that a search draws the field from.
         help: One line for ``wsol plugins``.
-        **constraints: Passed to pydantic (``gt=0``, ``le=1`` …).
+        gt: The value must be greater than this number.
+        ge: The value must be greater than or equal to this number.
+        lt: The value must be less than this number.
+        le: The value must be less than or equal to this number.
     """
-    extra: dict[str, Any] = {"search": search.to_json()}
-    return Field(default, description=help, json_schema_extra=extra, **constraints)
+    extra: dict[str, JsonValue] = {"search": {**search.to_json()}}
+    return Field(default, description=help, json_schema_extra=extra, gt=gt, ge=ge, lt=lt, le=le)
 
 
-def option(default: Any, help: str = "", **constraints: Any) -> Any:
+def option(
+    default: T,
+    help: str = "",
+    *,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+) -> T:
     """Declare a field that a search leaves at its default unless the study says otherwise.
 
     Args:
         default: Value of the field.
         help: One line for ``wsol plugins``.
-        **constraints: Passed to pydantic (``gt=0``, ``le=1`` …).
+        gt: The value must be greater than this number.
+        ge: The value must be greater than or equal to this number.
+        lt: The value must be less than this number.
+        le: The value must be less than or equal to this number.
     """
-    return Field(default, description=help, **constraints)
+    return Field(default, description=help, gt=gt, ge=ge, lt=lt, le=le)
 
 
 def part(kind: str, default: str | None = None, help: str = "") -> Any:
@@ -166,7 +195,7 @@ class Options(BaseModel):
         return {name: kind for name, kind in types.items() if isinstance(kind, type) and issubclass(kind, Options)}
 
     @classmethod
-    def _extras(cls) -> dict[str, Mapping[str, Any]]:
+    def _extras(cls) -> dict[str, Mapping[str, JsonValue]]:
         fields = cls.model_fields.items()
         return {name: f.json_schema_extra for name, f in fields if isinstance(f.json_schema_extra, Mapping)}
 

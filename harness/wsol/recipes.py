@@ -135,7 +135,7 @@ class ComponentRef(Model):
 
     name: str
     options: OptionValues = Field(default_factory=dict)
-    search: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
+    search: dict[str, dict[str, list[JsonValue]]] = Field(default_factory=dict)
 
     @classmethod
     def parse(cls, value: str | OptionValues) -> ComponentRef:
