@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsol.errors import UsageError
+import wsol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,12 +57,10 @@ def leaderboard(
 
 def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
     """The rows whose ``column`` is one of ``wanted`` (all when empty); raises UsageError for what is not there."""
-    from wsol.options import suggest
-
     known = set(frame[column])
     for value in wanted:
         if value not in known:
-            raise UsageError(f"--{column} {value}: no such {column} in these records{suggest(value, known)}")
+            raise wsol.UsageError(f"--{column} {value}: no such {column} in these records{wsol.suggest(value, known)}")
     return frame[frame[column].isin(wanted)].reset_index(drop=True) if wanted else frame
 
 

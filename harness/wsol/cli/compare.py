@@ -1,42 +1,41 @@
-"""Whether two runs differ."""
+"""Testing whether two results differ."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from wsol.cli.common import AsJson, PluginFiles, load_plugins, out, print_json
+from wsol.cli.common import AsJson, PluginFiles, load_plugins, print_json, print_line
 
 
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="A record, RUN.record.json, with its observations beside it.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another one, or the same with another --b.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another record, or the same one with another --b.")],
     metric: Annotated[
-        str | None, typer.Option(help="Metric. Default: the primary one of A.", show_default=False)
+        str | None, typer.Option(help="Metric to compare. Default: the primary one of A.", show_default=False)
     ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="val|test", help="Default: test where both have it.", show_default=False)
+        Literal["val", "test"] | None,
+        typer.Option(help="Split to compare on. Default: test if both records have it.", show_default=False),
     ] = None,
-    a_evaluation: Annotated[int, typer.Option("--a", min=0, help="Which evaluation of A, from 0.")] = 0,
-    b_evaluation: Annotated[int, typer.Option("--b", min=0, help="Which evaluation of B, from 0.")] = 0,
-    replicates: Annotated[int, typer.Option(min=100, help="Resamples.")] = 10_000,
+    a_evaluation: Annotated[int, typer.Option("--a", min=0, help="Which evaluation of A to compare, from 0.")] = 0,
+    b_evaluation: Annotated[int, typer.Option("--b", min=0, help="Which evaluation of B to compare, from 0.")] = 0,
+    replicates: Annotated[int, typer.Option(min=100, help="Resamples of the images.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:
     """Test whether two results on the same images differ: a paired bootstrap over images.
 
-    It says what another draw of test images would change; other seeds of the training are another question.
+    The interval covers the choice of test images only; how much training seeds matter is a separate question.
     """
     from dataclasses import asdict
 
     from wsol.reports.compare import Side
     from wsol.reports.compare import compare as run
 
-    if split not in (None, "val", "test"):
-        raise typer.BadParameter("val or test", param_hint="--split")
     plugins = load_plugins(plugin)
     sides = Side(a, a_evaluation), Side(b, b_evaluation)
     found = run(*sides, plugins, split=split, metric=metric, replicates=replicates, seed=seed)
@@ -51,4 +50,4 @@ def compare(
         f"A - B {test.difference:+.2f}, 95 % interval {test.low:+.2f} to {test.high:+.2f}, p = {test.p_value:.4f}",
     ]
     for line in lines:
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(line)

@@ -1,46 +1,54 @@
-"""Commands about data sets: what to get, whether it is whole, and decoding it ahead of a study."""
+"""Commands about data sets: what to download, whether it is complete, and decoding before a study."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, out, print_json
+from wsol.cli.common import (
+    AsJson,
+    CacheFolder,
+    DataRoot,
+    PluginFiles,
+    err,
+    load_plugins,
+    out,
+    print_json,
+    print_line,
+)
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from wsol.data.benchmark import Benchmark, Split
     from wsol.data.check import CheckReport
+    from wsol.options import OptionValues
 
-data_app = typer.Typer(no_args_is_help=True, help="Look at data sets: what to get, and whether it is whole.")
+data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
-SplitName = Literal["train", "val", "test"]
-Name = Annotated[str, typer.Argument(metavar="BENCHMARK", help="One of 'wsol benchmarks'.")]
-Root = Annotated[
-    Path | None, typer.Option("--root", help="The data set's folder. Default: WSOL_DATA/BENCHMARK.", show_default=False)
-]
+Name = Annotated[str, typer.Argument(metavar="BENCHMARK", help="Name of a benchmark ('wsol benchmarks').")]
 OneSplit = Annotated[
-    SplitName | None, typer.Option("--split", help="Only this split. Default: all three.", show_default=False)
+    Literal["train", "val", "test"] | None,
+    typer.Option("--split", help="Only this split. Default: all three.", show_default=False),
 ]
-Limit = Annotated[int, typer.Option(min=0, help="Problems of a kind to print; 0 prints all.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Most problems of each kind to print; 0 prints all.")]
 BenchmarkOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Change an option of the benchmark (repeatable).", show_default=False
     ),
 ]
-CacheFolder = Annotated[
-    Path | None, typer.Option("--cache", help="Default: WSOL_CACHE, or ~/.cache/wsol.", show_default=False)
-]
 
 
 @data_app.command()
 def info(name: Name, plugin: PluginFiles = None) -> None:
-    """Say what a benchmark needs, from where, under which licence, and what to cite."""
+    """Print which files a benchmark needs, their source and licence, and what to cite."""
     component = load_plugins(plugin).get("benchmarks", name)
     for title, text in (
         (name, component.summary()),
@@ -57,20 +65,23 @@ def info(name: Name, plugin: PluginFiles = None) -> None:
 @data_app.command()
 def prepare(
     name: Name,
-    root: Root = None,
+    root: DataRoot = None,
     archives: Annotated[
-        Path | None, typer.Option("--archives", help="Folder of the files as downloaded. Default: the data set's.")
+        Path | None,
+        typer.Option(
+            "--archives", help="Folder of the downloaded files. Default: the data set's folder.", show_default=False
+        ),
     ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Get the files that torchvision can download.")] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not decode the images at the end.")] = False,
+    download: Annotated[bool, typer.Option("--download", help="Download files that torchvision provides.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not decode the images.")] = False,
     folder: CacheFolder = None,
     limit: Limit = 20,
     overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
-    """Verify and unpack a data set's archives, check everything in it, and decode it ahead of a study.
+    """Verify and unpack a data set's archives, check all its files, and decode its images for studies.
 
-    Nothing is done twice: after an interruption the same command goes on where it stopped.
+    After an interruption, the same command continues where it stopped.
     """
     from wsol.data.check import check as run_check
     from wsol.data.prepare import prepare as run_prepare
@@ -78,9 +89,9 @@ def prepare(
     benchmark = _benchmark(name, root, overrides, plugin)
     if benchmark.archives:
         with _progress() as advance:
-            run_prepare(type(benchmark), benchmark.data_folder(), archives, download, advance, _say)
+            run_prepare(type(benchmark), benchmark.data_folder(), archives, download, advance, print_line)
     else:
-        _say(f"{name} names no archives; 'wsol data info {name}' says what belongs where")
+        print_line(f"{name} has no archives to unpack; 'wsol data info {name}' describes the files that it needs")
     with _progress() as advance:
         report = run_check(_benchmark(name, root, overrides, plugin), progress=advance)
     _print_report(report, limit)
@@ -90,20 +101,20 @@ def prepare(
         if benchmark.cache == "memmap":
             _fill_cache(_benchmark(name, root, overrides, plugin), None, folder)
         else:
-            _say(f"not decoded ahead: this benchmark's images are kept by 'cache: {benchmark.cache}'")
+            print_line(f"images are not decoded now: this benchmark keeps them as 'cache: {benchmark.cache}' says")
 
 
 @data_app.command()
 def check(
     name: Name,
-    root: Root = None,
+    root: DataRoot = None,
     split: OneSplit = None,
     limit: Limit = 20,
     as_json: AsJson = False,
     overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
-    """Read all metadata, decode every image and mask, and list everything that is wrong; exits with 3 then."""
+    """Read all metadata, decode every image and mask, and list all problems. Exits with 3 if there are any."""
     from wsol.data.check import SPLITS
     from wsol.data.check import check as run_check
 
@@ -111,7 +122,7 @@ def check(
     with _progress() as advance:
         report = run_check(benchmark, [split] if split else SPLITS, advance)
     if as_json:
-        print_json(_plain(report))
+        print_json({**dataclasses.asdict(report), "counts": report.counts()})
     else:
         _print_report(report, limit)
     if report.problems:
@@ -121,13 +132,13 @@ def check(
 @data_app.command()
 def cache(
     name: Name,
-    root: Root = None,
+    root: DataRoot = None,
     split: OneSplit = None,
     folder: CacheFolder = None,
     overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
-    """Decode a data set ahead of its first study, for example once on every node of a cluster."""
+    """Decode the images of a data set before its first study, for example once on every node of a cluster."""
     _fill_cache(_benchmark(name, root, overrides, plugin), split, folder)
 
 
@@ -140,15 +151,11 @@ def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) 
     splits = [split] if split else SPLITS
     where, needed = reserve_cache(benchmark, protocol, splits, folder)
     if needed:
-        _say(f"decoded images will take {needed / 2**20:,.1f} MiB more in {where}")
+        print_line(f"decoded images will take {needed / 2**20:,.1f} MiB more in {where}")
     for part in splits:
         with _progress() as advance:
             path = fill_cache(benchmark, protocol, part, folder, partial(advance, part))
-        _say(str(path))
-
-
-def _say(line: str) -> None:
-    out.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(path)
 
 
 def _print_archives(component: type[Benchmark]) -> None:
@@ -158,30 +165,29 @@ def _print_archives(component: type[Benchmark]) -> None:
         size = f"{archive.size:,} bytes" if archive.size else "size not known"
         checksum = f"md5 {archive.md5}" if archive.md5 else "checksum not known"
         optional = ", not needed by default" if archive.optional else ""
-        _say(f"{archive.name}: {size}, {checksum}{optional}")
-        _say(f"  {archive.url}")
-        _say(f"  gives ROOT/{archive.gives}" + (f"; {archive.note}" if archive.note else ""))
+        print_line(f"{archive.name}: {size}, {checksum}{optional}")
+        print_line(f"  {archive.url}")
+        print_line(f"  gives ROOT/{archive.gives}" + (f"; {archive.note}" if archive.note else ""))
 
 
 def _benchmark(name: str, root: Path | None, overrides: list[str] | None, plugin: list[Path] | None) -> Benchmark:
     from wsol.study.config import apply_override
 
-    options: dict[str, Any] = {}
+    options: OptionValues = {}
     for override in overrides or []:
         apply_override(options, override)
     if root:
         options["root"] = str(root)
-    benchmark: Benchmark = load_plugins(plugin).create("benchmarks", name, options)
-    return benchmark
+    return load_plugins(plugin).create("benchmarks", name, options)
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Any, int, int], None]]:
-    """A bar a split on standard error; yields the function to report to."""
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """One progress bar for each split, on standard error; yields the function that progress is reported to."""
     from rich.progress import Progress
 
     with Progress(console=err, transient=True) as bar:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def advance(split: str, done: int, total: int) -> None:
             if split not in tasks:
@@ -189,12 +195,6 @@ def _progress() -> Iterator[Callable[[Any, int, int], None]]:
             bar.update(tasks[split], completed=done)
 
         yield advance
-
-
-def _plain(report: CheckReport) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {**asdict(report), "counts": report.counts()}
 
 
 def _print_report(report: CheckReport, limit: int) -> None:

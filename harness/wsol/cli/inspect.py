@@ -1,16 +1,74 @@
-"""Commands that look around: plugins, benchmarks, studies, schema."""
+"""Commands that list what is installed: plugins, benchmarks and studies, and the schema of study files."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from wsol.cli.common import AsJson, PluginFiles, Strict, load_plugins, out, print_json
 
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from wsol.data.benchmark import Benchmark
+    from wsol.plugins import Plugins
+
+
+@dataclass(frozen=True)
+class OptionRow:
+    """An option of a component, as ``wsol plugins`` lists it."""
+
+    default: JsonValue
+    search: Mapping[str, Sequence[JsonValue]] | None
+    help: str
+
+
+@dataclass(frozen=True)
+class ComponentRow:
+    """A component, as ``wsol plugins`` lists it."""
+
+    kind: str
+    name: str
+    plugin: str
+    distribution: str
+    version: str
+    status: str
+    summary: str
+    paper: str
+    options: Mapping[str, OptionRow]
+
+
+@dataclass(frozen=True)
+class FailedPlugin:
+    """A plugin that cannot be used, as ``wsol plugins`` lists it."""
+
+    plugin: str
+    distribution: str
+    version: str
+    status: str
+    error: str
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A shipped study, as ``wsol studies`` lists it."""
+
+    name: str
+    description: str
+    benchmarks: list[str]
+    trials: int
+    seeds: int
+    path: str
+
 
 def plugins(
-    kind: Annotated[str | None, typer.Option(help="Only this kind, e.g. methods.", show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only components of this kind, e.g. methods.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
     strict: Strict = False,
@@ -26,69 +84,65 @@ def plugins(
     found = load_plugins(plugin, strict)
     kinds = [kind] if kind else known
     rows = [_component_row(found, k, name) for k in kinds for name in found.names(k)]
-    failed = [
-        {"plugin": p.name, "distribution": p.distribution, "version": p.version, "status": p.status, "error": p.error}
-        for p in found.failed
-    ]
+    failed = [FailedPlugin(p.name, p.distribution, p.version, p.status, p.error) for p in found.failed]
     if as_json:
-        print_json({"components": rows, "failed": failed})
+        print_json({"components": list(map(dataclasses.asdict, rows)), "failed": list(map(dataclasses.asdict, failed))})
         return
     _print_components(rows)
     for row in failed:
-        out.print(f"[red]FAILED[/] {row['plugin']} ({row['distribution']} {row['version']}): {row['error']}")
+        out.print(f"[red]FAILED[/] {row.plugin} ({row.distribution} {row.version}): {row.error}")
 
 
-def _component_row(found: Any, kind: str, name: str) -> dict[str, Any]:
-    owners = found.owners(kind, name)
-    owner, component = owners[0]
+def _component_row(found: Plugins, kind: str, name: str) -> ComponentRow:
+    owner, component = found.owners(kind, name)[0]
     space = component.Options.space()
-    return {
-        "kind": kind,
-        "name": name,
-        "plugin": owner.name,
-        "distribution": owner.distribution,
-        "version": owner.version,
-        "status": owner.status,
-        "summary": component.summary(),
-        "paper": component.paper,
-        "options": {
-            key: {
-                "default": _plain(field.get_default(call_default_factory=True)),
-                "search": space[key].to_json() if key in space else None,
-                "help": field.description or "",
-            }
-            for key, field in component.Options.model_fields.items()
-        },
+    options = {
+        key: OptionRow(
+            default=_plain(field.get_default(call_default_factory=True)),
+            search=space[key].to_json() if key in space else None,
+            help=field.description or "",
+        )
+        for key, field in component.Options.model_fields.items()
     }
+    return ComponentRow(
+        kind=kind,
+        name=name,
+        plugin=owner.name,
+        distribution=owner.distribution,
+        version=owner.version,
+        status=owner.status,
+        summary=component.summary(),
+        paper=component.paper,
+        options=options,
+    )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> JsonValue:
     return value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
 
 
-def _print_components(rows: list[dict[str, Any]]) -> None:
+def _print_components(rows: Sequence[ComponentRow]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    for kind in dict.fromkeys(row["kind"] for row in rows):
+    for kind in dict.fromkeys(row.kind for row in rows):
         table = Table(title=kind.replace("_", " "), title_justify="left", expand=True)
         table.add_column("name", style="bold", no_wrap=True)
         table.add_column("plugin", no_wrap=True)
-        table.add_column("what, paper", ratio=3)
+        table.add_column("summary, paper", ratio=3)
         table.add_column("options: default ~ search", ratio=4)
         for row in rows:
-            if row["kind"] == kind:
-                options = "\n".join(_option_line(k, v) for k, v in row["options"].items())
-                what = row["summary"] + (f"\n[dim]{escape(row['paper'])}[/]" if row["paper"] else "")
-                status = "" if row["status"] == "ok" else " [red]FAILED[/]"
-                table.add_row(row["name"], f"{row['plugin']}\n{row['version']}{status}", what, escape(options))
+            if row.kind == kind:
+                options = "\n".join(_option_line(name, option) for name, option in row.options.items())
+                summary = row.summary + (f"\n[dim]{escape(row.paper)}[/]" if row.paper else "")
+                status = "" if row.status == "ok" else " [red]FAILED[/]"
+                table.add_row(row.name, f"{row.plugin}\n{row.version}{status}", summary, escape(options))
         out.print(table)
 
 
-def _option_line(name: str, option: dict[str, Any]) -> str:
-    line = f"{name}: {option['default']}"
-    if option["search"]:
-        kind, arguments = next(iter(option["search"].items()))
+def _option_line(name: str, option: OptionRow) -> str:
+    line = f"{name}: {option.default}"
+    for kind, arguments in (option.search or {}).items():
         line += f" ~ {kind}({', '.join(map(str, arguments))})"
     return line
 
@@ -96,49 +150,43 @@ def _option_line(name: str, option: dict[str, Any]) -> str:
 def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
     """List the benchmarks with splits, metrics, protocol, schedule and licence."""
     found = load_plugins(plugin)
-    rows = [found.get("benchmarks", name).describe_class() for name in found.names("benchmarks")]
+    components = [found.get("benchmarks", name) for name in found.names("benchmarks")]
     if as_json:
-        print_json(rows)
+        print_json([component.describe_class() for component in components])
         return
     from rich.table import Table
 
     table = Table("name", "", show_lines=True)
-    for row in rows:
-        table.add_row(row["name"], "\n".join(_benchmark_lines(row)))
+    for component in components:
+        table.add_row(component.name, "\n".join(_benchmark_lines(component)))
     out.print(table)
 
 
-def _benchmark_lines(row: dict[str, Any]) -> list[str]:
-    schedule = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**row["schedule"])
-    sizes = ", ".join(f"{split} {count:,}" for split, count in (row["splits"] or {}).items())
+def _benchmark_lines(benchmark: type[Benchmark]) -> list[str]:
+    from wsol.data.benchmark import Split
+
+    schedule = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**vars(benchmark.schedule))
+    sizes = ", ".join(f"{split} {n:,}" for split, n in zip(get_args(Split), benchmark.split_sizes or (), strict=False))
     return [
-        row["summary"],
-        f"[dim]splits[/]    {sizes or 'train, val, test: as the data say'}",
-        f"[dim]metrics[/]   {', '.join(row['metrics'])} (the first selects); protocol {row['protocol']}",
+        benchmark.summary(),
+        f"[dim]splits[/]    {sizes or 'train, val and test, of the sizes that the data have'}",
+        f"[dim]metrics[/]   {', '.join(benchmark.metrics)} (the first one is primary); protocol {benchmark.protocol}",
         f"[dim]schedule[/]  {schedule}",
-        f"[dim]licence[/]   {row['licence']}",
+        f"[dim]licence[/]   {benchmark.licence}",
     ]
 
 
 def studies(as_json: AsJson = False) -> None:
-    """List the studies that come with the package; run one with 'wsol run NAME'."""
+    """List the shipped studies; run one with 'wsol run NAME'."""
     from wsol.study.config import load_study, shipped_studies
 
-    rows: list[dict[str, Any]] = []
+    rows = []
     for path in shipped_studies():
         study = load_study(str(path))
-        rows.append(
-            {
-                "name": path.stem,
-                "description": study.description,
-                "benchmarks": [b.name for b in study.benchmark],
-                "trials": study.trials,
-                "seeds": study.seeds,
-                "path": str(path),
-            }
-        )
+        names = [benchmark.name for benchmark in study.benchmark]
+        rows.append(StudyRow(path.stem, study.description, names, study.trials, study.seeds, str(path)))
     if as_json:
-        print_json(rows)
+        print_json([dataclasses.asdict(row) for row in rows])
         return
     from rich.table import Table
 
@@ -146,14 +194,12 @@ def studies(as_json: AsJson = False) -> None:
     for column in ("name", "description", "benchmarks", "trials", "seeds"):
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(
-            row["name"], row["description"], ", ".join(row["benchmarks"]), str(row["trials"]), str(row["seeds"])
-        )
+        table.add_row(row.name, row.description, ", ".join(row.benchmarks), str(row.trials), str(row.seeds))
     out.print(table)
 
 
 def schema() -> None:
     """Print the JSON schema of a study file, for editors."""
-    from wsol.study.config import Study
+    from wsol.study.config import study_model
 
-    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()})
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **study_model().model_json_schema()})

@@ -1,4 +1,4 @@
-"""Heat maps."""
+"""Drawing heat maps of a finished run."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import PluginFiles, out
+from wsol.cli.common import EvaluationIndex, PluginFiles, RunFolder, print_line
 
 
 def localize(
-    run: Annotated[Path, typer.Option("--run", help="Folder of a final run: RESULTS/STUDY/runs/RUN_ID.")],
+    run: RunFolder,
     images: Annotated[
-        list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Image files. Default: some validation images.")
+        list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Image files. Default: validation images.")
     ] = None,
-    out_folder: Annotated[Path, typer.Option("--out", help="Where the pictures go.")] = Path("heatmaps"),
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the heat maps.")] = Path("heatmaps"),
     label: Annotated[
-        int | None, typer.Option(help="Class to look for. Default: the one the classifier sees.", show_default=False)
+        int | None, typer.Option(help="Class to localize, from 0. Default: the predicted class.", show_default=False)
     ] = None,
-    evaluation: Annotated[int, typer.Option(min=0, help="Which of the run's evaluations, from 0.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="How many validation images, when no IMAGE is given.")] = 8,
+    evaluation: EvaluationIndex = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of validation images, where no IMAGE is given.")] = 8,
     plugin: PluginFiles = None,
 ) -> None:
-    """Write overlay pictures: the map, the predicted box (red), and the true one (green) where it is known."""
+    """Draw heat maps over images, with the predicted box (red) and the true box (green) where it is known."""
     from wsol.data.images import decode_image, write_png
     from wsol.inference.localizer import load_localizer, validation_items
 
@@ -37,4 +37,4 @@ def localize(
     for name, picture in items:
         path = out_folder / f"{name}.png"
         write_png(path, picture)
-        out.print(str(path), highlight=False, soft_wrap=True)
+        print_line(path)

@@ -1,4 +1,4 @@
-"""Figures of records."""
+"""Drawing the curves of records."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import PluginFiles, load_plugins, out
+from wsol.cli.common import PluginFiles, load_plugins, print_line
 
 
 def plot(
     records: Annotated[list[Path], typer.Argument(metavar="RECORD...", help="Records, RUN.record.json.")],
-    out_folder: Annotated[Path, typer.Option("--out", help="Where the figures go.")],
+    out_folder: Annotated[Path, typer.Option("--out", help="Folder for the figures.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite figures that exist.")] = False,
     plugin: PluginFiles = None,
 ) -> None:
@@ -20,4 +20,4 @@ def plot(
     from wsol.reports.plots import draw_records
 
     for path in draw_records(records, out_folder, load_plugins(plugin), force=force):
-        out.print(str(path), highlight=False, soft_wrap=True, markup=False)
+        print_line(path)

@@ -72,6 +72,8 @@ def test_the_schema_is_a_json_schema_of_a_study() -> None:
     schema = json.loads(run_cli("schema").stdout)
     assert {"name", "benchmark", "recipes", "trials"} <= set(schema["properties"])
     assert schema["additionalProperties"] is False
+    (grid,) = [part for part in schema["$defs"].values() if "skip" in part.get("properties", {})]
+    assert {"method", "backbone", "augmentations", "normalizer"} <= set(grid["properties"])
 
 
 def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path) -> None:
