@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    JsonValue,
     ValidationError,
     create_model,
     field_validator,
@@ -49,7 +50,7 @@ class ComponentSpec(_Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_name(cls, value: Any) -> Any:
+    def _from_name(cls, value: JsonValue) -> JsonValue:
         return {"name": value} if isinstance(value, str) else value
 
     @classmethod
@@ -86,11 +87,11 @@ class Resources(_Model):
         return value
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else [value]
 
 
-def _as_lists(value: Any) -> Any:
+def _as_lists(value: JsonValue) -> list[JsonValue]:
     return [[] if entry is None else _as_list(entry) for entry in _as_list(value)]
 
 
@@ -217,6 +218,9 @@ def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
     return validate_study(content, str(path))
 
 
+_Node: TypeAlias = list[JsonValue] | dict[str, JsonValue]
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, except that a repeated key is an error and ``1e-5`` is a number."""
 
@@ -277,7 +281,7 @@ def apply_override(content: OptionValues, override: str) -> None:
     except yaml.YAMLError:
         raise UsageError(f"--set {override}: the value is not valid YAML") from None
     *parents, last = key.split(".")
-    node: Any = content
+    node: _Node = content
     for part in parents:
         node = _child(node, part, override)
     if isinstance(node, list):
@@ -286,19 +290,25 @@ def apply_override(content: OptionValues, override: str) -> None:
         node[last] = value
 
 
-def _child(node: Any, part: str, override: str) -> Any:
-    if part == "0" and isinstance(node, dict) and "name" in node:  # a single component may be written without a list
+def _child(node: _Node, part: str, override: str) -> _Node:
+    if isinstance(node, list):
+        index = _index(node, part, override)
+        child = node[index] = _with_name(node[index])
+    elif part == "0" and "name" in node:  # a single component may be written without a list
         return node
-    key: Any = _index(node, part, override) if isinstance(node, list) else part
-    child = node[key] if isinstance(node, list) else node.setdefault(key, {})
-    if isinstance(child, str):  # a component given by its name alone
-        child = node[key] = {"name": child}
+    else:
+        child = node[part] = _with_name(node.get(part, {}))
     if not isinstance(child, dict | list):
         raise UsageError(f"--set {override}: '{part}' holds a value, not further keys")
     return child
 
 
-def _index(node: list[Any], part: str, override: str) -> int:
+def _with_name(value: JsonValue) -> JsonValue:
+    """Write a component that is given by its name alone as a mapping."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _index(node: list[JsonValue], part: str, override: str) -> int:
     if not part.isdigit() or int(part) >= len(node):
         raise UsageError(f"--set {override}: '{part}' must be an index below {len(node)}")
     return int(part)
