@@ -112,7 +112,7 @@ class Plugins:
     def get(self, kind: Literal["box_rules"], name: str) -> type[BoxRule]: ...
     @overload
     def get(self, kind: str, name: str) -> type[Component]: ...
-    def get(self, kind: str, name: str) -> type[Any]:
+    def get(self, kind: str, name: str) -> type[Component]:
         """Return a component class.
 
         Args:
@@ -142,7 +142,7 @@ class Plugins:
     def create(self, kind: Literal["box_rules"], name: str, values: Values = None) -> BoxRule: ...
     @overload
     def create(self, kind: str, name: str, values: Values = None) -> Component: ...
-    def create(self, kind: str, name: str, values: Values = None) -> Any:
+    def create(self, kind: str, name: str, values: Values = None) -> Component:
         """Build a component; methods are built by :func:`wsol.inference.build.build_method` instead.
 
         Args:
@@ -280,7 +280,7 @@ def _from_entry_point(entry: EntryPoint) -> Plugin:
     return Plugin(entry.name, entry.dist.name if entry.dist else "?", entry.dist.version if entry.dist else "?")
 
 
-def _collect(plugin: Plugin, load: Callable[[], Any]) -> Plugin:
+def _collect(plugin: Plugin, load: Callable[[], ModuleType]) -> Plugin:
     """Load one plugin and collect its components; a failure is kept in ``plugin.error``."""
     try:
         module = load()
@@ -298,7 +298,7 @@ def _collect(plugin: Plugin, load: Callable[[], Any]) -> Plugin:
     return plugin
 
 
-def _check_marked(module: Any) -> None:
+def _check_marked(module: ModuleType) -> None:
     marker = f"{hooks.PROJECT}_impl"
     for name, value in vars(module).items():
         if name.startswith("wsol_") and callable(value) and not hasattr(value, marker):

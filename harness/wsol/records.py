@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from wsol.errors import DataError
 from wsol.files import write_atomic
@@ -73,7 +73,7 @@ class MetricValue(Model):
     parts: dict[str, float] = Field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     threshold: float | None = None
-    calibration: Any = None
+    calibration: JsonValue = None
 
 
 class Result(Model):

@@ -80,7 +80,7 @@ def read_state(path: Path) -> State:
     return state
 
 
-def fit(network: nn.Module, state: State, source: object, skip: Sequence[str] = ()) -> None:
+def fit(network: nn.Module, state: State, source: Path | str | None, skip: Sequence[str] = ()) -> None:
     """Copy ``state`` into ``network``; raises WeightsError when a key is missing, unknown or of another shape.
 
     Files older than torch 0.4.1 lack batch norm's counter of batches; it is left as it is.
@@ -98,7 +98,7 @@ def fit(network: nn.Module, state: State, source: object, skip: Sequence[str] = 
     network.load_state_dict(given, strict=False)
 
 
-def _find(name: str, file: str | None, url: str | None) -> tuple[State, object]:
+def _find(name: str, file: str | None, url: str | None) -> tuple[State, Path | str | None]:
     if file is not None:
         return read_state(_existing(Path(file).expanduser(), f"backbone '{name}': option weights")), file
     folder = os.environ.get(FOLDER_VARIABLE)

@@ -65,7 +65,7 @@ def write_observations(path: Path, results: Sequence[Observations]) -> None:
     header = {"version": VERSION, "results": [_pack(result, arrays) for result in results]}
     arrays["header"] = _text(json.dumps(header))
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_atomic(path, buffer.getvalue(), "the observations")
 
 

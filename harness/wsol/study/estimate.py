@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from wsol.data.benchmark import Benchmark
 from wsol.errors import DataError
 from wsol.inference.build import build_method
 from wsol.inference.cost import network_cost
+from wsol.options import OptionValues
 from wsol.plugins import Plugins
 from wsol.records import RunIdentity
 from wsol.study.plan import TrainingCell
@@ -59,7 +59,7 @@ def _train_images(benchmark: Benchmark, search: bool) -> int | None:
         return benchmark.split_sizes[0] if benchmark.split_sizes else None
 
 
-def _work(cell: TrainingCell, backbone: dict[str, Any], images: int, plugins: Plugins) -> float | None:
+def _work(cell: TrainingCell, backbone: OptionValues, images: int, plugins: Plugins) -> float | None:
     """Operations of all forward passes of an image in one training, with these draws of the backbone's options."""
     drawn = {**cell.trials[0].hparams, **backbone}
     run = RunIdentity(

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from wsol.data.benchmark import CacheMode
 from wsol.data.decoded import ImageCache
@@ -17,7 +17,7 @@ from wsol.evaluation.observation_file import observations_path, write_observatio
 from wsol.options import OptionValues
 from wsol.plugins import load_plugins
 from wsol.recipes import Model, content_hash, train_content
-from wsol.records import EpochLog, Result, RunIdentity, RunRecord, write_record
+from wsol.records import EpochLog, Result, RunIdentity, RunRecord, Status, TestOpening, write_record
 from wsol.study import environment
 from wsol.study.ledger import now
 from wsol.study.scoring import EvaluatedSetting, Scorer
@@ -91,10 +91,25 @@ class SerialRunner:
             progress(record.run_id, len(record.history), True)
 
 
+class _Ended(TypedDict):
+    status: Status
+
+
+class _Outcome(_Ended, total=False):
+    """Fields of a record that depend on how the run went."""
+
+    reason: str
+    history: tuple[EpochLog, ...]
+    data: dict[str, str]
+    test: TestOpening
+    results: tuple[Result, ...]
+    network: dict[str, int]
+
+
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
     """Run a job to its record; an error becomes a record that says so (``failed`` or ``diverged``)."""
     started, clock = now(), time.perf_counter()
-    outcome: dict[str, Any]
+    outcome: _Outcome
     try:
         outcome = _Run(job, on_epoch).outcome()
     except DivergedError as error:
@@ -123,7 +138,7 @@ def _keep_traceback(job: Job) -> None:
         (job.work / "traceback.txt").write_text(traceback.format_exc())
 
 
-def _record(job: Job, outcome: dict[str, Any], started: str, seconds: float) -> RunRecord:
+def _record(job: Job, outcome: _Outcome, started: str, seconds: float) -> RunRecord:
     plugins = load_plugins(job.plugin_files)
     return RunRecord(
         **job.run.model_dump(),
@@ -160,7 +175,7 @@ class _Run:
             threads=job.threads,
         )
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> _Outcome:
         """Train, evaluate on val and, for a final run, on test; returns the record's fields."""
         from wsol.data.views import open_search
 
@@ -175,7 +190,7 @@ class _Run:
         method, history = self._train(data.train)
         scored = self._score(method, data.val, "val")
         fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}
-        outcome: dict[str, Any] = {"status": "complete", "history": tuple(history), "data": fingerprints}
+        outcome: _Outcome = {"status": "complete", "history": tuple(history), "data": fingerprints}
         if self.job.selection is not None and self.job.ledger is not None:
             test, outcome["test"] = open_test(
                 self.benchmark,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import JsonValue
 
 from wsol.errors import UsageError
 from wsol.options import Distribution, OptionValues
@@ -231,7 +232,7 @@ def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[OptionValues]:
     Raises:
         UsageError: An option has a distribution other than ``choice``.
     """
-    space: dict[str, Sequence[Any]] = {}
+    space: dict[str, tuple[JsonValue, ...]] = {}
     for part, ref in evaluation.filled():
         for name, distribution in component_space(part.kind, ref, plugins).items():
             if distribution.kind != "choice":

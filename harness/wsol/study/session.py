@@ -14,6 +14,7 @@ import yaml
 
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.files import write_atomic
+from wsol.options import OptionValues
 from wsol.plugins import Plugins, load_plugins, plugin_files
 from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
@@ -298,7 +299,7 @@ class Session:
         run_id: str,
         stage: Stage,
         trial: int,
-        hparams: Mapping[str, Any],
+        hparams: OptionValues,
         seed: int,
         evaluations: tuple[EvalSpec, ...],
     ) -> Job:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Benchmark
@@ -20,6 +20,7 @@ from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
+from wsol.options import OptionValues
 from wsol.plugins import Plugins, load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
@@ -197,15 +198,13 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
 
 
 def _create(given: Submission, plugins: Plugins) -> ScoringComponents:
-    def create(kind: str, ref: ComponentRef | None) -> Any:
-        return None if ref is None else plugins.create(kind, ref.name, ref.options)
-
-    benchmark = create("benchmarks", given.benchmark)
+    benchmark = plugins.create("benchmarks", given.benchmark.name, given.benchmark.options)
+    normalizer, rule = given.normalizer, given.box_rule
     return ScoringComponents(
         benchmark=benchmark,
         protocol=evaluation_protocol(benchmark, given.protocol or benchmark.protocol),
-        normalizer=create("normalizers", given.normalizer),
-        box_rule=create("box_rules", given.box_rule),
+        normalizer=plugins.create("normalizers", normalizer.name, normalizer.options) if normalizer else None,
+        box_rule=plugins.create("box_rules", rule.name, rule.options) if rule else None,
         metrics=[plugins.create("metrics", name) for name in given.metrics or benchmark.metrics],
     )
 
@@ -236,7 +235,7 @@ def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
     return TestOpening(selection=run.plan, evaluations=record_opening(ledger, cell, run.plan, run.run_id))
 
 
-def _calibrations(given: Submission, protocol: EvalProtocol) -> list[dict[str, Any]] | None:
+def _calibrations(given: Submission, protocol: EvalProtocol) -> list[OptionValues] | None:
     """What the metrics carry to test; None on val, where they choose."""
     if given.split == "val":
         if given.calibration is not None:

@@ -122,7 +122,7 @@ class TrainLoader:
         """See :meth:`wsol.TrainView.batches`."""
         rows = torch.arange(len(self)) if index is None else torch.as_tensor(index, dtype=torch.int64)
         side = self._data.crop
-        for chunk, pixels in read_ahead(self._read, rows.split(batch_size), self._ahead):  # type: ignore[no-untyped-call]
+        for chunk, pixels in read_ahead(self._read, torch.split(rows, batch_size), self._ahead):
             batch = self._normalised(self._batch(chunk, pixels, None))
             images = F.interpolate(batch.images, (side, side), mode="bilinear", align_corners=False, antialias=True)
             yield batch.replace(images=images)

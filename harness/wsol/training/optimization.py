@@ -56,7 +56,7 @@ class PhaseOptimizer:
     def step(self, loss: Tensor) -> None:
         """One optimizer step that decreases ``loss``, a scalar."""
         self.sgd.zero_grad(set_to_none=self._drop_grads)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.step(self.sgd)
         self.scaler.update()
 

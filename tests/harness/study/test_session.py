@@ -13,9 +13,8 @@ import pytest
 
 import wsol
 from tests.support.paths import TOY
-from wsol.study.job import Job
+from wsol.study.job import Job, RunProgress
 from wsol.study.ledger import read_ledger
-from wsol.study.observer import RunProgress
 
 CONTENT: dict[str, Any] = {
     "name": "s",
