@@ -119,7 +119,7 @@ from .evaluation.figures import (
     new_figure as new_figure,
 )
 from .evaluation.geometry import Frame as Frame
-from .evaluation.metric import Metric as Metric, ScoredImage as ScoredImage
+from .evaluation.metric import Calibration as Calibration, Metric as Metric, ScoredImage as ScoredImage
 from .evaluation.pixel_ap import (
     average_precision as average_precision,
     pixel_histograms as pixel_histograms,

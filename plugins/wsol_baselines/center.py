@@ -9,7 +9,7 @@ import wsol
 
 
 class CenterGaussian(wsol.Method):
-    """The same isotropic Gaussian in the middle of every image; its boxes are centred squares. Trains nothing."""
+    """An isotropic Gaussian in the centre of every image, whose boxes are centred squares. There is no training."""
 
     name = "center"
     paper = "Choe et al., Evaluating Weakly Supervised Object Localization Methods Right, CVPR 2020"
@@ -22,11 +22,11 @@ class CenterGaussian(wsol.Method):
         size: int = wsol.option(28, "side of the map", ge=2)
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
-        """None."""
+        """No phases."""
         return iter(())
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
-        """images [B, 3, H, W] → float [B, size, size], the same map B times."""
+        """Return the same map for each image: images [B, 3, H, W] → float [B, size, size]."""
         axis = torch.linspace(-1, 1, self.options.size, device=images.device)
         one = torch.exp(-0.5 * (axis / self.options.sigma) ** 2)
         return (one[:, None] * one[None, :]).expand(len(images), -1, -1)

@@ -1,4 +1,4 @@
-"""Mirroring from top to bottom."""
+"""The vertical flip."""
 
 import torch
 
@@ -6,13 +6,13 @@ import wsol
 
 
 class VerticalFlip(wsol.Augmentation):
-    """Mirror an image from top to bottom with probability one half."""
+    """Flip each image vertically with probability 1/2."""
 
     name = "vertical_flip"
     geometric = True
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
-        """Boxes are mirrored too."""
+        """Flip images float [B, 3, H, W], and their boxes."""
         flip = torch.rand(len(batch.images), generator=generator) < 0.5
         images = wsol.mirrored(batch.images, flip, 2)
         boxes = batch.boxes

@@ -4,7 +4,7 @@ import wsol
 
 
 class Threshold(wsol.BoxRule):
-    """One box: the largest contour above ``theta`` times the map's maximum."""
+    """One box: that of the largest contour above ``theta`` times the map's maximum."""
 
     name = "threshold"
     paper = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
@@ -17,5 +17,5 @@ class Threshold(wsol.BoxRule):
         )
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.IntArray:
-        """float64 [H, W] in [0, 1] → int64 [1, 4]."""
+        """Find the box: float64 [H, W] in [0, 1] → int64 [1, 4]."""
         return wsol.estimated_boxes(score_map, self.options.theta, contours="largest")

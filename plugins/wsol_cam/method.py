@@ -1,4 +1,4 @@
-"""CAM: train a classifier, read its class map."""
+"""CAM: train a classifier, and localize with its class activation map."""
 
 import wsol
 
@@ -6,7 +6,8 @@ import wsol
 class CAM(wsol.ClassifierMethod):
     """Class activation maps: a classifier trained with cross-entropy; its last linear layer weights the features.
 
-    Everything is the base's: one phase, pretrained layers at ``lr`` and new ones at ``new_lr_multiplier`` times it.
+    All behaviour is that of the base class: one phase, with ``lr`` for pretrained layers and ``new_lr_multiplier``
+    times ``lr`` for new ones.
     """
 
     name = "cam"

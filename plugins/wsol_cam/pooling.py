@@ -12,5 +12,5 @@ class GAP(wsol.Pooling):
     paper = "Lin et al., Network In Network, ICLR 2014"
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → float [B, K]."""
+        """Pool features: float [B, K, h, w] → float [B, K]."""
         return features.mean(dim=(2, 3))

@@ -1,6 +1,6 @@
-"""Maps without gradients: what the logit does when channels mask the image or are silenced, and principal components.
+"""Maps without gradients, from masked images, ablated channels or principal components.
 
-A is the layer's output [K, h, w] of an image. The first two run the network once for each of the K channels.
+A is the layer's output [K, h, w] for an image. Score-CAM and Ablation-CAM run the network once for each of K channels.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from wsol_gradcam.package import BatchedOptions, LayerOptions, Target, class_map
 class ScoreCam(wsol.Extractor):
     """Score-CAM: sum over channels k of w_k * A_k, w the softmax over k of the label's logit of the image masked by k.
 
-    The mask is A_k, enlarged to the image (bilinear, corners aligned) and min-max scaled. K passes through the whole
-    network an image, and the memory of K images: 1.2 GB at 2048 channels and 224x224 pixels, a few times that at peak.
+    The mask is A_k, upsampled to the image (bilinear, corners aligned) and min-max scaled. Each image needs K passes
+    through the whole network and the memory of K images: 1.2 GB for 2048 channels and 224x224 pixels, a few times that
+    at peak.
     """
 
     name = "score_cam"
@@ -30,7 +31,7 @@ class ScoreCam(wsol.Extractor):
         cam.batch_size = self.options.batch_size
         activations = activations_at(classifier, images, self.options.layer)
         with without_bars(".score_cam"):
-            maps = [  # image by image: the package holds all masked copies at once
+            maps = [  # image by image, because the package keeps all masked copies in memory
                 class_map(cam, a[None], inputs=image[None], targets=[logit_of(label)])
                 for image, a, label in zip(images, activations, labels.tolist(), strict=True)
             ]
@@ -40,8 +41,8 @@ class ScoreCam(wsol.Extractor):
 class AblationCam(wsol.Extractor):
     """Ablation-CAM: sum over channels k of w_k * A_k, w_k the drop of the label's logit when channel k is set to 0.
 
-    The paper divides the drop by the logit, which is the same factor for all channels and would turn the map of an
-    image with a negative logit upside down; here it is not divided. K passes through what lies behind the layer.
+    The paper divides the drop by the logit. The factor is the same for all channels and would invert the map of an
+    image with a negative logit, so it is left out here. Each image needs K passes through the network after the layer.
     """
 
     name = "ablation_cam"
@@ -64,9 +65,9 @@ class AblationCam(wsol.Extractor):
 
 
 class EigenCam(wsol.Extractor):
-    """Eigen-CAM: the pixels' activations, centred, projected on their first principal component; the label is unused.
+    """Eigen-CAM: the centred activations projected on their first principal component; the label is unused.
 
-    A component has no sign of its own. The map's is the one that makes it rise with the mean activation.
+    The sign of a component is arbitrary. It is chosen so that the map correlates positively with the mean activation.
     """
 
     name = "eigen_cam"
@@ -82,5 +83,5 @@ class EigenCam(wsol.Extractor):
 
 
 def logit_of(label: int, offset: float = 0.0) -> Target:
-    """The target: the label's logit plus ``offset``. Where the package divides by the target, an offset makes it 1."""
+    """The target: the label's logit plus ``offset``. With an offset it is 1 where the package divides by it."""
     return lambda logits: logits[label] + offset

@@ -1,6 +1,7 @@
 """Maps of activations weighted by the gradients of the label's logit.
 
-A is the layer's output [K, h, w] of an image, g the gradient of the label's logit by it. No map is clipped at 0.
+A is the layer's output [K, h, w] for an image, g the gradient of the label's logit with respect to A. No map is
+clipped at 0.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from wsol_gradcam.package import LayerOptions, class_map, method
 
 
 class GradientExtractor(wsol.Extractor):
-    """What the four have in common: one pass forward, one back from the logit to the layer, a formula."""
+    """Base class: one forward pass, one backward pass from the logit to the layer, and the package's formula."""
 
     Options = LayerOptions
     package_name: ClassVar[str]
@@ -29,14 +30,14 @@ class GradientExtractor(wsol.Extractor):
         return class_map(method(self.package_name, back), *scaled)
 
     def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """Both as the formula gets them, float [B, K, h, w]."""
+        """Activations and gradients as they are passed to the formula, float [B, K, h, w] each."""
         return activations, gradients
 
 
 class GradCam(GradientExtractor):
     """Grad-CAM: sum over channels k of (mean of g_k) * A_k.
 
-    With average pooling and a linear head this is CAM times a positive constant.
+    With average pooling and a linear head it equals CAM times a positive constant.
     """
 
     name = "grad_cam"
@@ -55,9 +56,9 @@ class GradCamPlusPlus(GradientExtractor):
     package_name = "GradCAMPlusPlus"
 
     def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """c * A and g / c, which change neither alpha nor the map; c makes an image's largest gradient 1000.
+        """Scale to c * A and g / c, which changes neither alpha nor the map; an image's largest gradient becomes 1000.
 
-        The package adds 1e-6 to alpha's denominator; the gradients of a pooled head, squared, are far below that.
+        The package adds 1e-6 to the denominator of alpha; squared gradients of a pooled head are far smaller than that.
         """
         largest = gradients.abs().amax((1, 2, 3), keepdim=True)
         c = (largest / 1000).clamp(min=torch.finfo(gradients.dtype).tiny)
@@ -67,7 +68,7 @@ class GradCamPlusPlus(GradientExtractor):
 class XGradCam(GradientExtractor):
     """XGrad-CAM: sum over channels k of w_k * A_k, with w_k the sum over pixels of g_k * A_k / (sum of A_k).
 
-    Meant for A >= 0: where positive and negative activations cancel, the division exaggerates a channel.
+    It is meant for A >= 0: if positive and negative activations cancel, the division exaggerates a channel.
     """
 
     name = "xgrad_cam"
@@ -76,7 +77,7 @@ class XGradCam(GradientExtractor):
 
 
 class LayerCam(GradientExtractor):
-    """Layer-CAM: sum over channels k of max(g_k, 0) * A_k, pixel by pixel; made for earlier stages too (``layer``)."""
+    """Layer-CAM: sum over channels k of max(g_k, 0) * A_k, pixel by pixel; suited to earlier stages too (``layer``)."""
 
     name = "layer_cam"
     paper = "Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps for Localization, TIP 2021"

@@ -9,10 +9,19 @@ import wsol
 
 
 def activations_at(classifier: wsol.Classifier, images: Tensor, layer: str | None) -> Tensor:
-    """Images float [B, 3, H, W] → output of the unit or stage ``layer`` (None: of the features), float [B, K, h, w].
+    """Run a classifier up to a layer.
 
-    Raises UsageError for an unknown layer, and for one inside features that are no plain chain of units (a pyramid):
-    what comes behind it there, :class:`Back` could not run.
+    Args:
+        classifier: The classifier.
+        images: float [B, 3, H, W].
+        layer: The unit or stage; None: the last one of the features.
+
+    Returns:
+        The layer's output, float [B, K, h, w].
+
+    Raises:
+        wsol.UsageError: The layer is unknown, or the features are not a plain chain of units (a pyramid), so that
+            :class:`Back` cannot run the rest of them.
     """
     features = classifier.features
     with torch.no_grad():
@@ -27,9 +36,9 @@ def activations_at(classifier: wsol.Classifier, images: Tensor, layer: str | Non
 
 
 class Back(nn.Module):
-    """What a classifier does behind ``layer``: activations float [B, K, h, w] → logits [B, C].
+    """The part of a classifier after ``layer``.
 
-    ``entry`` is what a method may replace to change the activations; the classifier itself stays as it is.
+    ``entry`` is a module that a method may replace in order to change the activations.
     """
 
     def __init__(self, classifier: wsol.Classifier, layer: str | None) -> None:
@@ -39,16 +48,23 @@ class Back(nn.Module):
         self.layer = layer
 
     def forward(self, activations: Tensor) -> Tensor:
-        """Activations float [B, K, h, w] → logits [B, C]."""
+        """Compute logits: activations float [B, K, h, w] → [B, C]."""
         x = self.entry(activations).clone()  # a copy, because the next unit may work in place
         if self.layer is not None:
             x = self.classifier.features.run(x, start=self.layer)[0]
         return self.classifier.logits(x)
 
     def gradients(self, activations: Tensor, labels: Tensor) -> Tensor:
-        """Gradient of each image's logit of its label (int64 [B]) by the activations, float [B, K, h, w].
+        """The gradient of each image's logit of its label with respect to the activations.
 
-        Works under ``no_grad``; no parameter's ``.grad`` is touched.
+        It works under ``no_grad`` and leaves the ``.grad`` of all parameters unchanged.
+
+        Args:
+            activations: float [B, K, h, w].
+            labels: int64 [B].
+
+        Returns:
+            float [B, K, h, w].
         """
         with torch.enable_grad():
             leaf = activations.detach().requires_grad_()

@@ -1,7 +1,7 @@
-"""The only door to the package ``grad-cam`` (module ``pytorch_grad_cam``), which is imported on use.
+"""The interface to the package ``grad-cam`` (module ``pytorch_grad_cam``), which is imported on use.
 
-Its front door clips each map at 0, scales it twice to [0, 1], resizes it to the image and leaves gradients in the
-parameters. Only the methods that hold the formulas are called here; the passes through the network are this plugin's.
+The package's main entry point clips each map at 0, scales it to [0, 1] twice, resizes it to the image and leaves
+gradients in the parameters. Therefore only its formulas are used; the passes through the network are in this plugin.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Target = Callable[[Tensor], Tensor]
 
 
 class LayerOptions(wsol.Options):
-    """Options that every extractor here has.
+    """Options of all extractors of this plugin.
 
-    Raises UsageError without the package, so that a study learns it when it is planned and not when it has trained.
+    Raises:
+        wsol.UsageError: The package is missing. A study then fails when it is planned, not after training.
     """
 
     layer: str | None = wsol.option(None, "unit or stage whose output makes the map; none: the classifier's features")
@@ -41,13 +42,13 @@ class LayerOptions(wsol.Options):
 
 
 class BatchedOptions(LayerOptions):
-    """Options of the extractors that try every channel."""
+    """Options of the extractors that run the network for every channel."""
 
     batch_size: int = wsol.option(32, "changed copies of an image that pass through the network at once", gt=0)
 
 
 def load(submodule: str = "") -> Any:
-    """The package's module, or its ``submodule`` (``".score_cam"``); raises UsageError when it cannot be imported."""
+    """Import the package, or a ``submodule`` (``".score_cam"``) of it; raises UsageError if that fails."""
     try:
         return importlib.import_module(MODULE + submodule)
     except ImportError as error:
@@ -55,7 +56,7 @@ def load(submodule: str = "") -> Any:
 
 
 def method(name: str, network: nn.Module, **arguments: Any) -> Any:
-    """The package's object ``name``; without target layers it hangs no hooks into ``network``."""
+    """Create the package's object ``name``, without target layers, so that it adds no hooks to ``network``."""
     return getattr(load(), name)(network, target_layers=[], **arguments)
 
 
@@ -67,10 +68,18 @@ def class_map(
     targets: Sequence[Target] = (),
     layer: nn.Module | None = None,
 ) -> Tensor:
-    """The raw map that ``cam``, a :func:`method`, makes of activations and gradients, float [B, K, h, w] each.
+    """Compute raw maps with a formula of the package.
 
-    For methods that run the network again: ``inputs`` [B, …] to it, one target an image, the layer that is replaced.
-    Returns float [B, h, w] like the activations.
+    Args:
+        cam: The object of the package, see :func:`method`.
+        activations: float [B, K, h, w].
+        gradients: float [B, K, h, w]; None for methods without gradients.
+        inputs: Inputs of the network [B, …], for methods that run it again.
+        targets: One target for each image, for the same methods.
+        layer: The layer that is replaced, for the same methods.
+
+    Returns:
+        float [B, h, w], with the dtype and device of the activations.
     """
     slopes = None if gradients is None else gradients.cpu().numpy()
     found = cam.get_cam_image(inputs, layer, targets, activations.cpu().numpy(), slopes, False)
@@ -79,7 +88,7 @@ def class_map(
 
 @contextmanager
 def without_bars(submodule: str) -> Iterator[None]:
-    """Silences the progress bar that a submodule of the package draws for each image and cannot be told not to."""
+    """Disable the progress bar that a submodule of the package draws for each image."""
     module = load(submodule)
     bars = module.tqdm
     module.tqdm = SimpleNamespace(tqdm=iter)

@@ -1,4 +1,4 @@
-"""The layer that Ablation-CAM puts in place of the activations. Import after :func:`wsol_gradcam.package.load`."""
+"""The layer that Ablation-CAM replaces the activations with. Import after :func:`wsol_gradcam.package.load`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 class Silence(AblationLayer):
-    """Sets one channel of each copy to 0, as the paper does.
+    """Set one channel of each copy to 0, as in the paper.
 
-    The package's own layer subtracts 1e7 instead wherever no activation of the batch is exactly the minimum 0 (features
-    without a ReLU at the end), and more with each copy: weights then say nothing about the channels.
+    For features without a final ReLU, whose minimum is not exactly 0, the package's own layer subtracts 1e7 instead,
+    and more with each copy; the weights are then meaningless.
     """
 
     activations: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Ignores ``x``; the package's n copies [n, K, h, w] of an image's activations, copy i without channel i."""
+        """Return n copies [n, K, h, w] of an image's activations, each without one channel; ``x`` is unused."""
         for copy, channel in zip(self.activations, self.indices[: len(self.activations)], strict=True):
             copy[channel] = 0
         return self.activations

@@ -1,8 +1,8 @@
 """Max, PaS and IVR normalisation.
 
 Kim et al., Normalization Matters in Weakly Supervised Object Localization, ICCV 2021, with the clipping that its
-equations leave out. All act on the upsampled map F of n pixels. A percentile p is the element at index int(p·n) of the
-ascending values, without interpolation. Wherever a formula says 0/0, the score is 0.
+equations omit. All normalizers act on the upsampled map F of n pixels. The p-th percentile is the element at index
+int(p * n) of the ascending values, without interpolation. Where a formula divides 0 by 0, the score is 0.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ PAPER = "Kim et al., Normalization Matters in Weakly Supervised Object Localizat
 
 
 def percentile(values: wsol.FloatArray, share: float) -> float:
-    """The element at index int(share·n) of the n ascending ``values``; 0 <= share < 1."""
+    """The element at index int(share * n) of the n ascending ``values``, with 0 <= share < 1."""
     index = int(share * values.size)
     return float(np.partition(values, index, axis=None)[index])
 
 
 def positive_share(values: wsol.FloatArray) -> wsol.FloatArray:
-    """``values`` (overwritten) clipped at 0 and divided by their maximum; zeros when none is positive."""
+    """Clip ``values`` at 0 and divide them by their maximum, in place; zeros if none is positive."""
     np.maximum(values, 0.0, out=values)
     top = values.max()
     return np.divide(values, top, out=values) if top > 0 else values
@@ -34,14 +34,14 @@ class Max(wsol.Normalizer):
     paper = "Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016"
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
-        """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when no value is positive."""
+        """Normalise: float64 [H, W] → float64 [H, W] in [0, 1]; zeros if no value is positive."""
         return positive_share(score_map.copy())
 
 
 class PaS(wsol.Normalizer):
-    """Percentile as a standard: G = F - min F over the 90th percentile of G, clipped at 1 (Eq. 5).
+    """Percentile as a standard (PaS): G = F - min F, divided by the 90th percentile of G and clipped at 1 (Eq. 5).
 
-    What the rule of the original paper (box rule ``pas_threshold``) does to a threshold, as a normalisation.
+    The original paper applies the percentile to the threshold instead: box rule ``pas_threshold``.
     """
 
     name = "pas"
@@ -55,7 +55,7 @@ class PaS(wsol.Normalizer):
     options: Options
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
-        """float64 [H, W] → float64 [H, W] in [0, 1]; where the percentile is the minimum, all above it is 1."""
+        """Normalise: float64 [H, W] → float64 [H, W] in [0, 1]; if the percentile is the minimum, all above it is 1."""
         raised = score_map - float(score_map.min())
         standard = percentile(raised, self.options.percentile)
         if standard == 0:
@@ -64,11 +64,11 @@ class PaS(wsol.Normalizer):
 
 
 class IVR(wsol.Normalizer):
-    """Inferior value removal: F less its p-th percentile, clipped at 0, over the new maximum (Eq. 6).
+    """Inferior value removal (IVR): F minus its p-th percentile, clipped at 0 and divided by its maximum (Eq. 6).
 
-    p is chosen on the maps of val, without retraining; 0 is min-max. The paper chooses it with CAM and keeps it for
-    every other method: fix ``percentile`` for that (CUB .45, .60, .60, ImageNet .25, .30, .35 for VGG16, ResNet50,
-    InceptionV3; OpenImages .05).
+    p is chosen on the maps of val, without retraining; 0 is min-max. The paper chooses p with CAM and uses it for all
+    methods. To do the same, fix ``percentile``: for VGG16, ResNet50 and InceptionV3 .45, .60 and .60 on CUB, .25, .30
+    and .35 on ImageNet; .05 on OpenImages.
     """
 
     name = "ivr"
@@ -84,5 +84,5 @@ class IVR(wsol.Normalizer):
     options: Options
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
-        """float64 [H, W] → float64 [H, W] in [0, 1]; zeros when the percentile is the maximum."""
+        """Normalise: float64 [H, W] → float64 [H, W] in [0, 1]; zeros if the percentile is the maximum."""
         return positive_share(score_map - percentile(score_map, self.options.percentile))

@@ -1,9 +1,9 @@
-"""Two looks at how maps fail: boxes that cover background, and the range of raw values."""
+"""Analyses of failures: boxes that cover background, and the range of raw values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _STEPS = 20
 _UNIT = 10_000
-"""Shares are kept in units of 0.01 %."""
+"""Shares are stored in units of 0.01 %."""
 
 
 class BackgroundShare(wsol.Metric):
@@ -26,9 +26,9 @@ class BackgroundShare(wsol.Metric):
     1/N sum_i |b_i minus the union of the true boxes| / |b_i|, in pixels of the evaluation frame. b_i is the box of the
     largest contour (Wang et al. 2021, section 4.5, do not define it further) at the one of 20 thresholds 0, 0.05, ...,
     0.95 whose GT-known rate at IoU 0.5 is highest on the split, or the given box. A box without pixels has share 0.
-    Small boxes inside the object score well here: read it beside a box accuracy. Observation: uint16 [thresholds, 22]:
-    hit, share, and whether the share exceeds 0, 0.05, ..., 0.95. It costs more than a box accuracy: contours are
-    searched at each of the 20 thresholds.
+    Small boxes inside the object score well, so it should be reported together with a box accuracy. Observation: uint16
+    [thresholds, 22]: hit, share, and whether the share exceeds 0, 0.05, ..., 0.95. It takes longer than a box accuracy,
+    because contours are searched at each of the 20 thresholds.
     """
 
     name = "background_share"
@@ -49,11 +49,11 @@ class BackgroundShare(wsol.Metric):
         above = background > np.arange(_STEPS) * _UNIT // _STEPS
         return np.array([hit, background, *above], dtype=np.uint16)
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., thresholds, 22] → [...]: the mean share at the best threshold, in percent."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """The mean share at the best threshold, in percent: [..., thresholds, 22] → [...]."""
         return share(self._best(total)[..., 1], weight) / _UNIT
 
-    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> dict[str, float]:
         """``above_0.1``: images whose share exceeds a tenth, in percent (the paper's figure)."""
         return {"above_0.1": float(share(self._best(total)[2 + _STEPS // 10], weight))}
 
@@ -77,7 +77,7 @@ class BackgroundShare(wsol.Metric):
 
 
 def _background(boxes: wsol.Array, image: wsol.ScoredImage) -> float:
-    """The share of the pixels of the predicted boxes that no true box covers. Predicted ends are exclusive."""
+    """The share of the pixels of the predicted boxes that no true box covers; predicted ends are exclusive."""
     assert image.gt_boxes is not None
     edge = 1 if image.protocol.inclusive else 0
     predicted, true = np.rint(boxes).astype(int), np.rint(image.gt_boxes).astype(int)
@@ -98,10 +98,10 @@ _EDGES = np.concatenate([-_DECADES[::-1], _DECADES])
 
 
 class MapExtrema(wsol.Metric):
-    """Map extrema: where the smallest and largest raw values lie; the score is the share of maps that dip below 0.
+    """Map extrema: the smallest and largest raw values of maps; the score is the share of maps with values below 0.
 
     Min and max of each raw map, upsampled and not normalised (Kim et al. 2021, Fig. 4 and 6). The ratio of the
-    standard deviations of maxima and minima tells where removing low values helps (section 4.4). NaN and constant
+    standard deviations of maxima and minima predicts where removing low values helps (section 4.4). NaN and constant
     maps are left out. Observation: float32 [6 + 2 * 65]: is there a map, min < 0, min, max, min^2, max^2, then the bins
     of min and max. The bins are logarithmic on both sides of 0, four a decade from 1e-4 to 1e4.
     ``wsol plot`` draws max over min of each image where observations are kept.
@@ -123,15 +123,15 @@ class MapExtrema(wsol.Metric):
             head = np.array([1, low < 0, low, high, low * low, high * high]).astype(np.float32)
         return np.concatenate([head, bins.ravel()])
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., 136] → [...], in percent of the images with a map."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """The share of images with a map, in percent: [..., 136] → [...]."""
         sums = np.asarray(total, dtype=np.float64)
         return 100 * sums[..., 1] / np.maximum(sums[..., 0], 1)
 
-    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> dict[str, float]:
         """Means and standard deviations of minima and maxima, in the maps' own unit, and ``std_ratio``.
 
-        {} without maps, and where values beyond 1e19, whose squares are infinite here, leave no number to tell.
+        Empty without maps, and with values beyond 1e19, whose squares are infinite in float32.
         """
         count, _, *sums = np.asarray(total[:6], dtype=np.float64)
         if not count or not np.isfinite(sums).all():

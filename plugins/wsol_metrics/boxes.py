@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,24 +30,24 @@ class MaxBoxAcc(wsol.Metric):
     needs = frozenset({"boxes"})
     deltas: tuple[float, ...] = (0.5,)
     contours: str | None = "largest"
-    """Which contours give boxes; None: those of the protocol."""
+    """Which contours have boxes: ``all`` or ``largest``; None: those of the protocol."""
 
     def observe(self, image: wsol.ScoredImage) -> wsol.Array:
         """bool [D, T]: whether the image is a hit at each IoU and threshold."""
         return np.stack([image.hits(delta, self.contours) for delta in self.deltas])
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., D, T] → [...]: mean over the IoUs of the best rate over the thresholds, in percent."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """The mean over the IoUs of the best rate over the thresholds, in percent: [..., D, T] → [...]."""
         mean: wsol.Array = self._rates(total, weight, calibration).mean(axis=-1)
         return mean
 
-    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> dict[str, float]:
+    def parts(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> dict[str, float]:
         """The rate at each IoU whose mean is the score, ``iou_…``."""
         rates = self._rates(total, weight, calibration)
         return {f"iou_{delta}": float(rate) for delta, rate in zip(self.deltas, rates, strict=True)}
 
-    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: Any) -> wsol.Array:
-        """[..., D, T] → [..., D]: the rate at each IoU, at the threshold that counts for it."""
+    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration) -> wsol.Array:
+        """The rate at each IoU, at the threshold that counts for it: [..., D, T] → [..., D]."""
         best: wsol.Array = share(total, weight).max(axis=-1)
         return best
 
@@ -91,8 +91,8 @@ class MaxBoxAcc(wsol.Metric):
 class MaxBoxAccV2(MaxBoxAcc):
     """MaxBoxAccV2: mean of the box accuracies at IoU 0.3, 0.5 and 0.7, each at its own best threshold.
 
-    1/3 sum over delta in {0.3, 0.5, 0.7} of max over tau of BoxAcc(tau, delta), best IoU over every contour's box and
-    every true box (Choe et al. 2022, section 4). Under a protocol that keeps the largest contour it is a lower bound.
+    1/3 sum over delta in {0.3, 0.5, 0.7} of max over tau of BoxAcc(tau, delta), with the best IoU of any contour's box
+    and any true box (Choe et al. 2022, section 4). It is a lower bound under a protocol that keeps the largest contour.
     """
 
     name = "maxboxaccv2"
@@ -104,8 +104,8 @@ class MaxBoxAccV2(MaxBoxAcc):
 class _CarriedThreshold(MaxBoxAcc):
     """Box accuracy at the thresholds that were best on the validation split."""
 
-    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: Any) -> wsol.Array:
-        """At the thresholds of ``calibration`` [D]; without one, at the split's own best ones."""
+    def _rates(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration) -> wsol.Array:
+        """The rates at the thresholds of ``calibration``, [D]; without them at the best ones of the split."""
         if calibration is None:
             return super()._rates(total, weight, None)
         columns = [round(tau * total.shape[-1]) for tau in calibration]
@@ -134,7 +134,7 @@ class BoxAccV2AtVal(_CarriedThreshold):
 
 
 def _best_taus(rates: wsol.Array) -> list[float]:
-    """[D, T] → the lowest threshold of the highest rate in each row, as a share of the map's maximum."""
+    """The lowest threshold with the highest rate in each row of [D, T], as a share of the map's maximum."""
     return [float(k) / rates.shape[-1] for k in rates.argmax(axis=-1)]
 
 

@@ -1,6 +1,6 @@
 """Classification rates."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from wsol_metrics.rates import share
 class Top1Cls(wsol.Metric):
     """Top-1 classification accuracy: share of images whose class has the highest logit.
 
-    1/N sum_i [rank of y_i in the logits < k], k = 1. Among equal logits the class with the smaller index comes first,
-    so that a classifier without an opinion is not right about everything. Observation: bool [1].
+    1/N sum_i [rank of y_i in the logits < k], k = 1. Equal logits are ranked by class index, so that a classifier with
+    constant logits is not counted as right for every image. Observation: bool [1].
     """
 
     name = "top1_cls"
@@ -24,8 +24,8 @@ class Top1Cls(wsol.Metric):
         """bool [1]: whether the class is among the first k."""
         return np.array([image.rank_of_label < self.k])
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., 1] → [...], in percent."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """The share of hits, in percent: [..., 1] → [...]."""
         return share(total, weight)[..., 0]
 
 

@@ -1,6 +1,6 @@
-"""Localization rates of the older papers: one box an image, and the class."""
+"""Localization rates of the older papers: one box per image, and its class."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from wsol_metrics.rates import share
 class GtKnown(wsol.Metric):
     """GT-known localization: share of images whose box for the true class has IoU >= 0.5.
 
-    1/N sum_i [IoU(b_i, B_i) >= 0.5], b_i the largest contour's box. Where the protocol sweeps thresholds, all images
-    share the one that gives the highest rate on the evaluated split, so that this equals MaxBoxAcc; ``legacy`` has one
-    fixed threshold, and a method or box rule that gives boxes needs none. Protocol ``psol`` averages over classes and
-    asks for IoU > 0.5. Observation: bool [2, T], hits, and hits whose class is among the first k.
+    1/N sum_i [IoU(b_i, B_i) >= 0.5], b_i the largest contour's box. If the protocol sweeps thresholds, all images share
+    the threshold with the highest rate on the evaluated split, so that the score equals MaxBoxAcc. Protocol ``legacy``
+    has one fixed threshold; boxes from a method or a box rule need none. Protocol ``psol`` averages over classes and
+    requires IoU > 0.5. Observation: bool [2, T], hits, and hits whose class is among the first k.
     """
 
     name = "gt_known"
@@ -30,8 +30,8 @@ class GtKnown(wsol.Metric):
         """Whether the class counts as known."""
         return True
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., 2, T] → [...]: the second row's rate at the threshold where the first row's is highest, in percent."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """The second row's rate at the threshold where the first row's is highest, in percent: [..., 2, T] → [...]."""
         rates = share(total, weight)
         best = rates[..., 0, :].argmax(axis=-1)
         return np.take_along_axis(rates[..., 1, :], best[..., None], axis=-1)[..., 0]
@@ -40,8 +40,8 @@ class GtKnown(wsol.Metric):
 class Top1Loc(GtKnown):
     """Top-1 localization: GT-known, and the class has the highest logit.
 
-    1/N sum_i [IoU(b_i, B_i) >= 0.5 and rank of y_i < k], k = 1. The boxes are those of GT-known, at its threshold:
-    one box an image for all three rates, so that Top-1 <= Top-5 <= GT-known always.
+    1/N sum_i [IoU(b_i, B_i) >= 0.5 and rank of y_i < k], k = 1. The boxes are those of GT-known, at its threshold, so
+    that Top-1 <= Top-5 <= GT-known.
     """
 
     name = "top1_loc"

@@ -1,7 +1,5 @@
 """Pixel average precision."""
 
-from typing import Any
-
 import numpy as np
 
 import wsol
@@ -23,16 +21,19 @@ class PxAP(wsol.Metric):
     needs = frozenset({"masks", "map"})
 
     def observe(self, image: wsol.ScoredImage) -> wsol.Array:
-        """[2, 1002]: pixels in each bin; the dtype depends on the protocol's frame only."""
+        """Pixels in each bin, [2, 1002]; the dtype depends on the protocol's frame only."""
         assert image.score_map is not None
         assert image.foreground is not None
         counts = wsol.pixel_histograms(image.score_map, image.foreground, image.ignore)
         wide = image.protocol.original_size or image.score_map.size >= _UINT16_PIXELS
         return counts.astype(np.uint32 if wide else np.uint16)
 
-    def value(self, total: wsol.Array, weight: wsol.Array, calibration: Any = None) -> wsol.Array:
-        """[..., 2, 1002] → [...], in percent. Raises DataError when the split has no foreground; a resample without
-        any has NaN."""
+    def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
+        """PxAP in percent: [..., 2, 1002] → [...]; NaN for a resample without foreground.
+
+        Raises:
+            wsol.DataError: The split has no foreground.
+        """
         found = np.asarray(total)
         if found.ndim == 2:
             return np.asarray(wsol.average_precision(found))

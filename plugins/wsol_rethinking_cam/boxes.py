@@ -1,4 +1,4 @@
-"""One box at a threshold that a percentile of the map sets."""
+"""One box at a threshold relative to a percentile of the map."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from wsol_rethinking_cam.pooling import PAPER
 
 
 class PasThreshold(wsol.BoxRule):
-    """One box: the largest contour above ``theta`` times the map's 90th percentile (PaS, as first published).
+    """One box: that of the largest contour above ``theta`` times the map's 90th percentile (PaS, as first published).
 
-    The map is cut to 8-bit levels, the percentile interpolated between them, the threshold cut to a level. A map that
-    is 0 everywhere gives the whole image. Meant for min-max maps, whose highest level is 255.
+    The map is quantised to 8-bit levels, the percentile is interpolated between them, and the threshold is truncated to
+    a level. The box of a map of zeros is the whole image. The rule is meant for min-max maps, whose highest level is
+    255.
     """
 
     name = "pas_threshold"
@@ -27,12 +28,12 @@ class PasThreshold(wsol.BoxRule):
         percentile: float = wsol.option(90.0, "percentile of the map's levels, in percent", ge=0, le=100)
 
     def __call__(self, score_map: wsol.FloatArray) -> wsol.IntArray:
-        """float64 [H, W] in [0, 1] → int64 [1, 4]."""
+        """Find the box: float64 [H, W] in [0, 1] → int64 [1, 4]."""
         levels = (score_map * 255).astype(np.uint8)
         top = int(levels.max())
         if top == 0:
             height, width = levels.shape
             return np.array([[0, 0, width - 1, height - 1]])
         level = int(self.options.theta * np.percentile(levels, self.options.percentile))
-        # Half a level more, so that no rounding moves the threshold: estimated_boxes takes it as a share of the top.
+        # estimated_boxes takes a share of the highest level and truncates; half a level more is safe from rounding.
         return wsol.estimated_boxes(score_map, (level + 0.5) / top, contours="largest")

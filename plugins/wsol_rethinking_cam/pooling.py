@@ -10,10 +10,10 @@ PAPER = "Bae et al., Rethinking Class Activation Mapping for Weakly Supervised O
 
 
 class TAP(wsol.Pooling):
-    """Thresholded average pooling: the mean of a channel's values above ``theta`` times its maximum.
+    """Thresholded average pooling (TAP): the mean of a channel's values above ``theta`` times its maximum.
 
-    A channel without such a value (one that is 0 everywhere) pools to 0. Which locations count is fixed for the
-    gradient. The class map takes the features as they are, without the threshold.
+    A channel without such values (zeros) pools to 0. The selection of locations is treated as constant in the gradient.
+    Class maps use the features without the threshold.
     """
 
     name = "tap"
@@ -27,7 +27,7 @@ class TAP(wsol.Pooling):
     options: Options
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → float [B, K]."""
+        """Pool features: float [B, K, h, w] → float [B, K]."""
         kept = features > self.options.theta * features.amax(dim=(2, 3), keepdim=True)
         count = kept.sum(dim=(2, 3)).clamp(min=1)
         return features.where(kept, 0.0).sum(dim=(2, 3)) / count

@@ -177,7 +177,7 @@ def _checked_map(score_map: FloatArray) -> FloatArray:
         raise DataError(f"a score map must be [H, W] with sides of 1 to {LARGEST_SIDE}, this one is {array.shape}")
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= 1):
-        raise DataError(f"a score map must lie in [0, 1], this one spans {low:.4g} to {high:.4g}; normalise it first")
+        raise DataError(f"a score map must be in [0, 1], this one spans {low:.4g} to {high:.4g}; normalise it first")
     return array
 
 
