@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 import wsol
 from wsol_flowers.names import NAMES
@@ -35,7 +34,7 @@ class Segmentations:
         self.paths = paths
         self.tolerance = tolerance
 
-    def __call__(self, index: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
+    def __call__(self, index: int) -> tuple[wsol.BoolArray, wsol.BoolArray | None]:
         """(bool [H, W], None), or where nothing was segmented (all False, all True).
 
         Raises DataError naming a file that is missing or broken.
@@ -44,7 +43,7 @@ class Segmentations:
         return foreground, None if foreground.any() else np.ones_like(foreground)
 
 
-def not_blue(image: npt.NDArray[np.uint8], tolerance: int) -> npt.NDArray[np.bool_]:
+def not_blue(image: wsol.ByteArray, tolerance: int) -> wsol.BoolArray:
     """uint8 [H, W, 3], RGB → bool [H, W]: where any channel is more than ``tolerance`` away from (0, 0, 254)."""
     red, green, blue = (image[..., channel] for channel in range(3))
     return np.asarray((red > tolerance) | (green > tolerance) | (blue < BLUE - tolerance))

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 import wsol
 
-Boxes = npt.NDArray[np.int64]
 HEADER = ("image", "x0", "y0", "x1", "y1")
 
 
-def read_boxes(path: Path, names: Sequence[str], sizes: Boxes, last: int, report: wsol.Report) -> list[Boxes]:
+def read_boxes(
+    path: Path, names: Sequence[str], sizes: wsol.IntArray, last: int, report: wsol.Report
+) -> list[wsol.IntArray]:
     """Read the boxes of every image.
 
     Args:

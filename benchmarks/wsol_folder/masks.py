@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 import wsol
-
-Mask = npt.NDArray[np.bool_]
 
 
 class LabelMasks:
@@ -20,7 +17,7 @@ class LabelMasks:
         self.paths = paths
         self.ignore = ignore
 
-    def __call__(self, index: int) -> tuple[Mask, Mask | None]:
+    def __call__(self, index: int) -> tuple[wsol.BoolArray, wsol.BoolArray | None]:
         """(foreground bool [H, W], ignored bool [H, W] or None); raises DataError naming the file."""
         values = wsol.decode_values(Path(self.paths[index]))
         if self.ignore is None:
@@ -49,9 +46,7 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
     return [str(folder / PurePosixPath(name).with_suffix(".png")) for name in names]
 
 
-def compare_sizes(
-    paths: Sequence[str], names: Sequence[str], sizes: npt.NDArray[np.int64], report: wsol.Report
-) -> None:
+def compare_sizes(paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report) -> None:
     """Tell of masks whose size, int64 [N, 2] (width, height), is not their image's; unreadable files are told too."""
     masks = wsol.ImageFiles(paths).sizes(report)
     for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():

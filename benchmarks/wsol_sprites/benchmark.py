@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 import wsol
 from wsol_sprites.render import CLASSES, SIZE, render
@@ -67,15 +66,15 @@ class Sprites(wsol.Benchmark):
         )
 
 
-def _image(seed: int, split: wsol.Split, index: int) -> npt.NDArray[np.uint8]:
+def _image(seed: int, split: wsol.Split, index: int) -> wsol.ByteArray:
     return render(seed, NUMBERS[split], index, index % len(CLASSES)).image
 
 
-def _mask(seed: int, split: wsol.Split, index: int) -> npt.NDArray[np.bool_]:
+def _mask(seed: int, split: wsol.Split, index: int) -> wsol.BoolArray:
     return render(seed, NUMBERS[split], index, index % len(CLASSES)).mask
 
 
-def box_of(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def box_of(mask: wsol.BoolArray) -> wsol.IntArray:
     """The box around a mask, int64 [1, 4]: x0, y0, x1, y1, the last column and row included."""
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
     return np.array([[columns[0], rows[0], columns[-1], rows[-1]]], dtype=np.int64)

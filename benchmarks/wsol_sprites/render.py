@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from wsol_sprites.texture import FloatArray, cloud, coverage, direction, ellipse, paint
+import wsol
+from wsol_sprites.texture import cloud, coverage, direction, ellipse, paint
 
 SIZE = 72
 """Side of an image in pixels."""
@@ -39,9 +39,9 @@ _Y, _X = np.mgrid[0:SIZE, 0:SIZE] + 0.5
 class Sprite:
     """``image`` uint8 [72, 72, 3] RGB; ``mask`` bool [72, 72]: the object; ``mark`` bool [72, 72]: its eyespot."""
 
-    image: npt.NDArray[np.uint8]
-    mask: npt.NDArray[np.bool_]
-    mark: npt.NDArray[np.bool_]
+    image: wsol.ByteArray
+    mask: wsol.BoolArray
+    mark: wsol.BoolArray
 
 
 def render(seed: int, split: int, index: int, label: int) -> Sprite:
@@ -59,15 +59,15 @@ def render(seed: int, split: int, index: int, label: int) -> Sprite:
     return Sprite(np.ascontiguousarray(image), depth * pixels > 0, spot * pixels > 0)
 
 
-def earthy(rng: np.random.Generator) -> FloatArray:
+def earthy(rng: np.random.Generator) -> wsol.FloatArray:
     """A colour of soil, leaves, stone or water: any brightness, weak saturation, float64 [3, 1, 1]."""
     brightness, warm, green = rng.random(3)
     tint = (warm - 0.4) * np.array([0.30, 0.02, -0.30]) + (green - 0.4) * np.array([-0.12, 0.14, -0.14])
-    colour: FloatArray = (0.35 + 0.4 * brightness) * (1 + 1.2 * tint)
+    colour: wsol.FloatArray = (0.35 + 0.4 * brightness) * (1 + 1.2 * tint)
     return colour[:, None, None]
 
 
-def background(rng: np.random.Generator) -> FloatArray:
+def background(rng: np.random.Generator) -> wsol.FloatArray:
     """Two grounds that run into each other, with stones and leaves on them: float64 [3, 72, 72]."""
     mix = np.clip(3 * cloud(rng, SIZE, (2, 5, 11)) - 1, 0, 1)
     canvas = np.broadcast_to(earthy(rng), (3, SIZE, SIZE)).copy()
@@ -78,7 +78,7 @@ def background(rng: np.random.Generator) -> FloatArray:
     return canvas
 
 
-def clutter(canvas: FloatArray, rng: np.random.Generator) -> None:
+def clutter(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
     """One ellipse of any place, size and turn, lit from above its own middle."""
     cx, cy = SIZE * rng.random(2)
     long = 4 + 14 * rng.random()
@@ -90,12 +90,14 @@ def clutter(canvas: FloatArray, rng: np.random.Generator) -> None:
     paint(canvas[(slice(None), *part)], earthy(rng) * shade, coverage(depth, 1.0))
 
 
-def turned(x: FloatArray, y: FloatArray, axis: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+def turned(
+    x: wsol.FloatArray, y: wsol.FloatArray, axis: tuple[float, float]
+) -> tuple[wsol.FloatArray, wsol.FloatArray]:
     """Coordinates along ``axis`` and across it."""
     return x * axis[0] + y * axis[1], y * axis[0] - x * axis[1]
 
 
-def pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, float]:
+def pose(rng: np.random.Generator) -> tuple[wsol.FloatArray, wsol.FloatArray, float]:
     """Body coordinates of every pixel, and how many pixels their unit is: any turn, mirrored or not, wholly inside."""
     pixels = 13.0 + 9.0 * rng.random()
     axis = direction(rng)
@@ -107,7 +109,7 @@ def pose(rng: np.random.Generator) -> tuple[FloatArray, FloatArray, float]:
     return u, mirror * v, pixels
 
 
-def extent(axis: tuple[float, float], mirror: float) -> tuple[FloatArray, FloatArray]:
+def extent(axis: tuple[float, float], mirror: float) -> tuple[wsol.FloatArray, wsol.FloatArray]:
     """Least and largest x and y of the body around its origin, float64 [2] each, in its own units."""
     rotation = np.array([[axis[0], -mirror * axis[1]], [axis[1], mirror * axis[0]]])
     centres = np.array([(rotation * centre).sum(1) for centre, _ in BODY])
@@ -115,14 +117,16 @@ def extent(axis: tuple[float, float], mirror: float) -> tuple[FloatArray, FloatA
     return (centres - halves).min(0), (centres + halves).max(0)
 
 
-def shadow(canvas: FloatArray, depth: FloatArray, pixels: float, rng: np.random.Generator) -> None:
+def shadow(canvas: wsol.FloatArray, depth: wsol.FloatArray, pixels: float, rng: np.random.Generator) -> None:
     """A soft dark copy of the body, a little below it."""
     shift = 2 + int(3 * rng.random())
     below = np.roll(depth, (shift, shift // 2), (0, 1))
     paint(canvas, np.zeros((3, 1, 1)), 0.45 * coverage(below, pixels / 4))
 
 
-def plumage(rng: np.random.Generator, u: FloatArray, v: FloatArray, depth: FloatArray) -> FloatArray:
+def plumage(
+    rng: np.random.Generator, u: wsol.FloatArray, v: wsol.FloatArray, depth: wsol.FloatArray
+) -> wsol.FloatArray:
     """The body's colour, float64 [3, 72, 72]: muted, barred across, rounded by light, grained like the background."""
     base, bars = earthy(rng), earthy(rng)
     wave = 2.2 * u + 0.8 * v * v + rng.random() + 4
@@ -133,13 +137,13 @@ def plumage(rng: np.random.Generator, u: FloatArray, v: FloatArray, depth: Float
     return colour * round_light * (0.5 + grain)
 
 
-def eyespot(canvas: FloatArray, spot: FloatArray, pixels: float, label: int) -> None:
+def eyespot(canvas: wsol.FloatArray, spot: wsol.FloatArray, pixels: float, label: int) -> None:
     """A disc in a pale ring: its hue is the only thing that tells the classes apart."""
     paint(canvas, RIM, coverage(spot, pixels))
     paint(canvas, COLOURS[label], coverage(spot - 0.2 * SPOT[1], pixels))
 
 
-def light(canvas: FloatArray, rng: np.random.Generator) -> None:
+def light(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
     """Brightness that falls off to one side, and sensor noise, in place."""
     along, _ = turned(_X / SIZE - 0.5, _Y / SIZE - 0.5, direction(rng))
     canvas *= 1 + (0.1 + 0.35 * rng.random()) * along

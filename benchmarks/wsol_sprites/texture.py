@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+import wsol
 
 
-def value_noise(rng: np.random.Generator, size: int, cells: int) -> FloatArray:
+def value_noise(rng: np.random.Generator, size: int, cells: int) -> wsol.FloatArray:
     """Random values on a grid of ``cells`` by ``cells``, smoothly interpolated: float64 [size, size] in [0, 1)."""
     lattice = rng.random((cells + 2, cells + 2))
     position = (np.arange(size) + 0.5) * cells / size
@@ -26,7 +25,7 @@ def value_noise(rng: np.random.Generator, size: int, cells: int) -> FloatArray:
     return left + (rows[:, low + 1] - left) * weight
 
 
-def cloud(rng: np.random.Generator, size: int, cells: tuple[int, ...]) -> FloatArray:
+def cloud(rng: np.random.Generator, size: int, cells: tuple[int, ...]) -> wsol.FloatArray:
     """Sum of noises of growing fineness and falling strength, float64 [size, size] in [0, 1)."""
     total = np.zeros((size, size))
     strength = 1.0
@@ -45,18 +44,20 @@ def direction(rng: np.random.Generator) -> tuple[float, float]:
             return x / length, y / length
 
 
-def ellipse(u: FloatArray, v: FloatArray, centre: tuple[float, float], radii: tuple[float, float]) -> FloatArray:
+def ellipse(
+    u: wsol.FloatArray, v: wsol.FloatArray, centre: tuple[float, float], radii: tuple[float, float]
+) -> wsol.FloatArray:
     """Depth below the rim: 0 on it, positive inside, about the distance in the units of ``u`` and ``v``."""
     a, b = radii
     x, y = (u - centre[0]) / a, (v - centre[1]) / b
     return (1 - np.sqrt(x * x + y * y)) * min(a, b)
 
 
-def coverage(depth: FloatArray, pixels: float) -> FloatArray:
+def coverage(depth: wsol.FloatArray, pixels: float) -> wsol.FloatArray:
     """How much of a pixel lies inside, in [0, 1]; ``pixels``: how many of them make one unit of ``depth``."""
     return np.clip(depth * pixels + 0.5, 0, 1)
 
 
-def paint(canvas: FloatArray, colour: FloatArray, alpha: FloatArray) -> None:
+def paint(canvas: wsol.FloatArray, colour: wsol.FloatArray, alpha: wsol.FloatArray) -> None:
     """Lay ``colour`` [3, H, W] or [3, 1, 1] over ``canvas`` [3, H, W], in place, where ``alpha`` [H, W] says."""
     canvas += alpha * (colour - canvas)

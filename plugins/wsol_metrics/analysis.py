@@ -102,9 +102,9 @@ class MapExtrema(wsol.Metric):
 
     Min and max of each raw map, upsampled and not normalised (Kim et al. 2021, Fig. 4 and 6). The ratio of the
     standard deviations of maxima and minima predicts where removing low values helps (section 4.4). NaN and constant
-    maps are left out. Observation: float32 [6 + 2 * 65]: is there a map, min < 0, min, max, min^2, max^2, then the bins
-    of min and max. The bins are logarithmic on both sides of 0, four a decade from 1e-4 to 1e4.
-    ``wsol plot`` draws max over min of each image where observations are kept.
+    maps are left out. Observation: float32 [6 + 2 * 67]: 1 for a map, 1 for min < 0, min, max, min^2, max^2, then
+    one-hot bins of min and of max. The bins are logarithmic on both sides of 0, four per decade from 1e-4 to 1e4.
+    ``wsol plot`` draws max over min of each image if observations are stored.
     """
 
     name = "map_extrema"
@@ -113,7 +113,7 @@ class MapExtrema(wsol.Metric):
     higher_is_better = False
 
     def observe(self, image: wsol.ScoredImage) -> wsol.Array:
-        """float32 [136]."""
+        """float32 [140]."""
         bins = np.zeros((2, len(_EDGES) + 1), dtype=np.float32)
         if image.raw_map is None:
             return np.concatenate([np.zeros(6, dtype=np.float32), bins.ravel()])
@@ -124,7 +124,7 @@ class MapExtrema(wsol.Metric):
         return np.concatenate([head, bins.ravel()])
 
     def value(self, total: wsol.Array, weight: wsol.Array, calibration: wsol.Calibration = None) -> wsol.Array:
-        """The share of images with a map, in percent: [..., 136] → [...]."""
+        """The share of images with a map, in percent: [..., 140] → [...]."""
         sums = np.asarray(total, dtype=np.float64)
         return 100 * sums[..., 1] / np.maximum(sums[..., 0], 1)
 
