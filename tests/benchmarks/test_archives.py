@@ -70,7 +70,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("benchmark", "write", "pack_all"), CASES)
-def test_archives_unpack_to_what_is_read(
+def test_unpacked_archives_can_be_read(
     benchmark: type[wsol.WsolevalBenchmark],
     write: Callable[[Path], Path],
     pack_all: Callable[[Path, Path], None],

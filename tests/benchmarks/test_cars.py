@@ -64,7 +64,7 @@ def cars(root: Path, holdout: int = 1) -> Cars:
     return Cars(CarsOptions(root=str(root), holdout=holdout))
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [Cars]
     assert (Cars.schedule.epochs, Cars.schedule.decay_every, Cars.schedule.batch_size) == (200, 80, 16)
     assert (Cars.protocol, Cars.metrics[0], Cars.split_sizes[0]) == ("legacy", "gt_known", 7164)
@@ -116,7 +116,7 @@ def test_the_split_does_not_depend_on_the_order_of_the_file(root: Path) -> None:
     assert {split: set(cars(root).images(split).ids) for split in ("train", "val")} == before
 
 
-def test_boxes_of_training_images_are_looked_at_by_nobody(root: Path, tmp_path: Path) -> None:
+def test_boxes_of_training_images_are_not_read(root: Path, tmp_path: Path) -> None:
     val = set(cars(root).images("val").ids)
     spoiled = [row if f"cars_train/{row[5]}" in val else (999, 999, 3, 3, *row[4:]) for row in rows(TRAIN)]
     save(root / "devkit" / "cars_train_annos.mat", spoiled)
@@ -127,7 +127,7 @@ def test_boxes_of_training_images_are_looked_at_by_nobody(root: Path, tmp_path: 
         data.annotations("train")
 
 
-def test_a_training_image_is_none_the_worse_for_a_box_that_is_no_box(root: Path) -> None:
+def test_an_invalid_box_of_a_training_image_is_ignored(root: Path) -> None:
     expected = cars(root).images("train").ids
     val = set(cars(root).images("val").ids)
     bad = [row if f"cars_train/{row[5]}" in val else ("no", "box", "at", "all", *row[4:]) for row in rows(TRAIN)]
@@ -137,7 +137,7 @@ def test_a_training_image_is_none_the_worse_for_a_box_that_is_no_box(root: Path)
 
 
 @pytest.mark.parametrize("corner", [2.5, float("nan"), float("inf"), "no"])
-def test_a_box_of_other_than_whole_numbers_is_told_once(root: Path, corner: object) -> None:
+def test_a_box_with_fractional_numbers_is_reported_once(root: Path, corner: object) -> None:
     file = root / "cars_test_annos_withlabels.mat"
     save(file, [(1, 1, corner, *row[3:]) if i == 2 else row for i, row in enumerate(rows(TEST))])
     messages = [problem.message for problem in check(cars(root)).problems]
@@ -149,14 +149,14 @@ def test_a_box_of_other_than_whole_numbers_is_told_once(root: Path, corner: obje
 
 
 @pytest.mark.parametrize("label", [1.5, float("nan"), "first"])
-def test_a_class_that_is_no_whole_number_is_told_once(root: Path, label: object) -> None:
+def test_a_fractional_class_is_reported_once(root: Path, label: object) -> None:
     file = root / "cars_test_annos_withlabels.mat"
     save(file, [(*row[:4], label, row[5]) if i == 2 else row for i, row in enumerate(rows(TEST))])
     messages = [problem.message for problem in check(cars(root)).problems]
     assert messages == [f"{file}:3: its class should be a whole number"]
 
 
-def test_boxes_of_training_images_are_kept_nowhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_of_training_images_are_not_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[set[str]] = []
     boxed = Cars.boxed
     monkeypatch.setattr(
@@ -167,7 +167,7 @@ def test_boxes_of_training_images_are_kept_nowhere(root: Path, monkeypatch: pyte
     assert kept == [set(data.images("val").ids)]
 
 
-def test_the_usual_traps_are_no_fault(root: Path) -> None:
+def test_known_irregularities_are_accepted(root: Path) -> None:
     data = cars(root)
     assert check(data).problems == []
     for index in (1, 2, 3):  # grey, CMYK, to be shown rotated
@@ -184,7 +184,7 @@ def test_torchvisions_folders_are_found(root: Path, tmp_path: Path) -> None:
     assert len(cars(tmp_path / "torch").images("test")) == TEST
 
 
-def test_everything_wrong_is_told_at_once_with_its_place(root: Path) -> None:
+def test_all_problems_are_reported_with_their_place(root: Path) -> None:
     wrong = rows(TEST)
     wrong[0] = (*wrong[0][:4], 4, wrong[0][5])  # class 4 of 3
     wrong[1] = (3, 3, SIZE[0] + 2, 9, *wrong[1][4:])  # two columns beyond the image
@@ -213,7 +213,7 @@ def test_the_file_without_labels_is_recognised(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../secret.jpg", "/etc/secret.jpg"])
-def test_a_name_cannot_lead_out_of_the_data(root: Path, name: str) -> None:
+def test_a_name_outside_the_root_is_an_error(root: Path, name: str) -> None:
     save(root / "cars_test_annos_withlabels.mat", [(*rows(1)[0][:5], name)])
     report = check(cars(root), ["test"])
     expected = {"bad line", "empty split"} if name.startswith("..") else {"unreadable image"}
@@ -235,7 +235,7 @@ def test_missing_and_broken_files_are_named(root: Path) -> None:
         cars(root).images("test")
 
 
-def test_too_large_a_holdout_is_refused(root: Path) -> None:
+def test_too_large_a_holdout_is_an_error(root: Path) -> None:
     with pytest.raises(wsol.DataError, match="class 0 has 4 images; 4 cannot be held out"):
         cars(root, holdout=4).images("train")
     assert "cannot be read" in check(cars(root, holdout=4), ["train"]).counts()

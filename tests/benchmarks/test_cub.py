@@ -36,7 +36,7 @@ def cub(root: Path, **options: Any) -> Cub:
     return Cub(Cub.Options(root=str(root), **options))
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [Cub]
     assert (Cub.schedule.epochs, Cub.schedule.decay_every, Cub.schedule.batch_size) == (50, 15, 32)
     assert (Cub.resize, Cub.crop, Cub.protocol, Cub.metrics[0]) == (256, 224, "wsoleval-v2", "maxboxaccv2")
@@ -75,7 +75,7 @@ def test_boxes_end_on_the_last_pixel(root: Path) -> None:
             assert (boxes[:, 2:] < annotations.sizes[index]).all()
 
 
-def test_images_may_be_put_together_by_hand(root: Path, tmp_path: Path) -> None:
+def test_images_may_be_arranged_by_hand(root: Path, tmp_path: Path) -> None:
     unpacked = {split: cub(root).images(split).fingerprint for split in SPLITS}
     for name in ("images", "."):
         other = tmp_path / f"hand-{len(name)}"
@@ -88,7 +88,7 @@ def test_images_may_be_put_together_by_hand(root: Path, tmp_path: Path) -> None:
         cub(root).images("val")
 
 
-def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) -> None:
+def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
     benchmark = cub(root, segmentations=True)  # train/localization.txt is a folder here
     for mask in (root / "segmentations").rglob("train_*.png"):
         mask.unlink()
@@ -100,7 +100,7 @@ def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) 
         benchmark.annotations("train")
 
 
-def test_odd_photographs_are_read_as_they_are_stored(root: Path) -> None:
+def test_unusual_photographs_are_read_as_stored(root: Path) -> None:
     ids = list(cub_ids("test"))
     folder = root / "CUB_200_2011" / "images"
     write_image(folder / ids[0], size_of(0), 1, "L")
@@ -131,7 +131,7 @@ def test_without_segmentations_there_are_boxes_only(root: Path) -> None:
     assert cub(root).annotations("test").masks is None
 
 
-def test_segmentations_are_of_test_and_add_pxap(root: Path) -> None:
+def test_segmentations_exist_for_test_and_add_pxap(root: Path) -> None:
     benchmark = cub(root, segmentations=True)
     assert benchmark.metrics == (*Cub.metrics, "pxap")
     assert benchmark.annotations("val").masks is None
@@ -145,7 +145,9 @@ def test_segmentations_are_of_test_and_add_pxap(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("value", "inside"), [(102, False), (128, False), (129, True), (153, True)])
-def test_the_bird_is_what_more_than_half_of_the_annotators_marked(root: Path, value: int, inside: bool) -> None:
+def test_a_pixel_is_foreground_if_more_than_half_of_the_annotators_marked_it(
+    root: Path, value: int, inside: bool
+) -> None:
     mask = (root / "segmentations" / next(iter(cub_ids("test")))).with_suffix(".png")
     write_mask(mask, size_of(0), (3, 4, 9, 9), value)
     foreground, _ = cub(root, segmentations=True).annotations("test").masks(0)
@@ -164,7 +166,7 @@ def test_a_mask_of_another_size_and_kind_keeps_its_size(root: Path) -> None:
     assert np.array_equal(foreground, expected)
 
 
-def test_missing_segmentations_are_named_before_anything_is_trained(root: Path) -> None:
+def test_missing_segmentations_are_named_before_training(root: Path) -> None:
     benchmark = cub(root, segmentations=True)
     lost = (root / "segmentations" / list(cub_ids("test"))[2]).with_suffix(".png")
     lost.unlink()
@@ -180,7 +182,7 @@ def scorer(*metrics: str) -> Scorer:
     return Scorer((), None, load_plugins(), get_protocol("wsoleval-v2"), metrics, 0, 1)
 
 
-def test_pxap_cannot_choose_where_val_has_no_masks(root: Path) -> None:
+def test_pxap_is_not_the_primary_metric_without_masks_of_val(root: Path) -> None:
     val = cub(root, segmentations=True).annotations("val")
     scorer("maxboxaccv2", "pxap").check(val, "val of cub")
     with pytest.raises(wsol.UsageError, match="the primary metric 'pxap' needs masks, and val of cub has none"):
@@ -227,7 +229,7 @@ def test_real_photographs_are_read(cub20: Path) -> None:
     assert benchmark.images("test").load(0).shape == (height, width, 3)
 
 
-def test_real_photographs_have_no_fault(cub20: Path) -> None:
+def test_real_photographs_pass_the_check(cub20: Path) -> None:
     report = check(cub(cub20), ["val"])
     assert report.problems == []
     (val,) = report.splits

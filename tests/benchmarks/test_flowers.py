@@ -91,18 +91,18 @@ def flowers(root: Path, **options: object) -> Flowers:
     return Flowers(FlowersOptions(root=str(root), **options))
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [Flowers]
     assert (Flowers.schedule.epochs, Flowers.schedule.decay_every, Flowers.schedule.batch_size) == (200, 80, 16)
     assert (Flowers.protocol, Flowers.metrics[0], Flowers.split_sizes[0]) == ("legacy", "pxap", 1020)
     assert all((Flowers.licence, Flowers.citation, Flowers.source, Flowers.paper))
 
 
-def test_names_are_those_that_torchvision_has() -> None:
+def test_class_names_equal_torchvisions() -> None:
     assert list(Flowers().class_names()) == Flowers102.classes
 
 
-def test_archives_are_those_that_torchvision_gets() -> None:
+def test_archives_equal_torchvisions() -> None:
     known = {archive.name: archive.md5 for archive in Flowers.archives}
     for name, md5 in Flowers102._file_dict.values():
         assert known[name] == md5
@@ -116,7 +116,7 @@ def test_the_official_splits(whole: Path) -> None:
         assert images.labels.tolist() == list(range(102))
 
 
-def test_torchvision_reads_the_same(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvision_reads_the_same_images(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Flowers102, "_check_integrity", lambda self: True)  # the lists are not the real ones
     shutil.copytree(whole, tmp_path / "flowers-102")
     for split in SPLITS:
@@ -127,7 +127,7 @@ def test_torchvision_reads_the_same(whole: Path, tmp_path: Path, monkeypatch: py
         assert [label - first for label in theirs._labels] == ours.labels.tolist()
 
 
-def test_masks_are_what_is_not_blue(whole: Path) -> None:
+def test_masks_are_true_where_the_image_is_not_blue(whole: Path) -> None:
     annotations = flowers(whole).annotations("test")
     truth = petals(SIZE[1], SIZE[0])
     assert annotations.sizes.tolist() == [list(SIZE)] * 102
@@ -145,14 +145,14 @@ def test_blue_comes_back_from_jpeg_as_254() -> None:
         assert not not_blue(plain, 0).any()
 
 
-def test_the_rule_at_its_edges() -> None:
+def test_the_mask_rule_at_its_thresholds() -> None:
     pixels = np.array([[[24, 24, 230], [25, 0, 254], [0, 25, 254], [0, 0, 229], [0, 0, 255]]], dtype=np.uint8)
     assert not_blue(pixels, 24).tolist() == [[False, True, True, True, False]]
     assert not_blue(pixels, 0).tolist() == [[True, True, True, True, False]]
 
 
 @pytest.mark.parametrize(("quality", "subsampling"), [(75, 0), (75, 2), (90, 2), (95, 0), (95, 2)])
-def test_the_tolerance_gives_the_outline_back(quality: int, subsampling: int) -> None:
+def test_the_tolerance_recovers_the_outline(quality: int, subsampling: int) -> None:
     """Better than taking the background literally, and than a tolerance that eats blue flowers."""
 
     def overlap(tolerance: int) -> float:
@@ -170,14 +170,14 @@ def test_the_tolerance_gives_the_outline_back(quality: int, subsampling: int) ->
     assert chosen > overlap(80) + 0.05
 
 
-def test_an_empty_segmentation_counts_for_nothing(root: Path) -> None:
+def test_an_empty_segmentation_is_ignored_everywhere(root: Path) -> None:
     segment(root, 205, on_blue(np.zeros(SIZE[::-1], dtype=bool), 0))
     foreground, ignore = flowers(root).annotations("test").masks(0)
     assert (foreground.any(), ignore.all()) == (False, True)
     assert check(flowers(root), ["test"]).problems == []
 
 
-def test_maps_that_are_the_masks_score_full_marks(root: Path, tmp_path: Path) -> None:
+def test_the_masks_as_maps_score_100(root: Path, tmp_path: Path) -> None:
     """Through the command that a stranger uses, in the frame of the protocol: the middle 224 of 256 pixels."""
     segment(root, 103, on_blue(np.zeros(SIZE[::-1], dtype=bool), 0))
     data = flowers(root)
@@ -201,7 +201,7 @@ def test_maps_that_are_the_masks_score_full_marks(root: Path, tmp_path: Path) ->
     assert 40 < pxap(2) < 95
 
 
-def test_training_opens_no_segmentation(root: Path, tmp_path: Path) -> None:
+def test_training_reads_no_segmentation(root: Path, tmp_path: Path) -> None:
     for number in range(1, 103):
         (root / "segmim" / f"segmim_{number:05d}.jpg").write_text("never opened")
     data = flowers(root)
@@ -215,7 +215,7 @@ def test_training_opens_no_segmentation(root: Path, tmp_path: Path) -> None:
         data.annotations("test")
 
 
-def test_everything_wrong_is_told_at_once_with_its_place(root: Path) -> None:
+def test_all_problems_are_reported_with_their_place(root: Path) -> None:
     labels = [1 + i % 102 for i in range(COUNT)]
     labels[206] = 103
     save_lists(root, labels, tstid=[205, 206, 207, 206, 9999, 0, 1, *range(208, COUNT + 1)])
@@ -239,7 +239,7 @@ def test_everything_wrong_is_told_at_once_with_its_place(root: Path) -> None:
         flowers(root).images("test")
 
 
-def test_a_study_without_the_data_ends_before_it_begins(root: Path, tmp_path: Path) -> None:
+def test_a_study_without_data_is_an_error_before_training(root: Path, tmp_path: Path) -> None:
     plugins = load_plugins()
 
     def check_data(place: Path) -> None:

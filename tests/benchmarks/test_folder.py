@@ -79,7 +79,7 @@ def folder(root: Path, **options: Any) -> Folder:
     return Folder(Folder.Options(root=str(root), **options))
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [Folder]
     assert all((Folder.licence, Folder.source))
     assert (Folder.metrics[0], Folder().metrics) == ("maxboxaccv2", Folder.metrics)
@@ -96,7 +96,7 @@ def test_classes_are_the_sorted_folders_of_train(boxes: Path) -> None:
     assert check(benchmark).problems == []
 
 
-def test_a_file_in_two_splits_is_told_under_any_name(boxes: Path) -> None:
+def test_a_file_in_two_splits_is_reported_under_any_name(boxes: Path) -> None:
     train, val, test = (boxes / split / names(split)[1] for split in ("train", "val", "test"))
     val.write_bytes(train.read_bytes())
     test.write_bytes(train.read_bytes())
@@ -105,7 +105,7 @@ def test_a_file_in_two_splits_is_told_under_any_name(boxes: Path) -> None:
     assert messages == [f"{test}: the same file as {train}", f"{test}: the same file as {val}"]
 
 
-def test_files_are_copies_by_their_bytes_alone(tmp_path: Path) -> None:
+def test_copies_are_found_by_their_bytes(tmp_path: Path) -> None:
     content = {"a": b"one", "b": b"two", "c": b"one", "d": b"", "e": b"", "f": b"longer"}
     paths = {name: str(tmp_path / name) for name in [*content, "gone"]}
     for name, data in content.items():
@@ -129,7 +129,7 @@ def test_a_class_may_be_missing_from_val_but_not_from_train(boxes: Path) -> None
         folder(boxes).images("test")
 
 
-def test_other_files_and_hidden_ones_are_passed_over(boxes: Path) -> None:
+def test_other_and_hidden_files_are_ignored(boxes: Path) -> None:
     before = {split: folder(boxes).images(split).fingerprint for split in ("train", "val", "test")}
     for name in (".hidden/1.jpg", "ant/.1.jpg", "ant/Thumbs.db", "ant/1.txt", "notes.md"):
         for split in before:
@@ -146,14 +146,14 @@ def test_other_files_and_hidden_ones_are_passed_over(boxes: Path) -> None:
         ("ant/more/1.jpg", "train/ant/more: a folder inside a class; images lie directly in the class folder"),
     ],
 )
-def test_images_that_would_be_lost_are_named(boxes: Path, name: str, message: str) -> None:
+def test_images_that_would_be_ignored_are_an_error(boxes: Path, name: str, message: str) -> None:
     write_image(boxes / "train" / name, SIZE)
     with pytest.raises(wsol.DataError, match=message):
         folder(boxes).images("train")
 
 
 @pytest.mark.parametrize("suffix", [".bmp", ".jpeg", ".jpg", ".png", ".tif", ".TIFF", ".webp", ".JPG"])
-def test_all_these_are_images(boxes: Path, suffix: str) -> None:
+def test_all_image_formats_are_read(boxes: Path, suffix: str) -> None:
     write_image(boxes / "train" / "ant" / f"zz{suffix}", SIZE, 5)
     images = folder(boxes).images("train")
     assert images.ids[6] == f"train/ant/zz{suffix}"
@@ -202,7 +202,7 @@ def test_several_lines_are_several_boxes_in_any_order_of_images(boxes: Path) -> 
     assert found[1].tolist() == [[1, 2, 10, 11], [0, 0, 30, 20], [3, 4, 3, 4]]
 
 
-def test_boxes_that_end_behind_their_last_pixel(boxes: Path) -> None:
+def test_exclusive_boxes_end_after_their_last_pixel(boxes: Path) -> None:
     last = f"{names('val')[-1]},0,0,30,20"
     write_lines(boxes / "val.csv", [*(boxes / "val.csv").read_text().splitlines()[:-1], last])
     found = folder(boxes, exclusive=True).annotations("val").boxes
@@ -226,7 +226,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("line", "kind", "message"), FAULTS)
-def test_a_fault_in_the_boxes_is_named_with_its_line(boxes: Path, line: str, kind: str, message: str) -> None:
+def test_a_fault_in_the_boxes_is_an_error_that_names_the_line(boxes: Path, line: str, kind: str, message: str) -> None:
     path = boxes / "val.csv"
     write_lines(path, [*path.read_text().splitlines()[:-1], line.format(names("val")[-1])])
     with pytest.raises(wsol.DataError) as error:
@@ -253,7 +253,7 @@ def test_boxes_must_state_that_they_are_in_pixels(boxes: Path, first: list[str],
     assert (kind, str(error.value)) in [(p.kind, p.message) for p in check(folder(boxes), ["val"]).problems]
 
 
-def test_masks_are_what_is_not_zero(masks: Path) -> None:
+def test_masks_are_true_where_the_file_is_not_zero(masks: Path) -> None:
     annotations = folder(masks).annotations("test")
     assert annotations.boxes is None
     for index in range(6):
@@ -291,7 +291,7 @@ def test_masks_may_be_of_any_kind(masks: Path, make: Callable[[np.ndarray], Imag
     assert np.array_equal(foreground, values > 0)
 
 
-def test_a_value_may_say_what_is_ignored(masks: Path) -> None:
+def test_a_mask_value_may_mark_ignored_pixels(masks: Path) -> None:
     values = np.zeros((20, 30), dtype=np.uint8)
     values[3:7, 4:9] = 1
     values[3:7, 9:12] = 255
@@ -302,7 +302,7 @@ def test_a_value_may_say_what_is_ignored(masks: Path) -> None:
     assert np.array_equal(folder(masks).annotations("val").masks(0)[0], values > 0)
 
 
-def test_faults_of_masks_are_named_all_at_once(masks: Path) -> None:
+def test_all_faults_of_masks_are_in_one_report(masks: Path) -> None:
     place = masks / "val_masks"
     (place / "Zebra" / "val0.png").unlink()
     write_mask(place / "Zebra" / "val1.png", (20, 30), (1, 1, 5, 5))
@@ -327,7 +327,7 @@ def test_faults_of_masks_are_named_all_at_once(masks: Path) -> None:
     assert "ant/stray.png: a mask without an image" in told
 
 
-def test_metrics_follow_from_what_there_is(boxes: Path) -> None:
+def test_metrics_follow_from_the_annotations(boxes: Path) -> None:
     assert folder(boxes).metrics == ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")
     write_masks(boxes)
     assert folder(boxes).metrics == Folder.metrics
@@ -348,7 +348,7 @@ def test_val_and_test_need_the_same_annotations(boxes: Path) -> None:
         folder(boxes).annotations("val")
 
 
-def test_a_study_without_test_can_begin(boxes: Path) -> None:
+def test_a_study_can_be_planned_without_test(boxes: Path) -> None:
     (boxes / "test").rename(boxes / "later")
     (boxes / "test.csv").unlink()
     assert len(folder(boxes).annotations("val").sizes) == 6
@@ -375,7 +375,7 @@ def test_sides_are_options(boxes: Path) -> None:
         folder(boxes, resize=32, crop=64)
 
 
-def test_odd_photographs_are_read_as_they_are_stored(boxes: Path) -> None:
+def test_unusual_photographs_are_read_as_stored(boxes: Path) -> None:
     ids = names("test")
     for index, changes in enumerate(({"mode": "L"}, {"mode": "CMYK"}, {"orientation": 6})):
         write_image(boxes / "test" / ids[index], SIZE, 1, **changes)
@@ -432,7 +432,7 @@ def test_the_command_line_checks_and_scores_it(masks: Path, tmp_path: Path) -> N
     assert (result["primary"], result["metrics"]["pxap"]["value"]) == ("pxap", 100)
 
 
-def test_the_command_line_says_what_belongs_where() -> None:
+def test_the_command_line_describes_the_layout() -> None:
     told = run("data", "info", "folder")
     assert told.exit_code == 0
     assert all(text in told.output for text in ("ROOT/val.csv", "ROOT/val_masks/cat/1.png", "wsol data check folder"))

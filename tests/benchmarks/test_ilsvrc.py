@@ -43,7 +43,7 @@ def metadata(root: Path, split: str, file: str) -> Path:
     return root / "metadata" / "ILSVRC" / split / file
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [Ilsvrc]
     assert (Ilsvrc.schedule.epochs, Ilsvrc.schedule.decay_every, Ilsvrc.schedule.batch_size) == (10, 3, 32)
     assert (Ilsvrc.metrics[0], Ilsvrc.protocol, Ilsvrc.split_sizes[0]) == ("maxboxaccv2", "wsoleval-v2", 1_281_167)
@@ -74,7 +74,7 @@ def test_an_image_may_have_hundreds_of_boxes(root: Path) -> None:
         assert all((b[:, 2:] < size).all() for b, size in zip(found.boxes, found.sizes, strict=True))
 
 
-def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) -> None:
+def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
     data = open_search(ilsvrc(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 10  # train/localization.txt is a folder
     assert check(ilsvrc(root)).problems == []
@@ -138,7 +138,7 @@ def test_new_text_files_go_with_new_images_and_with_old_ones_by_the_mapping(root
     assert colours(root) == before
 
 
-def test_an_image_that_is_gone_is_not_called_renamed(root: Path) -> None:
+def test_a_missing_image_is_not_reported_as_renamed(root: Path) -> None:
     (root / V2 / "1" / "2.jpeg").unlink()
     with pytest.raises(wsol.DataError, match=r"1/2.jpeg: no such image; 'wsol data check'"):
         ilsvrc(root).images("val")
@@ -155,7 +155,7 @@ def test_an_image_that_is_gone_is_not_called_renamed(root: Path) -> None:
     ("line", "message"),
     [("0/7.jpeg", "needs an old and a new name"), ("a,b,c", "needs an"), ("0/0.jpeg,0/x.jpeg", "'0/0.jpeg' was on")],
 )
-def test_a_broken_mapping_is_refused_with_its_line(root: Path, line: str, message: str) -> None:
+def test_a_broken_mapping_is_an_error_that_names_the_line(root: Path, line: str, message: str) -> None:
     write_mapping(root)
     path = metadata(root, "val", "mapping.txt")
     path.write_text(path.read_text() + f"\n{line}")
@@ -164,7 +164,7 @@ def test_a_broken_mapping_is_refused_with_its_line(root: Path, line: str, messag
 
 
 @pytest.mark.parametrize("name", ["val2", "imagenetv2-threshold0.7"])
-def test_the_folder_of_val_may_have_its_other_names(root: Path, name: str) -> None:
+def test_the_folder_of_val_may_have_other_names(root: Path, name: str) -> None:
     before = ilsvrc(root).images("val").fingerprint
     (root / V2).rename(root / name)
     assert ilsvrc(root).images("val").fingerprint == before
@@ -183,7 +183,7 @@ def test_images_of_test_may_be_sorted_into_class_folders(root: Path) -> None:
 
 
 @pytest.mark.parametrize("base", ["ILSVRC/Data/CLS-LOC", "images", "ILSVRC"])
-def test_images_may_lie_as_others_publish_them(root: Path, base: str) -> None:
+def test_images_may_be_in_other_published_layouts(root: Path, base: str) -> None:
     before = [ilsvrc(root).images(split).fingerprint for split in SPLITS]
     for name in ("train", "val", V2):
         (root / base).mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,7 @@ def test_the_proxy_list_trains_all_runs_or_trials_alone(
     assert check(ilsvrc(root, train_list=train_list)).problems == []
 
 
-def test_only_the_listed_images_need_to_be_there_for_the_proxy(root: Path) -> None:
+def test_the_proxy_list_needs_only_its_own_images(root: Path) -> None:
     for image_id in set(ilsvrc_ids("train")) - set(proxy_ids()):
         (root / image_id).unlink()
     assert len(ilsvrc(root, train_list="proxy").images("train")) == 4
@@ -233,7 +233,7 @@ def test_the_proxy_list_is_part_of_train(root: Path) -> None:
     assert len(ilsvrc(root, train_list="proxy_search").training_images(search=False)) == 10
 
 
-def test_odd_photographs_are_read_as_they_are_stored(root: Path) -> None:
+def test_unusual_photographs_are_read_as_stored(root: Path) -> None:
     ids = list(ilsvrc_ids("train"))
     write_image(root / ids[0], (40, 20), 1, "CMYK")
     write_image(root / ids[1], (40, 20), 1, "L")

@@ -54,7 +54,7 @@ def expected(index: int) -> tuple[np.ndarray, np.ndarray | None]:
     return foreground, ignore
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [OpenImages]
     schedule = OpenImages.schedule
     assert (schedule.epochs, schedule.decay_every, schedule.batch_size) == (10, 3, 32)
@@ -83,7 +83,7 @@ def test_masks_are_unions_of_instances_and_ignore_is_named_once(root: Path) -> N
                 assert right is None or np.array_equal(found, right)
 
 
-def test_masks_may_lie_apart_from_images(root: Path, tmp_path: Path) -> None:
+def test_masks_may_be_in_another_folder_than_images(root: Path, tmp_path: Path) -> None:
     before = openimages(root).annotations("val").masks(0)[0]
     other = tmp_path / "apart"
     shutil.copytree(root / "OpenImages", other / "images", ignore=shutil.ignore_patterns("*.png"))
@@ -93,7 +93,7 @@ def test_masks_may_lie_apart_from_images(root: Path, tmp_path: Path) -> None:
     assert openimages(other).images("val").fingerprint == openimages(root).images("val").fingerprint
 
 
-def test_an_ignore_mask_on_a_later_line_is_refused(root: Path) -> None:
+def test_an_ignore_mask_on_a_later_line_is_an_error(root: Path) -> None:
     path = root / "metadata" / "OpenImages" / "val" / "localization.txt"
     lines = path.read_text().splitlines()
     assert lines[1].endswith(",")
@@ -122,7 +122,7 @@ def test_a_missing_mask_is_named_when_the_split_is_opened(root: Path, kind: str)
     assert check(openimages(root)).counts() == {"unreadable mask": 1}
 
 
-def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) -> None:
+def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
     data = open_search(openimages(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 8  # train/localization.txt is a folder
     report = check(openimages(root))
@@ -130,7 +130,7 @@ def test_training_never_opens_where_its_objects_are(root: Path, tmp_path: Path) 
     assert [(part.images, part.masked, part.boxes) for part in report.splits] == [(8, 0, 0), (4, 4, 0), (6, 6, 0)]
 
 
-def test_classes_have_names_where_the_file_with_them_is_there(root: Path) -> None:
+def test_classes_have_names_if_the_file_with_names_exists(root: Path) -> None:
     path = root / "class-descriptions-boxable.csv"
     path.write_text('/m/01226z,Football\n/m/0138tl,"Toy, small"\n/m/011k07,Tortoise\n')
     assert openimages(root).class_names() == ["Football", "Toy, small"]
@@ -139,7 +139,7 @@ def test_classes_have_names_where_the_file_with_them_is_there(root: Path) -> Non
         openimages(root).class_names()
 
 
-def test_odd_photographs_are_read_as_they_are_stored(root: Path) -> None:
+def test_unusual_photographs_are_read_as_stored(root: Path) -> None:
     ids = list(openimages_ids("train"))
     for index, changes in enumerate(({"mode": "L"}, {"mode": "CMYK"}, {"orientation": 6})):
         write_image(root / "OpenImages" / ids[index], (40, 20), 1, **changes)

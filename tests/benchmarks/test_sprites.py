@@ -25,7 +25,7 @@ def digest(image_list, indices):
     return hashlib.sha256(b"".join(image_list.load(index).tobytes() for index in indices)).hexdigest()[:16]
 
 
-def test_is_a_plugin():
+def test_the_benchmark_is_registered():
     assert wsol_benchmarks() == [Sprites]
     assert Sprites.name == "sprites"
 
@@ -109,7 +109,7 @@ def test_objects_are_whole_and_of_many_sizes(annotations):
     assert area.max() > 0.4
 
 
-def test_no_centred_square_does_well(annotations):
+def test_centred_squares_score_low(annotations):
     x0, y0, x1, y1 = np.concatenate(annotations.boxes).T + np.array([[0], [0], [1], [1]])
     rates = []
     for half in range(2, SIZE // 2 + 1):

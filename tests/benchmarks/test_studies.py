@@ -89,7 +89,7 @@ def test_trials_train_on_the_proxy_list_and_final_runs_on_everything(tmp_path: P
     assert trials[0].data["train"] != finals[0].data["train"]
 
 
-def test_masks_of_birds_are_scored_on_test_and_choose_nothing(tmp_path: Path) -> None:
+def test_masks_of_cub_are_scored_on_test_and_do_not_choose(tmp_path: Path) -> None:
     root = write_cub(tmp_path / "data")
     trials, finals = run(tmp_path, "cub", root, "segmentations=true")
     assert [record.status for record in (*trials, *finals)] == ["complete"] * 2, trials[0].reason

@@ -70,7 +70,7 @@ def tiny(root: Path, holdout: int = 2) -> TinyImageNet:
     return TinyImageNet(TinyImageNetOptions(root=str(root), holdout=holdout))
 
 
-def test_is_a_plugin_with_texts() -> None:
+def test_the_benchmark_is_registered_and_described() -> None:
     assert wsol_benchmarks() == [TinyImageNet]
     schedule = TinyImageNet.schedule
     assert (schedule.epochs, schedule.decay_every, schedule.batch_size) == (200, 80, 16)
@@ -110,7 +110,7 @@ def test_val_is_held_out_of_train(root: Path) -> None:
         assert boxes.tolist() == [[number, label, SIDE - 1, 40 + number]]
 
 
-def test_the_split_is_of_the_names_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_split_depends_on_the_names_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {split: tiny(root).images(split).ids for split in ("train", "val")}
     listed = Path.glob
     monkeypatch.setattr(
@@ -123,9 +123,7 @@ def test_the_split_is_of_the_names_alone(root: Path, monkeypatch: pytest.MonkeyP
     assert set(tiny(root).images("val").ids) == kept
 
 
-def test_boxes_of_training_images_are_looked_at_by_nobody(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_boxes_of_training_images_are_not_read(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     val = {image_id.rpartition("/")[2] for image_id in tiny(root).images("val").ids}
     for wnid in WNIDS:
         path = root / "train" / wnid / f"{wnid}_boxes.txt"
@@ -159,7 +157,7 @@ def test_the_archives_folder_is_found(root: Path) -> None:
         tiny(root / "val").images("test")
 
 
-def test_a_folder_that_is_not_wholly_unpacked_is_no_data_set(root: Path) -> None:
+def test_a_partly_unpacked_folder_is_an_error(root: Path) -> None:
     (root.parent / ".wsol").mkdir()
     mark = root.parent / ".wsol" / "tiny-imagenet-200.zip.begun"
     mark.touch()
@@ -171,7 +169,7 @@ def test_a_folder_that_is_not_wholly_unpacked_is_no_data_set(root: Path) -> None
     assert len(tiny(root).images("test")) == 9
 
 
-def test_the_usual_traps_are_no_fault(root: Path) -> None:
+def test_known_irregularities_are_accepted(root: Path) -> None:
     (root / "train" / WNIDS[0] / "images" / "Thumbs.db").write_text("")
     (root / "train" / WNIDS[0] / "images" / f"{WNIDS[0]}_3 (1).JPEG").write_text("")
     text = (root / "val" / "val_annotations.txt").read_text()
@@ -179,7 +177,7 @@ def test_the_usual_traps_are_no_fault(root: Path) -> None:
     assert check(tiny(root)).problems == []
 
 
-def test_everything_wrong_is_told_at_once_with_file_and_line(root: Path) -> None:
+def test_all_problems_are_reported_with_file_and_line(root: Path) -> None:
     path = root / "val" / "val_annotations.txt"
     names = [line.split("\t")[0] for line in path.read_text().splitlines()]
     wnid = WNIDS[0]
@@ -279,13 +277,13 @@ def test_real_boxes(real: Path) -> None:
         assert box.tolist() == [known[image_id.rpartition("/")[2]]]
 
 
-def test_real_held_out_images_are_these_for_ever(real: Path) -> None:
+def test_real_held_out_images_are_fixed(real: Path) -> None:
     """As ``printf %s train/n01443537/images/n01443537_NUMBER.JPEG | sha256sum`` puts them first."""
     names = [f"train/n01443537/images/n01443537_{n}.JPEG" for n in (7, 11, 300, 328, 339, 349, 372, 373, 384, 449)]
     assert real_tiny(real).images("val").ids[:10] == names
 
 
-def test_real_files_have_no_fault(real: Path) -> None:
+def test_real_files_pass_the_check(real: Path) -> None:
     report = check(real_tiny(real), ["val", "test"])
     assert report.problems == []
     assert [(part.images, part.classes, part.boxes) for part in report.splits] == [(200, 20, 200), (1000, 20, 1000)]

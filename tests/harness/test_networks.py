@@ -57,7 +57,7 @@ def test_forward_runs_every_unit(chain):
         ({"start": "pool", "until": "pool"}, 0),
     ],
 )
-def test_stretch_begins_behind_start_and_includes_until(chain, stretch, expected):
+def test_a_stretch_begins_after_start_and_includes_until(chain, stretch, expected):
     assert total(chain, **stretch) == expected
 
 
@@ -82,7 +82,7 @@ def test_mistyped_name_gets_a_suggestion(chain):
         chain.run(torch.zeros(()), until="a_3")
 
 
-def test_insert_behind_a_stage_extends_it(chain):
+def test_inserting_after_a_stage_extends_it(chain):
     chain.insert("a", "drop", Add(0.5))
     assert list(chain.units) == ["a_1", "a_2", "drop", "pool", "b"]
     assert total(chain, until="a") == 11.5
@@ -90,14 +90,14 @@ def test_insert_behind_a_stage_extends_it(chain):
     assert chain.stages == {"a": "drop", "b": "b"}
 
 
-def test_insert_inside_a_stage_leaves_its_end(chain):
+def test_inserting_inside_a_stage_keeps_its_end(chain):
     chain.insert("a_1", "drop", Add(0.5))
     assert chain.stages == {"a": "a_2", "b": "b"}
     assert total(chain, until="a") == 11.5
 
 
 @pytest.mark.parametrize("name", ["pool", "a"])
-def test_insert_refuses_a_taken_name(chain, name):
+def test_inserting_a_taken_name_is_an_error(chain, name):
     with pytest.raises(wsol.UsageError, match=f"'{name}' already"):
         chain.insert("a_1", name, Add(0))
 
@@ -115,7 +115,7 @@ def test_truncate_drops_units_stages_and_channels(chain):
     assert chain.new_parameters() == []
 
 
-def test_truncate_wants_a_stage(chain):
+def test_truncating_at_no_stage_is_an_error(chain):
     with pytest.raises(wsol.UsageError, match="no stage 'pool'"):
         chain.truncate("pool")
 
@@ -129,7 +129,7 @@ def test_truncate_wants_a_stage(chain):
         {"head_lr_units": ["nowhere"]},
     ],
 )
-def test_parts_that_do_not_fit_are_refused(parts):
+def test_parts_that_do_not_fit_are_an_error(parts):
     whole = {"units": {"a_1": Add(0), "b": Add(0)}, "stages": {"a": "a_1"}, "channels": {"a": 1}}
     Features(**whole)
     with pytest.raises(wsol.PluginError, match="features"):
@@ -183,6 +183,6 @@ def test_classifier_on_a_plain_module_as_the_only_unit():
     assert classifier(torch.zeros(1, 3, 4, 4)).shape == (1, 2)
 
 
-def test_weights_without_pretrained_are_refused():
+def test_weights_without_pretrained_are_an_error():
     with pytest.raises(wsol.UsageError, match=r"backbone: .*weights are named but pretrained is false"):
         build_options(wsol.BackboneOptions, {"weights": "x.pth", "pretrained": False}, "backbone")

@@ -89,12 +89,12 @@ def test_mistakes_name_the_option(plugins: Plugins, values: dict[str, Any], mess
         plugins.create("normalizers", "two", values)
 
 
-def test_a_component_of_another_kind_is_refused() -> None:
+def test_a_component_of_another_kind_is_an_error() -> None:
     with pytest.raises(wsol.UsageError, match="unknown backbone 'minmax'"):
         load_plugins().create("backbones", "minmax")
 
 
-def test_options_that_were_not_built_are_refused() -> None:
+def test_options_that_were_not_built_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"second: names a component; create these options with Plugins"):
         Two.Options()
 
@@ -124,7 +124,7 @@ def test_distributions_of_the_named_component_are_drawn(plugins: Plugins) -> Non
         ({"name": "half", "facto": {"uniform": [0, 1]}}, "unknown key 'facto'; did you mean 'factor'"),
     ],
 )
-def test_distributions_that_do_not_fit_are_refused(plugins: Plugins, second: Any, message: str) -> None:
+def test_distributions_that_do_not_fit_are_an_error(plugins: Plugins, second: Any, message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         component_space("normalizers", ComponentRef.parse({"name": "two", "second": second}), plugins)
 

@@ -39,12 +39,12 @@ def test_json_form_round_trips() -> None:
 
 
 @pytest.mark.parametrize("spelled", [{"uniform": [1, 0]}, {"loguniform": [0, 1]}, {"choice": []}, {"integer": [1]}])
-def test_empty_distributions_are_refused(spelled: dict[str, list[float]]) -> None:
+def test_empty_distributions_are_an_error(spelled: dict[str, list[float]]) -> None:
     with pytest.raises(wsol.UsageError):
         Distribution.from_json(spelled)
 
 
-def test_unknown_option_is_refused_with_a_suggestion() -> None:
+def test_an_unknown_option_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(wsol.UsageError, match=r"method 'm': unknown key 'lrr'; did you mean 'lr'\?"):
         build_options(Example, {"lrr": 1}, "method 'm'")
     with pytest.raises(wsol.UsageError, match="lr: Input should be greater than 0, got -1"):
@@ -56,6 +56,6 @@ def test_options_cannot_be_changed() -> None:
         Example().lr = 2.0
 
 
-def test_suggest_lists_what_there_is_when_nothing_is_near() -> None:
+def test_suggest_lists_all_names_when_none_is_close() -> None:
     assert suggest("zzz", ["cam", "has"]) == "; there is: cam, has"
     assert suggest("zzz", []) == ""

@@ -57,7 +57,7 @@ def test_the_wheel_lists_what_the_editable_install_lists(fresh: Path, tmp_path: 
         assert json.loads(wheel) == json.loads(editable)
 
 
-def test_the_wheel_brings_the_studies_and_the_page(fresh: Path, tmp_path: Path) -> None:
+def test_the_wheel_contains_the_studies_and_the_page(fresh: Path, tmp_path: Path) -> None:
     names = {row["name"] for row in json.loads(run(fresh.parent / "wsol", "studies", "--json", cwd=tmp_path))}
     assert names == {path.stem for path in (REPOSITORY / "benchmarks" / "studies").glob("*.yaml")}
     files = run(fresh, "-m", "pip", "show", "--files", "wsol", cwd=tmp_path)
@@ -91,7 +91,7 @@ def test_the_documented_plugin_is_under_forty_lines() -> None:
     assert len(examples()[0].strip().splitlines()) < 40
 
 
-def test_the_documented_plugin_competes_when_installed(fresh: Path, tmp_path: Path) -> None:
+def test_the_documented_plugin_takes_part_when_installed(fresh: Path, tmp_path: Path) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "hide_squares.py").write_text(examples()[0])

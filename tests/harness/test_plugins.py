@@ -139,7 +139,7 @@ def test_a_broken_plugin_does_not_stop_the_rest(installed: Any) -> None:
         (module(wsol_normalizers=hook(type("Bad", (Half,), {"__doc__": None}))), "no docstring"),
     ],
 )
-def test_rules_of_a_plugin(installed: Any, broken: ModuleType, reason: str) -> None:
+def test_a_plugin_that_breaks_a_rule_fails(installed: Any, broken: ModuleType, reason: str) -> None:
     found = installed(bad=broken)
     assert found.names("normalizers") == []
     assert reason in found.failed[0].error
@@ -181,7 +181,7 @@ def test_a_plugin_can_be_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "third" in load_plugins().names("normalizers")
 
 
-def test_a_broken_file_names_itself(tmp_path: Path) -> None:
+def test_an_error_about_a_broken_file_names_it(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     with pytest.raises(wsol.PluginError, match=r"mine\.py.*no such file"):
         load_plugins([path])
@@ -190,5 +190,5 @@ def test_a_broken_file_names_itself(tmp_path: Path) -> None:
         load_plugins([path])
 
 
-def test_entry_points_are_those_of_the_group() -> None:
+def test_only_entry_points_of_the_group_are_loaded() -> None:
     assert all(isinstance(entry, EntryPoint) and entry.group == "wsol" for entry in loading._entry_points())

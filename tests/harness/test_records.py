@@ -45,7 +45,7 @@ def make_record(**changes: Any) -> RunRecord:
     return RunRecord(**{**values, **changes})
 
 
-def test_a_record_survives_the_disk(tmp_path: Path) -> None:
+def test_a_record_round_trips_through_a_file(tmp_path: Path) -> None:
     record = make_record(hparams={"method.lr": 1e-5}, seed=2**62)
     path = tmp_path / "runs" / "r0.record.json"
     write_record(record, path)
@@ -53,13 +53,13 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     assert list(find_records([tmp_path])) == [path]
 
 
-def test_numbers_are_numbers_in_the_file(tmp_path: Path) -> None:
+def test_numbers_are_json_numbers_in_the_file(tmp_path: Path) -> None:
     write_record(make_record(), tmp_path / "r.record.json")
     content = json.loads((tmp_path / "r.record.json").read_text())
     assert content["results"][0]["metrics"]["score"]["value"] == 12.5
 
 
-def test_curves_come_back_to_the_bit(tmp_path: Path) -> None:
+def test_curves_round_trip_exactly(tmp_path: Path) -> None:
     thirds = [k / 3000 for k in range(1000)]
     curve = wsol.Curve(name="a", x=[*thirds, 1.0], y=thirds, kind="bars", x_limits=(0, 1), x_scale="symlog")
     value = MetricValue(value=1.0, curves=(curve,), threshold=1 / 3)
@@ -84,7 +84,7 @@ def test_a_curve_needs_as_many_positions_as_values_and_bars_one_more(kind: Any, 
         ('{"schema_version": 2, "run_id": "x"}', "study"),
     ],
 )
-def test_broken_records_name_the_file(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_about_broken_records_name_the_file(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.record.json"
     path.write_text(text)
     with pytest.raises(wsol.DataError, match=rf"bad\.record\.json.*{message}"):

@@ -55,7 +55,7 @@ def save(path: Path, content: object) -> str:
     return str(path)
 
 
-def test_names_in_a_folder():
+def test_file_names_in_a_folder():
     assert file_names("net", URL) == ["net-0123abcd.pth", "net-imagenet.pth", "net.pth"]
     assert file_names("net") == ["net-imagenet.pth", "net.pth"]
 
@@ -71,7 +71,7 @@ def test_option_then_folder_then_download(tmp_path, monkeypatch, downloads):
     assert loaded(url=URL, file=save(tmp_path / "mine.pt", state(9))) == 9
 
 
-def test_a_file_in_place_of_the_folder_is_taken_whatever_its_name(tmp_path, monkeypatch):
+def test_a_file_in_place_of_the_folder_may_have_any_name(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, save(tmp_path / "mine.pth", state(5)))
     assert loaded(url=URL) == 5
 
@@ -107,7 +107,7 @@ def test_counter_of_batches_may_be_absent():
         ({"layer4.weight": torch.zeros(1)}, "another network: unknown: layer4.weight$"),
     ],
 )
-def test_weights_of_another_network(change, message):
+def test_weights_of_another_network_are_an_error(change, message):
     wrong = {key: value for key, value in {**state(), **change}.items() if value is not None}
     with pytest.raises(WeightsError, match=message):
         fit(network(), wrong, "x.pth", ["fc."])
@@ -126,7 +126,7 @@ def test_wrong_weights_change_nothing():
     assert torch.equal(net["conv"].bias, before)
 
 
-def test_nothing_found_says_what_to_put_where(tmp_path, monkeypatch):
+def test_an_error_without_weights_names_file_and_folder(tmp_path, monkeypatch):
     with pytest.raises(WeightsError) as unset:
         loaded(url=URL)
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
@@ -139,7 +139,7 @@ def test_nothing_found_says_what_to_put_where(tmp_path, monkeypatch):
     assert "\n" not in str(unset.value)
 
 
-def test_nothing_is_looked_for_where_no_weights_are_wanted():
+def test_no_file_is_searched_without_pretrained():
     net = network()
     before = net["conv"].weight.clone()
     with no_pretrained():
@@ -149,12 +149,12 @@ def test_nothing_is_looked_for_where_no_weights_are_wanted():
         load_pretrained(net, "net", file="/no/such/file.pth")
 
 
-def test_no_download_for_a_network_of_ones_own():
+def test_a_network_without_a_url_is_not_downloaded():
     with pytest.raises(WeightsError, match=r"there is no download for it.*: put net-imagenet\.pth into"):
         loaded()
 
 
-def test_damaged_download(monkeypatch):
+def test_a_damaged_download_is_an_error(monkeypatch):
     def download(*_: object, **__: object) -> None:
         raise RuntimeError('invalid hash value (expected "0123abcd", got "4567")')
 
@@ -180,7 +180,7 @@ def test_broken_file_is_named(tmp_path, content):
         read_state(path)
 
 
-def test_folder_in_place_of_a_file(tmp_path):
+def test_a_folder_in_place_of_a_file_is_an_error(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         read_state(tmp_path)
 

@@ -12,7 +12,7 @@ from wsol_leaderboard.files import to_csv, to_json
 from wsol_leaderboard.table import build_table
 
 
-def test_csv_reads_back_to_the_bit():
+def test_csv_round_trips_exactly():
     value = 100 / 3
     frame = build_table([make(value=value), make('b, with "quotes"', value=value / 7)])
     back = list(csv.DictReader(io.StringIO(to_csv(frame))))

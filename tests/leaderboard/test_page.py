@@ -57,7 +57,7 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(study):
     assert OUTSIDE.search(page) is None
 
 
-def test_every_recipe_is_there_and_failures_say_why(study):
+def test_every_recipe_is_listed_and_failures_have_reasons(study):
     page = render(build_table(study))
     text = " ".join(" ".join(Outline(page).text).split())
     for shown in ("cam", "has", "acol", "spg", "64.0 ± 0.5", "seed 2: failed: out of memory", "NaN loss", "diverged"):
@@ -92,14 +92,14 @@ def test_uncommitted_code_is_marked():
     assert "uncommitted code" not in render(build_table([make()]))
 
 
-def test_without_any_score_the_page_still_says_what_happened():
+def test_a_page_without_scores_shows_what_happened():
     page = render(build_table([make(value=None, status="failed", reason="boom")]))
     Outline(page)
     assert "seed 0: failed: boom" in page
     assert "<svg" not in page
 
 
-def test_published_numbers_are_apart_and_labelled():
+def test_published_numbers_are_separate_and_labelled():
     frame = build_table([make(benchmark="cub", value=60.0)])
     page = render(frame, beside(frame))
     Outline(page)

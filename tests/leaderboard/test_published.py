@@ -31,7 +31,7 @@ def test_the_facts_are_numbers_with_their_source():
     assert all(row["std"] == "" or float(row["std"]) >= 0 for row in rows)
 
 
-def test_plain_cam_meets_every_name_that_papers_have_for_it():
+def test_plain_cam_matches_every_published_name():
     rows = found(make("cam", benchmark="cub"))
     assert ("IVR", "CAM + Minmax", 62.98) in rows
     assert ("BeyondGAP", "GAP (Zhou et al., 2016)", 63.0) in rows
@@ -64,11 +64,11 @@ def test_plain_cam_meets_every_name_that_papers_have_for_it():
     ],
     ids=lambda value: value.run_id if isinstance(value, RunRecord) else value[1],
 )
-def test_what_stands_beside_what(record, expected):
+def test_published_rows_are_listed_next_to_matching_recipes(record, expected):
     assert expected in found(record)
 
 
-def test_nothing_is_beside_another_benchmark_backbone_or_unscored_row():
+def test_no_published_row_is_next_to_another_benchmark_backbone_or_unscored_row():
     assert found(make("cam", benchmark="sprites")) == []
     assert found(make("cam", benchmark="cub", backbone="tiny")) == []
     assert found(make("cam", value=None, benchmark="cub", status="failed", reason="boom")) == []

@@ -19,7 +19,7 @@ def by_method(frame: pd.DataFrame) -> dict[str, pd.Series]:
     return {row["method"]: row for _, row in frame.iterrows()}
 
 
-def test_a_complete_recipe_says_how_its_number_came_to_be(study):
+def test_a_row_of_a_complete_recipe_documents_its_score(study):
     row = by_method(build_table(study))["cam"]
     assert (row["mean"], row["std"]) == (61.0, 1.0)
     assert (row["ci_low"], row["ci_high"]) == (60.0, 62.0)
@@ -40,7 +40,7 @@ def test_only_complete_recipes_are_ranked_best_first(study):
     assert frame["rank"].tolist() == [1, 2, pd.NA, pd.NA]
 
 
-def test_what_failed_stays_visible_with_its_reason(study):
+def test_failed_recipes_stay_visible_with_their_reason(study):
     rows = by_method(build_table(study))
     assert rows["acol"]["status"] == "partial"
     assert rows["acol"]["reason"] == "seed 2: failed: out of memory"
@@ -51,7 +51,7 @@ def test_what_failed_stays_visible_with_its_reason(study):
     assert math.isnan(rows["spg"]["mean"])
 
 
-def test_a_recipe_that_is_still_searched_says_so():
+def test_an_unfinished_search_is_marked():
     frame = build_table([make("cam", "search", 50.0)])
     assert frame.loc[0, ["status", "reason"]].tolist() == ["partial", "no final run: 1 of 2 trials complete"]
     assert frame.loc[0, "seeds_done"] == 0
@@ -62,7 +62,7 @@ def test_all_final_runs_failed():
     assert frame.loc[0, ["status", "reason"]].tolist() == ["failed", "seed 0: failed: boom; 1 of 2 seeds not run"]
 
 
-def test_a_value_that_is_not_finite_is_no_value():
+def test_a_value_that_is_not_finite_is_ignored():
     frame = build_table([make(metrics={"PxAP": MetricValue(value=math.nan)})])
     assert frame.loc[0, ["status", "reason"]].tolist() == ["failed", "seed 0: PxAP is nan"]
 
@@ -84,7 +84,7 @@ def test_lower_is_better_ranks_the_other_way():
 
 
 @pytest.mark.parametrize("other", [{"protocol": "legacy"}, {"version": 2}, {"benchmark": "cub"}])
-def test_results_of_different_rules_are_never_ranked_together(other):
+def test_results_of_different_protocols_are_not_ranked_together(other):
     assert build_table([make("a", value=60.0), make("b", value=70.0, **other)])["rank"].tolist() == [1, 1]
 
 
@@ -114,7 +114,7 @@ def test_swept_options_and_openings_of_test_are_shown():
     assert row["test_evaluations"] == 4
 
 
-def test_search_spaces_of_the_study_are_apart_from_the_name():
+def test_search_spaces_of_the_study_are_not_part_of_the_name():
     record = make("cam")
     method = record.train.method.model_copy(update={"search": {"lr": {"loguniform": [0.01, 0.1]}}})
     row = build_table(

@@ -37,13 +37,13 @@ def test_fits_and_keeps_every_score_whole(study, width):
         assert whole in text
 
 
-def test_what_all_rows_share_is_said_once_and_failures_are_explained(study):
+def test_shared_values_are_printed_once_and_failures_explained(study):
     text = printed(study, 100)
     assert "all: backbone resnet50, pooling gap" in text
     assert "spg: diverged: no trial of 2 completed: NaN loss" in text
 
 
-def test_a_part_that_one_method_does_without_needs_no_column():
+def test_a_part_that_one_method_lacks_needs_no_column():
     center = make("center")
     bare = center.train.model_copy(
         update={"parts": {key: ref for key, ref in center.train.parts.items() if key not in ("backbone", "pooling")}}
@@ -61,7 +61,7 @@ def test_other_metrics_only_where_there_is_room():
         assert shown in wide
 
 
-def test_names_are_no_markup():
+def test_names_are_not_interpreted_as_markup():
     assert "cam[/bold] [red]" in printed([make("cam[/bold] [red]")], 80)
 
 
@@ -74,13 +74,13 @@ def test_published_numbers_have_a_table_of_their_own():
     assert "62.2 ± 0.2" in text
 
 
-def test_no_published_number_is_said():
+def test_a_lack_of_published_numbers_is_stated():
     console = Console(width=100, file=io.StringIO(), force_terminal=False)
     print_published(beside(build_table([make(backbone="tiny")])), console)
     assert "no paper has a number" in console.file.getvalue()
 
 
-def test_nothing_scored_yet_is_still_a_table():
+def test_a_table_without_scores_is_printed():
     text = printed([make(value=None, status="failed", reason="boom")], 80)
     assert "no result" in text
     assert "seed 0: failed: boom" in text

@@ -76,7 +76,7 @@ def numbers(record: RunRecord) -> Any:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_training_that_was_stopped_equals_one_that_was_not(name: str, tmp_path: Path) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
     searched = session(tmp_path / "whole", METHODS[name])
     searched.open()
     searched.search(run_here)

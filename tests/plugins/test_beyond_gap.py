@@ -111,7 +111,7 @@ def torchvisions(pyramid: Pyramid, channels: int) -> FeaturePyramidNetwork:
 
 @pytest.mark.parametrize("level", DEPTHS)
 @torch.no_grad()
-def test_a_level_is_what_torchvisions_pyramid_gives(level: str) -> None:
+def test_a_level_equals_torchvisions_pyramid(level: str) -> None:
     pyramid = Pyramid(backbone("resnet18", stride=32).build(), level, 16).eval()
     assert pyramid.levels == STAGES[: DEPTHS[level]]
     images = torch.randn(2, 3, 70, 96)  # odd sizes on the way: 3x3, 5x6, 9x12, 18x24
@@ -156,7 +156,7 @@ def test_the_backbones_new_units_stay_new() -> None:
     assert {id(p) for p in pyramid.units["conv6"].parameters()} < {id(p) for p in pyramid.new_parameters()}
 
 
-def test_too_few_stages_are_an_error_that_says_what_there_is() -> None:
+def test_too_few_stages_are_an_error_that_lists_the_stages() -> None:
     with pytest.raises(wsol.UsageError, match=r"P2 needs a backbone of 4 stages.*conv1, conv2, conv3.*level is P3"):
         fpn_cam(backbone("tiny"), GMP(), level="P2")
 
@@ -214,7 +214,7 @@ def test_holes_are_squares_cut_off_at_the_borders_with_sides_up_to_the_maximum()
     assert 7 < sides.mean() < 8.2
 
 
-def test_centres_lie_anywhere_even_in_the_corners() -> None:
+def test_centres_are_anywhere_even_in_the_corners() -> None:
     found = cut(torch.ones(3000, 1, 9, 9).expand(-1, 3, -1, -1), max_size=0.5)[:, 0] != 1
     covered = found.float().mean(0)
     assert covered.min() > 0

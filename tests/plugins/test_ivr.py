@@ -85,7 +85,7 @@ def test_a_percentile_is_one_of_the_values_at_the_truncated_index(count: int, sh
     assert percentile(values.reshape(-1, 2), share) == index
 
 
-def test_ivr_zeroes_the_share_it_names() -> None:
+def test_ivr_zeroes_the_given_share() -> None:
     score_map = np.random.default_rng(0).normal(size=(224, 224))
     for step in range(20):
         found = normalised(IVR, score_map, percentile=step / 20)
@@ -103,7 +103,7 @@ def test_ivr_zeroes_the_share_it_names() -> None:
         (PaS, [[-1.0] * 19 + [5.0]], [[0.0] * 19 + [1.0]]),
     ],
 )
-def test_degenerate_maps_score_zero_where_the_formula_says_nothing(
+def test_degenerate_maps_are_zero_where_the_formula_is_undefined(
     component: Any, score_map: list[list[float]], expected: list[list[float]]
 ) -> None:
     with np.errstate(all="raise"):
@@ -116,7 +116,7 @@ def test_degenerate_maps_score_zero_where_the_formula_says_nothing(
 
 @pytest.mark.parametrize("component", [IVR, PaS])
 @pytest.mark.parametrize("value", [1.0, -0.05])
-def test_a_percentile_beyond_the_map_is_refused(component: Any, value: float) -> None:
+def test_a_percentile_beyond_the_map_is_an_error(component: Any, value: float) -> None:
     with pytest.raises(wsol.UsageError, match="percentile"):
         normalised(component, np.eye(2), percentile=value)
 

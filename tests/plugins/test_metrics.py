@@ -100,7 +100,7 @@ def test_a_resample_chooses_its_own_threshold() -> None:
 
 
 @pytest.mark.parametrize("name", ["maxboxacc", "maxboxaccv2"])
-def test_box_accuracy_is_that_of_thresholding_at_every_tau(name: str) -> None:
+def test_box_accuracy_equals_thresholding_at_every_tau(name: str) -> None:
     deltas, contours = ([0.5], "largest") if name == "maxboxacc" else ([0.3, 0.5, 0.7], "all")
     gt_boxes = np.array([[8, 8, 40, 40], [30, 5, 60, 30]])
 
@@ -136,7 +136,7 @@ def test_maxboxacc_keeps_the_largest_contour_under_either_protocol() -> None:
 
 
 @pytest.mark.parametrize(("name", "maximum"), [("boxacc_val", "maxboxacc"), ("boxaccv2_val", "maxboxaccv2")])
-def test_the_threshold_of_val_is_carried_to_test(name: str, maximum: str) -> None:
+def test_the_threshold_of_val_is_applied_to_test(name: str, maximum: str) -> None:
     val, test = ([mapped(m, (8, 8, 40, 40)) for m in maps] for maps in (MAPS[:3], MAPS[3:]))
     carried = metric(name)
     taus = carried.calibrate(*sums(name, val))
@@ -151,7 +151,7 @@ def test_the_threshold_of_val_is_carried_to_test(name: str, maximum: str) -> Non
     assert metric(name).parts(*sums(name, test)) == metric(maximum).parts(*sums(maximum, test)) != parts
 
 
-def test_every_threshold_survives_the_way_through_a_record() -> None:
+def test_every_threshold_round_trips_through_a_record() -> None:
     carried = metric("boxacc_val")
     for column in range(1000):
         rates = np.zeros((1, 1000))
@@ -238,7 +238,7 @@ def test_background_share_by_hand() -> None:
     assert above.x == (np.arange(20) / 20).tolist()
 
 
-def test_background_share_looks_at_the_threshold_that_localizes_best() -> None:
+def test_background_share_uses_the_best_threshold() -> None:
     narrow = np.zeros((64, 64))
     narrow[0:60, 0:60], narrow[10:30, 10:30] = 0.3, 1
     assert scored("background_share", [mapped(narrow)]) == 0
@@ -270,7 +270,7 @@ def test_map_extrema_by_hand() -> None:
         assert bins.sum() == pytest.approx(100, abs=1e-3)
 
 
-def test_map_extrema_of_broken_maps_alone_is_no_number_of_theirs() -> None:
+def test_map_extrema_of_broken_maps_only_are_empty() -> None:
     total, weight = sums("map_extrema", [wsol.ScoredImage("nan", 0, V2, score_map=np.zeros((1, 2)))])
     assert (metric("map_extrema").value(total, weight), metric("map_extrema").parts(total, weight)) == (0, {})
 
@@ -282,7 +282,7 @@ def test_map_extrema_of_huge_values_are_left_out_instead_of_infinite(scale: floa
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_fifty_thousand_images_fit_easily(name: str) -> None:
+def test_fifty_thousand_images_fit_in_memory(name: str) -> None:
     foreground = np.ones((64, 64), dtype=bool)
     image = mapped(MAPS[0], foreground=foreground, ignore=~foreground, logits=np.zeros(1000))
     seen = metric(name).observe(image)
@@ -291,6 +291,6 @@ def test_fifty_thousand_images_fit_easily(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_says_its_formula_and_source(name: str) -> None:
+def test_every_metric_documents_its_formula_and_source(name: str) -> None:
     assert METRICS[name].paper
     assert METRICS[name].summary().endswith(".")

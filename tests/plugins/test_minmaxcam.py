@@ -190,7 +190,7 @@ def test_regularizations_by_hand(data: TrainData, mask: str) -> None:
         torch.testing.assert_close(paper[name], 96 * found[name])
 
 
-def test_the_second_step_leaves_modes_and_frozen_parameters_as_they_were(data: TrainData) -> None:
+def test_the_second_step_changes_no_modes_or_frozen_parameters(data: TrainData) -> None:
     method = build()
     fixed = method.classifier.features.units["conv1_1"][0].weight
     fixed.requires_grad_(False)
@@ -318,7 +318,7 @@ def test_a_batch_has_no_more_sets_than_there_are_classes() -> None:
         ([0, 0, 0, 1, 1, 1], 2, "sets of 3 images do not fit into a batch of 2"),
     ],
 )
-def test_too_few_images_are_an_error_that_says_what_to_do(labels: list[int], batch_size: int, message: str) -> None:
+def test_too_few_images_are_an_error_with_a_hint(labels: list[int], batch_size: int, message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         next(iter(set_sampler(3)(torch.tensor(labels), batch_size, torch.Generator())))
 
@@ -344,7 +344,7 @@ def test_two_epochs_lower_the_loss_and_leave_finite_maps(data: TrainData, mask: 
 
 
 @pytest.mark.parametrize("old_zero_grad", [False, True])
-def test_resuming_equals_never_stopping(data: TrainData, tmp_path: Path, old_zero_grad: bool) -> None:
+def test_resuming_equals_an_uninterrupted_run(data: TrainData, tmp_path: Path, old_zero_grad: bool) -> None:
     whole = build(3, old_zero_grad=old_zero_grad)
     history = train(whole, loader(data, whole), config()).history
     for after in (1, 2):

@@ -41,7 +41,7 @@ def test_tap_of_a_dead_channel_is_zero_and_its_gradient_finite() -> None:
     assert torch.equal(features.grad, torch.zeros_like(features))
 
 
-def test_the_gradient_of_tap_is_shared_by_what_counts() -> None:
+def test_the_gradient_of_tap_is_shared_by_the_values_above_the_threshold() -> None:
     features = torch.tensor([[[[1.0, 0.05], [0.5, 0.0]]]], requires_grad=True)
     component(TAP, theta=0.1)(features).sum().backward()
     assert torch.equal(features.grad, torch.tensor([[[[0.5, 0.0], [0.5, 0.0]]]]))
@@ -67,7 +67,7 @@ def test_the_rule_step_by_step(theta: float) -> None:
         assert component(PasThreshold, theta=theta)(score_map).tolist() == [expected]
 
 
-def test_every_level_of_the_threshold_is_met_exactly() -> None:
+def test_every_level_of_the_threshold_is_exact() -> None:
     ramp = np.tile((np.arange(256) + 0.5) / 255, (4, 1)).clip(0, 1)  # column x has level min(x, 255)
     for level in range(255):
         rule = component(PasThreshold, theta=(level + 0.5) / 255, percentile=100)

@@ -32,7 +32,7 @@ def test_strides_and_stages(stride: int, side: int) -> None:
     assert sum(p.numel() for p in features.parameters()) == 3_206_976
 
 
-def test_weights_and_scale_are_timms(tmp_path: Path) -> None:
+def test_weights_and_scale_equal_timms(tmp_path: Path) -> None:
     torch.manual_seed(0)
     theirs = timm.create_model("mobilenetv1_100").eval()
     torch.save(theirs.state_dict(), tmp_path / "mobile.pth")
@@ -43,13 +43,13 @@ def test_weights_and_scale_are_timms(tmp_path: Path) -> None:
     assert torch.allclose(features((pixels - MEAN) / STD), expected, atol=1e-5)
 
 
-def test_without_the_package_a_plan_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planning_without_the_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(wsol.UsageError, match=r"pip install 'wsol\[timm\]'"):
         load_plugins().options("backbones", "mobilenet_v1", {})
 
 
-def test_without_weights_the_file_to_bring_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_weights_names_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WSOL_WEIGHTS", raising=False)
     with pytest.raises(wsol.WeightsError, match=r"mobilenet_v1-imagenet\.pth"):
         build(pretrained=True)

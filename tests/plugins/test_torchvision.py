@@ -116,13 +116,13 @@ def test_tiny_map_at_64(stride, side):
 
 @pytest.mark.parametrize(("name", "millions"), [("vgg16", 19.64), ("resnet50", 23.92), ("inception_v3", 25.69)])
 @pytest.mark.parametrize("stride", [8, 16])
-def test_parameters_with_200_classes_are_the_benchmarks(name, millions, stride):
+def test_parameters_with_200_classes_equal_the_benchmarks(name, millions, stride):
     classifier = Classifier(outline(name, stride=stride), Average(), 200)
     assert round(sum(p.numel() for p in classifier.parameters()) / 1e6, 2) == millions
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_summary_tells_parameters_and_channels(name):
+def test_the_summary_lists_parameters_and_channels(name):
     features = outline(name)
     millions = sum(p.numel() for p in features.parameters()) / 1e6
     digits = 2 if name == "tiny" else 1
@@ -131,7 +131,7 @@ def test_summary_tells_parameters_and_channels(name):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_the_page_tells_strides_channels_parameters_and_weights(name):
+def test_the_page_lists_strides_channels_parameters_and_weights(name):
     """The table of docs/plugins/torchvision.md, number by number."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     cells = next([c.strip() for c in line.split("|")[2:-1]] for line in lines if line.startswith(f"| `{name}` | "))
@@ -158,7 +158,7 @@ def test_the_page_tells_strides_channels_parameters_and_weights(name):
 
 
 @pytest.mark.parametrize(("name", "stride"), [("vgg16", 32), ("resnet50", 4), ("tiny", 16)])
-def test_other_strides_are_refused(name, stride):
+def test_other_strides_are_an_error(name, stride):
     with pytest.raises(wsol.UsageError, match=f"{name}: stride: .*got {stride}"):
         build(name, stride=stride)
 
@@ -286,7 +286,7 @@ def test_inception_drops_half_of_the_activations_before_each_added_layer():
 # --- initialisation ---------------------------------------------------------------------------------------------------
 
 
-def test_vgg_draws_he_and_inception_xavier():
+def test_vgg_is_initialised_as_by_he_and_inception_as_by_xavier():
     conv6 = build("vgg16").units["conv6"][0]
     assert conv6.weight.std().item() == pytest.approx((2 / (1024 * 9)) ** 0.5, rel=0.01)
     assert conv6.bias.abs().max() == 0
@@ -336,7 +336,7 @@ def test_places_of_attention_dropout(name, positions):
     "name", ["vgg16", "resnet50", "inception_v3", "densenet161", "mobilenet_v2", "efficientnet_b0", "tiny"]
 )
 @torch.no_grad()
-def test_later_units_leave_tapped_maps_alone(name):
+def test_later_units_do_not_change_tapped_maps(name):
     features = build(name).eval()
     images = x = torch.randn(1, 3, 48, 48)
     copies = {unit: (x := module(x)).clone() for unit, module in features.units.items()}
@@ -390,7 +390,7 @@ def test_pickle_and_state_dict_round_trip(name):
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_missing_weights_say_which_file_to_get(name):
+def test_an_error_about_missing_weights_names_the_file(name):
     published = Path(models.get_model_weights(name).IMAGENET1K_V1.url).name
     with pytest.raises(wsol.WeightsError, match=f"backbone '{name}': .*offline.* put {published} into") as error:
         outline(name, pretrained=True)
@@ -409,7 +409,7 @@ def test_published_name_in_the_folder(tmp_path, monkeypatch):
     assert_same(build("resnet18", pretrained=True, stride=32).eval(), resnet_features(network))
 
 
-def test_weights_of_a_deeper_network_are_refused(tmp_path):
+def test_weights_of_a_deeper_network_are_an_error(tmp_path):
     torch.save(models.resnet34(num_classes=3).state_dict(), tmp_path / "w.pth")
     with pytest.raises(wsol.WeightsError, match=r"w\.pth: the weights are for another network: unknown: layer1\.2"):
         build("resnet18", pretrained=True, weights=str(tmp_path / "w.pth"))

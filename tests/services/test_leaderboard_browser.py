@@ -54,7 +54,7 @@ def test_rows_without_a_score_stay_last_when_sorted_by_score(tmp_path):
     assert methods(dom)[:5] == ["zoom", "cam", "has", "acol", "spg"]
 
 
-def test_a_picture_shows_a_table_on_a_light_ground(tmp_path):
+def test_a_screenshot_shows_a_table_on_a_light_background(tmp_path):
     picture = tmp_path / "page.png"
     browse(page_with(tmp_path), f"--screenshot={picture}", "--window-size=1200,900")
     image = cv2.imread(str(picture))

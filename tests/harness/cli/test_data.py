@@ -24,14 +24,14 @@ def run(*arguments: str):
     return CliRunner().invoke(data_app, [str(argument) for argument in arguments])
 
 
-def test_info_says_what_to_get() -> None:
+def test_info_lists_what_to_download() -> None:
     result = run("info", "cub")
     assert result.exit_code == 0
     for text in ("CUB_200_2011.tgz", "non-commercial", "Wah", "wsol data check cub"):
         assert text in result.output
 
 
-def test_a_whole_data_set_passes(root: Path) -> None:
+def test_a_complete_data_set_passes(root: Path) -> None:
     result = run("check", "cub", "--root", root)
     assert result.exit_code == 0, result.output
     assert "no problem found" in result.output
@@ -57,7 +57,7 @@ def test_json_has_every_problem(root: Path) -> None:
     assert report["splits"][2]["problems"][0]["message"].endswith("no such image")
 
 
-def test_cache_decodes_ahead(root: Path, tmp_path: Path) -> None:
+def test_cache_decodes_a_split(root: Path, tmp_path: Path) -> None:
     result = run("cache", "cub", "--root", root, "--cache", tmp_path / "cache", "--split", "val")
     assert result.exit_code == 0, result.output
     (file,) = (tmp_path / "cache").glob("*.u8")
@@ -65,7 +65,7 @@ def test_cache_decodes_ahead(root: Path, tmp_path: Path) -> None:
     assert file.stat().st_size == 2 * 3 * 224 * 224
 
 
-def test_the_room_that_decoding_takes_is_said_before_and_refused_as_a_whole(
+def test_the_space_for_all_splits_is_printed_and_checked_before_decoding(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("cache", "cub", "--root", root, "--cache", tmp_path / "cache")
@@ -95,7 +95,7 @@ def test_options_of_the_benchmark_can_be_set(root: Path, tmp_path: Path) -> None
     assert "segmentations" in str(cached.exception)
 
 
-def test_a_bar_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_split_has_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     added: list[str] = []
     add = Progress.add_task
     monkeypatch.setattr(

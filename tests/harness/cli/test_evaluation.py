@@ -114,7 +114,7 @@ def test_scores_are_printed_and_recorded(place: Path) -> None:
     assert f"{printed['metrics']['maxboxaccv2']['value']:.2f}" in table
 
 
-def test_scoring_test_is_an_opening_and_carries_the_thresholds_of_val(place: Path) -> None:
+def test_scoring_test_is_recorded_and_applies_the_thresholds_of_val(place: Path) -> None:
     val = place / "val.record.json"
     scored(write_maps(place / "val.maps", maps=bumps(12, seed=1)), "--name", "mine", "--record", val)
     maps, test = write_maps(place / "test.maps", "test"), place / "test.record.json"
@@ -133,7 +133,7 @@ def test_scoring_test_is_an_opening_and_carries_the_thresholds_of_val(place: Pat
     assert "boxacc_val: left out: it needs what was chosen on val" in again.stderr
 
 
-def test_wrong_maps_cost_no_touch_of_test(place: Path) -> None:
+def test_invalid_maps_do_not_open_test(place: Path) -> None:
     with pytest.raises(DataError, match="12 images of the split are missing"):
         scored(write_maps(place / "val.maps"), split="test")
     assert not (place / "results").exists()
@@ -147,13 +147,13 @@ def test_wrong_maps_cost_no_touch_of_test(place: Path) -> None:
         (["--record", f"{__file__}/x.record.json"], r"nothing can be written in /.*\.py"),
     ],
 )
-def test_what_cannot_be_scored_costs_no_touch_of_test(place: Path, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_do_not_open_test(place: Path, arguments: list[str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         scored(write_maps(place / "x.maps", "test"), *arguments, split="test")
     assert not (place / "results").exists()
 
 
-def test_boxes_need_no_box_rule_and_a_metric_of_maps_has_none(place: Path) -> None:
+def test_box_rules_and_metrics_of_maps_are_an_error_for_boxes(place: Path) -> None:
     csv = write_boxes(place / "boxes.csv", "20,20,79,79", split="test")
     for arguments, says in (
         (["--box-rule", "threshold"], "box rule 'threshold' makes boxes from maps, but boxes were given"),
@@ -165,7 +165,7 @@ def test_boxes_need_no_box_rule_and_a_metric_of_maps_has_none(place: Path) -> No
     assert not (place / "results").exists()
 
 
-def test_thresholds_are_carried_to_test_only(place: Path) -> None:
+def test_a_calibration_is_for_test_only(place: Path) -> None:
     record = place / "val.record.json"
     scored(write_maps(place / "x.maps"), "--record", record)
     with pytest.raises(UsageError, match="give it with --split test"):
@@ -173,7 +173,7 @@ def test_thresholds_are_carried_to_test_only(place: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", [1, 3])
-def test_logits_of_another_number_of_classes_are_refused(place: Path, classes: int) -> None:
+def test_logits_of_another_number_of_classes_are_an_error(place: Path, classes: int) -> None:
     with StoreWriter(place / "x.maps") as writer:
         ids = [f"val/{i}.jpg" for i in range(12)]
         writer.append(ids, np.arange(12) % 2, bumps(12), np.zeros((12, classes)))
@@ -187,7 +187,7 @@ def write_boxes(path: Path, box: str, first: str = "", split: str = "val") -> Pa
     return path
 
 
-def test_boxes_that_leave_their_image_are_named_and_metrics_left_out_are_in_the_record(place: Path) -> None:
+def test_boxes_outside_their_image_are_named_and_omitted_metrics_are_recorded(place: Path) -> None:
     csv, record = write_boxes(place / "boxes.csv", "20,20,79,79", "20,20,101,79"), place / "boxes.record.json"
     result = scored(csv, "--record", record)
     assert "1 boxes leave their image, and are clipped: val/0.jpg" in result.stderr
@@ -195,7 +195,7 @@ def test_boxes_that_leave_their_image_are_named_and_metrics_left_out_are_in_the_
     assert "leave" not in scored(write_boxes(csv, "0,0,100,100")).stderr
 
 
-def test_maps_that_are_normalised_already_must_be_so(place: Path) -> None:
+def test_maps_without_a_normalizer_must_be_in_the_unit_interval(place: Path) -> None:
     maps = bumps(12)
     with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; choose a normalizer: val/0\.jpg"):
         scored(write_maps(place / "x.maps", maps=maps + 1), "--normalizer", "none")
@@ -234,7 +234,7 @@ def test_options_reach_their_parts(place: Path) -> None:
         (["--metric", "pxap"], "primary metric 'pxap' is not available: there is no masks"),
     ],
 )
-def test_wrong_usage_is_one_clear_line(place: Path, arguments: list[str], says: str) -> None:
+def test_wrong_usage_is_an_error(place: Path, arguments: list[str], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         scored(write_maps(place / "x.maps"), *arguments)
 
@@ -284,7 +284,7 @@ def test_two_records_are_compared_image_by_image(two: tuple[Path, Path]) -> None
     assert "p = 1.0000" in text
 
 
-def test_what_cannot_be_compared_is_said_so(two: tuple[Path, Path], place: Path) -> None:
+def test_incomparable_records_are_an_error(two: tuple[Path, Path], place: Path) -> None:
     a, b = two
     other = place / "v1.record.json"
     scored(place / "a.maps", "--record", other, "--protocol", "wsoleval-v1")
@@ -324,7 +324,7 @@ def drawn_points(figure: Figure) -> list[tuple[str, list[float], list[float]]]:
     return [(str(line.get_label()), list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines]
 
 
-def test_one_threshold_is_a_point_and_none_a_level(place: Path) -> None:
+def test_one_threshold_is_drawn_as_a_point_and_none_as_a_line(place: Path) -> None:
     legacy, psol = place / "legacy.record.json", place / "psol.record.json"
     scored(write_maps(place / "x.maps"), "--metric", "maxboxacc", "--protocol", "legacy", "--record", legacy)
     scored(write_boxes(place / "b.csv", "20,20,79,79"), "--metric", "maxboxacc", "--protocol", "psol", "--record", psol)
@@ -334,7 +334,7 @@ def test_one_threshold_is_a_point_and_none_a_level(place: Path) -> None:
     assert [(x, y) for _, x, y in drawn_points(draw("maxboxacc", psol))] == [([0, 1], [100, 100])]
 
 
-def test_an_accuracy_is_drawn_over_all_thresholds_one_panel_an_iou(two: tuple[Path, Path]) -> None:
+def test_an_accuracy_is_drawn_over_all_thresholds_with_one_panel_per_iou(two: tuple[Path, Path]) -> None:
     figure = draw("maxboxaccv2", *two)
     assert [panel.get_title() for panel in figure.axes] == ["IoU 0.3", "IoU 0.5", "IoU 0.7"]
     curves = [read_record(path).results[0].metrics["maxboxaccv2"].curves[0].y for path in two]
@@ -369,7 +369,7 @@ def test_raw_values_are_histograms_without_observations(two: tuple[Path, Path]) 
     ]
 
 
-def test_results_of_several_benchmarks_are_told_apart(two: tuple[Path, Path]) -> None:
+def test_lines_of_several_benchmarks_have_different_labels(two: tuple[Path, Path]) -> None:
     record = read_record(two[1])
     other = record.train.model_copy(update={"benchmark": record.train.benchmark.model_copy(update={"name": "score"})})
     write_record(record.model_copy(update={"train": other}), two[1])

@@ -45,7 +45,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert len(done.stdout) > 200
 
 
-def test_plugins_lists_all_that_there_is_and_what_failed(tmp_path: Path) -> None:
+def test_plugins_lists_all_components_and_failures(tmp_path: Path) -> None:
     listed = json.loads(run_cli("plugins", "--json").stdout)
     assert listed["failed"] == []
     assert {row["kind"] for row in listed["components"]} == {part.kind for part in PARTS.values()}
@@ -76,7 +76,7 @@ def test_the_schema_is_a_json_schema_of_a_study() -> None:
     assert {"method", "backbone", "augmentations", "normalizer"} <= set(grid["properties"])
 
 
-def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     done = run_cli("run", "quickstart", "--dry-run", "--set", "trials=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("method.lr=") == 2
@@ -108,7 +108,7 @@ def test_errors_are_one_line_with_their_exit_code(
 
 
 @pytest.mark.parametrize("command", ["run", "search"])
-def test_data_that_are_missing_are_named_before_anything_is_trained(command: str, tmp_path: Path) -> None:
+def test_missing_data_are_an_error_before_training(command: str, tmp_path: Path) -> None:
     overrides = ["--set", "benchmark=[sprites, openimages]", "--set", "benchmark.1.root=nowhere"]
     done = run_cli(command, "beyond-gap-table1", *overrides, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
@@ -147,7 +147,7 @@ def test_a_plugin_that_fails_is_a_warning_and_an_error_where_it_is_named(tmp_pat
     assert "plugin broken (broken 1.2) failed" in done.stderr
 
 
-def test_missing_pretrained_weights_name_the_file_to_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_about_missing_weights_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found when the first trial starts; here without Ray, as the worker does it."""
 
     def offline(*_: object, **__: object) -> None:

@@ -68,7 +68,7 @@ def test_the_leaderboard_has_a_row_for_every_recipe_and_metric(done: Workplace) 
     assert primary[primary.method == "center"]["mean"].item() == pytest.approx(sum(values) / len(values))
 
 
-def test_the_same_command_again_does_nothing_again(done: Workplace) -> None:
+def test_repeating_a_finished_run_changes_nothing(done: Workplace) -> None:
     before = {path: path.stat().st_mtime_ns for path in (done.results / "runs").glob("*.json")}
     ledger = (done.folder / "results" / "ledger.jsonl").read_bytes()
     again = done.run("run", "s.yaml")
@@ -77,7 +77,7 @@ def test_the_same_command_again_does_nothing_again(done: Workplace) -> None:
     assert (done.folder / "results" / "ledger.jsonl").read_bytes() == ledger
 
 
-def test_another_plan_does_not_mix_with_this_one(done: Workplace) -> None:
+def test_another_plan_in_the_same_folder_is_an_error(done: Workplace) -> None:
     refused = done.run("run", "s.yaml", "--set", "seed=1")
     assert refused.returncode == 2
     assert "holds results of another plan of this study (changed: seed)" in refused.stderr
@@ -99,7 +99,7 @@ def test_localize_draws_images_of_a_finished_run(done: Workplace) -> None:
     assert "not the folder of a final run" in refused.stderr
 
 
-def test_a_stopped_driver_goes_on_and_ends_with_the_same_choice(done: Workplace, tmp_path: Path) -> None:
+def test_a_stopped_study_resumes_to_the_same_result(done: Workplace, tmp_path: Path) -> None:
     place = Workplace(tmp_path / "killed", STUDY)
     code, errors = place.run_until(1, signal.SIGINT)
     assert code == 130, errors
@@ -112,7 +112,7 @@ def test_a_stopped_driver_goes_on_and_ends_with_the_same_choice(done: Workplace,
     assert place.outcome() == done.outcome()
 
 
-def test_trials_that_die_diverge_or_fail_are_told_apart(tmp_path: Path) -> None:
+def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Path) -> None:
     """Three recipes on one cluster: a worker killed once goes on from its checkpoint; NaN diverges; a bug fails."""
     troubles = [f"killed:{tmp_path / 'once'}", "nan", "error"]
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in troubles]
@@ -149,7 +149,7 @@ def test_a_worker_that_always_dies_leaves_a_record(tmp_path: Path) -> None:
     assert "its worker died 1 times" in record.reason
 
 
-def test_final_without_a_seal_is_refused(tmp_path: Path) -> None:
+def test_final_without_a_seal_is_an_error(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "w", STUDY)
     final = place.run("final", "s.yaml")
     assert final.returncode == 2
@@ -159,7 +159,7 @@ def test_final_without_a_seal_is_refused(tmp_path: Path) -> None:
     assert "trials have no record; search first" in seal.stderr
 
 
-def test_too_many_resources_are_refused_at_once(tmp_path: Path) -> None:
+def test_too_many_resources_are_an_error(tmp_path: Path) -> None:
     place = Workplace(tmp_path / "w", STUDY)
     refused = place.run_process("search", "s.yaml", "--set", "resources.gpus=64")
     assert refused.returncode == 2

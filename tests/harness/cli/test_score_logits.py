@@ -51,7 +51,7 @@ def scored(maps: Path, *arguments: object) -> dict[str, float]:
     return {name: value["value"] for name, value in json.loads(result.stdout)["metrics"].items()}
 
 
-def test_boxes_of_one_store_meet_the_logits_of_another_image_by_image(tmp_path: Path, val: Any) -> None:
+def test_boxes_and_logits_of_two_stores_are_joined_by_image(tmp_path: Path, val: Any) -> None:
     count = len(val[0])
     rng = np.random.default_rng(0)
     hits, right = rng.random((2, count)) < 0.6
@@ -75,7 +75,7 @@ def test_logits_replace_those_of_the_maps(tmp_path: Path, val: Any) -> None:
     assert own != other
 
 
-def test_what_is_no_store_of_logits_for_these_images_is_refused(tmp_path: Path, val: Any) -> None:
+def test_an_unsuitable_store_of_logits_is_an_error(tmp_path: Path, val: Any) -> None:
     images = val[0]
     everything = np.ones(len(images), dtype=bool)
     boxes = store(tmp_path / "boxes.maps", val, everything, None)

@@ -83,19 +83,19 @@ def test_another_transform_is_another_file(source: Source, tmp_path: Path) -> No
     assert [t.label for t in transforms] == ["squash-4", "squash-5", "crop-5-4"]
 
 
-def test_any_fingerprint_makes_a_file_name(source: Source, tmp_path: Path) -> None:
+def test_any_fingerprint_gives_a_valid_file_name(source: Source, tmp_path: Path) -> None:
     path = cached_images(image_list(source, fingerprint="../a b/" + "x" * 300), Transform(4), tmp_path).path
     assert path.parent == tmp_path
 
 
-def test_a_file_cut_short_is_built_again(source: Source, tmp_path: Path) -> None:
+def test_a_truncated_file_is_rebuilt(source: Source, tmp_path: Path) -> None:
     path = cached_images(image_list(source), Transform(4), tmp_path).path
     path.write_bytes(path.read_bytes()[:-1])
     assert cached_images(image_list(source), Transform(4), tmp_path)[[COUNT - 1]].max() == COUNT - 1
     assert len(source.calls) == 2 * COUNT
 
 
-def test_a_broken_image_leaves_nothing(tmp_path: Path) -> None:
+def test_a_broken_image_leaves_no_file(tmp_path: Path) -> None:
     def load(index: int) -> np.ndarray:
         if index == 20:
             raise DataError("20.png: not a readable image")
@@ -106,7 +106,7 @@ def test_a_broken_image_leaves_nothing(tmp_path: Path) -> None:
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_killed_build_is_not_taken_for_whole_and_its_rest_is_swept(source: Source, tmp_path: Path) -> None:
+def test_a_killed_build_is_repeated_and_its_partial_file_deleted(source: Source, tmp_path: Path) -> None:
     script = """
         import os, sys
         import numpy as np
@@ -131,7 +131,7 @@ def test_a_killed_build_is_not_taken_for_whole_and_its_rest_is_swept(source: Sou
     assert cached[[9]].max() == 9
 
 
-def test_two_that_want_the_same_build_it_once(source: Source, tmp_path: Path) -> None:
+def test_two_threads_build_a_file_once(source: Source, tmp_path: Path) -> None:
     together = threading.Barrier(2)
     results = []
 
@@ -148,7 +148,7 @@ def test_two_that_want_the_same_build_it_once(source: Source, tmp_path: Path) ->
     assert len(source.calls) == COUNT
 
 
-def test_works_where_there_are_no_locks(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_works_without_file_locks(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
@@ -156,7 +156,7 @@ def test_works_where_there_are_no_locks(source: Source, tmp_path: Path, monkeypa
     assert cached_images(image_list(source), Transform(4), tmp_path)[[5]].max() == 5
 
 
-def test_too_small_a_disk_is_refused_before_anything_is_decoded(
+def test_too_small_a_disk_is_an_error_before_decoding(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": files.MARGIN + 3 * 2**20})
@@ -167,7 +167,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_decoded(
     assert source.calls == []
 
 
-def test_what_is_yet_to_be_written(source: Source, tmp_path: Path) -> None:
+def test_missing_bytes_are_those_not_yet_written(source: Source, tmp_path: Path) -> None:
     size = COUNT * 3 * 64 * 64
     images, transform = image_list(source), Transform(64)
     assert cache.missing_bytes(images, transform, tmp_path) == size
@@ -192,7 +192,7 @@ def test_a_large_file_is_announced(
     assert capsys.readouterr().err == f"image cache {path}: 1 MiB for {COUNT} images\n"
 
 
-def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing(
+def test_a_disk_that_fills_up_is_an_error_and_leaves_no_file(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.pwrite", lambda file, data, offset: len(data) // 2)
@@ -201,13 +201,13 @@ def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing(
     assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
-def test_a_folder_that_cannot_be_made_is_named(source: Source, tmp_path: Path) -> None:
+def test_an_uncreatable_folder_is_an_error(source: Source, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="the image cache cannot be made"):
         cached_images(image_list(source), Transform(4), tmp_path / "file" / "cache")
 
 
-def test_travels_by_its_path(source: Source, tmp_path: Path) -> None:
+def test_images_are_pickled_by_their_path(source: Source, tmp_path: Path) -> None:
     cached = cached_images(image_list(source), Transform(64), tmp_path)
     sent = pickle.dumps(cached)
     assert len(sent) < 2000
@@ -227,7 +227,7 @@ def test_progress_counts_every_image(source: Source, tmp_path: Path) -> None:
     assert calls == [(done, COUNT) for done in range(1, COUNT + 1)]
 
 
-def test_a_long_build_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_build_reports_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
     advance = cache.slow_progress("toy", seconds=0)
     advance(1, 2)
     advance(2, 2)
@@ -258,7 +258,7 @@ def leftovers(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.suffix != ".lock")
 
 
-def test_an_image_file_cut_short_is_named_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
+def test_a_truncated_image_is_named_and_leaves_no_file(root: Path, tmp_path: Path) -> None:
     path = root / "images" / ids("val")[1]
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(DataError, match=f"{path}: not a readable image"):
@@ -268,7 +268,7 @@ def test_an_image_file_cut_short_is_named_and_leaves_nothing(root: Path, tmp_pat
     assert fill(root, tmp_path / "cache").stat().st_size == 2 * 3 * 8 * 8
 
 
-def test_a_missing_image_is_named_before_anything_is_decoded(root: Path, tmp_path: Path) -> None:
+def test_a_missing_image_is_an_error_before_decoding(root: Path, tmp_path: Path) -> None:
     (root / "images" / ids("val")[1]).unlink()
     with pytest.raises(DataError, match=rf"{ids('val')[1]}: no such image; 'wsol data check' lists all"):
         fill(root, tmp_path / "cache")
@@ -285,7 +285,7 @@ def test_a_missing_image_is_named_before_anything_is_decoded(root: Path, tmp_pat
     ],
     ids=["duplicate id", "label out of range", "wrong line", "missing line"],
 )
-def test_a_wrong_line_is_named_before_anything_is_decoded(
+def test_an_invalid_line_is_an_error_before_decoding(
     root: Path, tmp_path: Path, file: str, line: str | None, message: str
 ) -> None:
     edit(root / "metadata" / "val" / file, 2, line)
@@ -294,7 +294,7 @@ def test_a_wrong_line_is_named_before_anything_is_decoded(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_box_outside_stops_a_search_and_not_the_decoding(root: Path, tmp_path: Path) -> None:
+def test_a_box_outside_its_image_is_an_error_in_a_search_but_not_in_decoding(root: Path, tmp_path: Path) -> None:
     edit(root / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},1,2,21,5")
     assert fill(root, tmp_path / "cache").exists()
     with pytest.raises(DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"):
@@ -303,7 +303,7 @@ def test_a_box_outside_stops_a_search_and_not_the_decoding(root: Path, tmp_path:
         )
 
 
-def test_an_empty_split_is_refused(root: Path, tmp_path: Path, source: Source) -> None:
+def test_an_empty_split_is_an_error(root: Path, tmp_path: Path, source: Source) -> None:
     (root / "metadata" / "val" / "image_ids.txt").write_text("")
     with pytest.raises(DataError, match=r"image_ids.txt: no image; the split is empty"):
         fill(root, tmp_path / "cache")
@@ -315,14 +315,14 @@ def test_an_empty_split_is_refused(root: Path, tmp_path: Path, source: Source) -
 # Disks that are really too small, and processes that really run at once
 
 
-def test_a_small_disk_is_refused_before_anything_is_decoded(source: Source, small_disk: Path) -> None:
+def test_a_real_small_disk_is_an_error_before_decoding(source: Source, small_disk: Path) -> None:
     with pytest.raises(DataError, match="decoded images need 6 MiB and 64 to spare, 2 MiB are free"):
         cached_images(image_list(source), Transform(256), small_disk / "cache")
     assert source.calls == []
     assert leftovers(small_disk / "cache") == []
 
 
-def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_nothing(
+def test_a_disk_that_fills_during_decoding_is_an_error_and_leaves_no_file(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MARGIN", 0)
@@ -345,7 +345,7 @@ def test_a_disk_that_another_program_fills_meanwhile_is_an_error_and_leaves_noth
     assert cached_images(image_list(Source()), Transform(128), folder)[[9]].max() == 9
 
 
-def test_two_processes_that_want_the_same_build_it_once(tmp_path: Path) -> None:
+def test_two_processes_build_a_file_once(tmp_path: Path) -> None:
     script = """
         import sys, time
         import numpy as np

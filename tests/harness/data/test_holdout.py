@@ -20,7 +20,7 @@ def chosen(ids: list[str], labels: np.ndarray, per_class: int) -> set[str]:
     return {ids[row] for row in np.flatnonzero(wsol.hold_out(ids, labels, per_class))}
 
 
-def test_these_images_and_no_others() -> None:
+def test_exactly_these_images_are_held_out() -> None:
     """As ``printf %s ID | sha256sum | sort`` has them."""
     assert chosen(IDS, LABELS, 2) == {
         "train/robin/18.jpg",
@@ -32,7 +32,7 @@ def test_these_images_and_no_others() -> None:
     }
 
 
-def test_it_is_the_rule_that_is_documented() -> None:
+def test_the_holdout_follows_the_documented_rule() -> None:
     for label in range(3):
         of_class = [image_id for image_id, own in zip(IDS, LABELS, strict=True) if own == label]
         by_hash = sorted(of_class, key=lambda image_id: hashlib.sha256(image_id.encode("utf-8")).hexdigest())
@@ -40,7 +40,7 @@ def test_it_is_the_rule_that_is_documented() -> None:
 
 
 @pytest.mark.parametrize("per_class", [1, 5, 19])
-def test_is_balanced(per_class: int) -> None:
+def test_the_holdout_is_balanced(per_class: int) -> None:
     held = wsol.hold_out(IDS, LABELS, per_class)
     assert (held.dtype, held.shape) == (np.bool_, (60,))
     assert np.bincount(LABELS[held]).tolist() == [per_class] * 3
@@ -56,7 +56,7 @@ def test_does_not_depend_on_order_or_on_other_classes() -> None:
     assert chosen(ids, np.zeros(20, dtype=np.int64), 4) == {name for name in expected if "wren" in name}
 
 
-def test_more_keeps_fewer() -> None:
+def test_a_larger_holdout_contains_a_smaller_one() -> None:
     assert chosen(IDS, LABELS, 3) < chosen(IDS, LABELS, 4)
 
 
@@ -67,13 +67,13 @@ def test_is_the_same_in_another_process_with_another_hash_seed() -> None:
     assert done.stdout.strip() == str(np.flatnonzero(wsol.hold_out(IDS, LABELS, 5)).tolist())
 
 
-def test_unknown_classes_are_left_alone() -> None:
+def test_images_of_unknown_class_are_not_held_out() -> None:
     labels = LABELS.copy()
     labels[:30] = -1
     assert np.bincount(labels[wsol.hold_out(IDS, labels, 3)]).tolist() == [0, 3, 3]
 
 
-def test_a_class_must_keep_an_image() -> None:
+def test_every_class_keeps_an_image_for_training() -> None:
     with pytest.raises(wsol.DataError, match="class 0 has 20 images; 20 cannot be held out"):
         wsol.hold_out(IDS, LABELS, 20)
     with pytest.raises(wsol.DataError, match="an image id is repeated"):

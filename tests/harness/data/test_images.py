@@ -20,7 +20,7 @@ def photo(width: int = 37, height: int = 23) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("mode", "suffix"), [("L", "jpg"), ("CMYK", "jpg"), ("P", "png"), ("RGBA", "png")])
-def test_every_mode_becomes_rgb_as_pil_has_it(tmp_path: Path, mode: str, suffix: str) -> None:
+def test_every_mode_is_converted_to_rgb_as_by_pil(tmp_path: Path, mode: str, suffix: str) -> None:
     path = tmp_path / f"image.{suffix}"
     Image.fromarray(photo()).convert(mode).save(path)
     decoded = decode_image(path)
@@ -63,7 +63,7 @@ def test_the_crop_equals_torchvision(resize: int, crop: int) -> None:
     assert np.array_equal(Transform(resize, crop)(photo()), expected.transpose(2, 0, 1))
 
 
-def test_a_mask_is_what_is_not_black(tmp_path: Path) -> None:
+def test_a_mask_is_true_where_the_image_is_not_black(tmp_path: Path) -> None:
     shape = np.array([[0, 1, 255], [0, 0, 128]], dtype=np.uint8)
     Image.fromarray(shape).save(tmp_path / "grey.png")
     Image.fromarray(shape).point(lambda value: 255 * (value > 0)).convert("1").save(tmp_path / "bits.png")
@@ -71,7 +71,7 @@ def test_a_mask_is_what_is_not_black(tmp_path: Path) -> None:
         assert np.array_equal(decode_mask(tmp_path / name), shape > 0)
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_an_image_round_trips_through_a_png(tmp_path: Path) -> None:
     write_png(tmp_path / "image.png", photo())
     assert np.array_equal(decode_image(tmp_path / "image.png"), photo())
     with pytest.raises(DataError, match="cannot be written"):

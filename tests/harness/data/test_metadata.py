@@ -23,7 +23,7 @@ def read(folder: Path, report=None) -> None:
     files.boxes(found, files.sizes(found))
 
 
-def test_reads_what_is_there(folder: Path) -> None:
+def test_all_files_are_read(folder: Path) -> None:
     files = SplitFiles(folder)
     assert files.ids() == ids("test")
     assert files.labels(ids("test"), 2).tolist() == [0, 1]
@@ -45,7 +45,7 @@ def test_a_box_may_end_at_the_outer_edge(folder: Path) -> None:
     read(folder)
 
 
-def test_the_order_of_lines_changes_nothing_but_the_time(folder: Path) -> None:
+def test_the_order_of_lines_does_not_matter(folder: Path) -> None:
     names = [f"c{i % 7}/with, comma {i}.jpg" for i in range(50)]
     labels = {name: i % 7 for i, name in enumerate(names)}
     sizes = {name: (i + 1, 60 - i) for i, name in enumerate(names)}
@@ -117,19 +117,19 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
         read(folder)
 
 
-def test_an_empty_split_is_refused(folder: Path) -> None:
+def test_an_empty_split_is_an_error(folder: Path) -> None:
     (folder / "image_ids.txt").write_text("")
     with pytest.raises(DataError, match=r"image_ids.txt: no image; the split is empty"):
         read(folder)
 
 
-def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
+def test_bytes_that_are_not_text_are_an_error(folder: Path) -> None:
     (folder / "class_labels.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"class_labels.txt: cannot be read"):
         read(folder)
 
 
-def test_all_faults_are_reported_at_once_and_the_rest_is_read(folder: Path) -> None:
+def test_all_faults_are_in_one_report_and_valid_lines_are_read(folder: Path) -> None:
     edit(folder / "class_labels.txt", 1, f"{FIRST},7")
     edit(folder / "image_sizes.txt", 2, "nonsense")
     edit(folder / "localization.txt", 2, f"{SECOND},9,9,1,1")

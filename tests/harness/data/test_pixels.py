@@ -46,7 +46,7 @@ def batches(view: TrainLoader, seed: int = 0) -> list[wsol.Batch]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_place_gives_the_same_bytes(mode: CacheMode, tmp_path: Path) -> None:
+def test_every_cache_mode_gives_the_same_bytes(mode: CacheMode, tmp_path: Path) -> None:
     pixels = ImageCache(tmp_path, mode).open(image_list(), Transform(SIDE))
     assert len(pixels) == COUNT
     found = pixels[[7, 0, 7]]
@@ -58,7 +58,7 @@ def test_every_place_gives_the_same_bytes(mode: CacheMode, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_seed_gives_the_same_batches_from_everywhere(mode: CacheMode, threads: int, tmp_path: Path) -> None:
+def test_a_seed_gives_the_same_batches_in_every_cache_mode(mode: CacheMode, threads: int, tmp_path: Path) -> None:
     expected = batches(loader("memmap", tmp_path))
     found = batches(loader(mode, tmp_path, threads))
     assert [batch.index.tolist() for batch in found] == [batch.index.tolist() for batch in expected]
@@ -66,7 +66,7 @@ def test_a_seed_gives_the_same_batches_from_everywhere(mode: CacheMode, threads:
     assert not torch.equal(batches(loader(mode, tmp_path), seed=1)[0].images, expected[0].images)
 
 
-def test_pixels_may_be_moved_before_they_are_normalised(tmp_path: Path) -> None:
+def test_pixels_may_be_copied_before_they_are_normalised(tmp_path: Path) -> None:
     class Late(wsol.RandomCrop):
         """As the crop, but behind the conversion."""
 
@@ -89,7 +89,7 @@ def test_pixels_are_normalised_channel_by_channel() -> None:
     assert torch.allclose(normalised(pixels, MEAN, STD).double(), expected, atol=1e-5)
 
 
-def test_images_that_are_not_kept_are_decoded_when_asked_for(tmp_path: Path) -> None:
+def test_uncached_images_are_decoded_on_demand(tmp_path: Path) -> None:
     asked: list[int] = []
 
     def load(index: int) -> Any:
@@ -108,7 +108,7 @@ def test_images_that_are_not_kept_are_decoded_when_asked_for(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("mode", ["memmap", "ram", "device"])
-def test_a_broken_image_is_named_before_the_first_batch(mode: CacheMode, tmp_path: Path) -> None:
+def test_a_broken_image_is_an_error_before_the_first_batch(mode: CacheMode, tmp_path: Path) -> None:
     def load(index: int) -> Any:
         raise DataError("one.jpg: not a readable image")
 
@@ -116,13 +116,13 @@ def test_a_broken_image_is_named_before_the_first_batch(mode: CacheMode, tmp_pat
         ImageCache(tmp_path, mode).open(image_list(load), Transform(SIDE))
 
 
-def test_more_than_the_memory_holds_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_images_larger_than_the_memory_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 16)
     with pytest.raises(DataError, match="cache: memmap"):
         ImageCache(tmp_path, "ram").open(image_list(), Transform(SIDE))
 
 
-def test_a_benchmark_does_not_slip_through_with_its_images() -> None:
+def test_images_on_demand_may_not_reference_their_benchmark() -> None:
     class Own(wsol.Benchmark):
         """Loads by a method of its own."""
 
@@ -144,7 +144,7 @@ def test_a_benchmark_does_not_slip_through_with_its_images() -> None:
         ImagesOnDemand(Own().images("train"), Transform(SIDE))
 
 
-def test_reading_runs_ahead_but_not_away() -> None:
+def test_reading_ahead_is_bounded() -> None:
     read: list[int] = []
     found = []
     for rows, value in read_ahead(lambda rows: read.append(int(rows)) or int(rows) * 10, torch.arange(9)):
@@ -153,7 +153,7 @@ def test_reading_runs_ahead_but_not_away() -> None:
     assert found == [(i, 10 * i) for i in range(9)]
 
 
-def test_an_error_while_reading_ahead_reaches_the_reader_and_leaves_no_thread() -> None:
+def test_an_error_while_reading_ahead_is_raised_and_leaves_no_thread() -> None:
     def read(rows: torch.Tensor) -> int:
         if int(rows) == 4:
             raise DataError("four.jpg")
@@ -167,7 +167,7 @@ def test_an_error_while_reading_ahead_reaches_the_reader_and_leaves_no_thread() 
     assert threading.active_count() == before
 
 
-def test_leaving_early_leaves_no_thread() -> None:
+def test_stopping_early_leaves_no_thread() -> None:
     before = threading.active_count()
     ahead = read_ahead(lambda rows: rows, torch.arange(9))
     next(ahead)

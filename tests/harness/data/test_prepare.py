@@ -100,7 +100,7 @@ def test_unpacks_below_the_root_and_keeps_the_archive(tmp_path: Path, name: str)
     assert said == [f"{name}: 3 files below {tmp_path / 'root' / 'sub'}"]
 
 
-def test_the_archives_may_lie_in_the_root(tmp_path: Path) -> None:
+def test_archives_may_be_in_the_root(tmp_path: Path) -> None:
     write_zip(tmp_path / "x.zip")
     prepare(benchmark(archive("x.zip")), tmp_path)
     assert (tmp_path / "a" / "one.txt").read_bytes() == FILES["a/one.txt"]
@@ -141,7 +141,7 @@ def test_another_archive_under_the_same_name_is_unpacked(tmp_path: Path) -> None
     assert (tmp_path / "root" / "a" / "four.txt").read_bytes() == b"4"
 
 
-def test_what_was_begun_anew_is_finished(tmp_path: Path) -> None:
+def test_a_repeated_unpacking_is_finished(tmp_path: Path) -> None:
     """A second unpacking of a larger archive was killed; then the first archive is there again."""
     write_zip(tmp_path / "x.zip")
     root = tmp_path / "root"
@@ -153,7 +153,7 @@ def test_what_was_begun_anew_is_finished(tmp_path: Path) -> None:
     assert not (root / ".wsol" / "x.zip.begun").exists()
 
 
-def test_what_the_user_unpacked_is_believed(tmp_path: Path) -> None:
+def test_files_unpacked_by_the_user_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     said: list[str] = []
     prepare(benchmark(archive("x.zip")), tmp_path, say=said.append)
@@ -173,7 +173,7 @@ def test_marks_that_cannot_be_written_are_an_expected_error(tmp_path: Path, spoi
         prepare(benchmark(archive("x.zip")), tmp_path / "root", tmp_path)
 
 
-def test_a_mark_that_another_process_took_away_is_no_loss(tmp_path: Path) -> None:
+def test_a_mark_deleted_by_another_process_is_not_an_error(tmp_path: Path) -> None:
     write_zip(tmp_path / "x.zip")
     begun = tmp_path / "root" / ".wsol" / "x.zip.begun"
     prepare(benchmark(archive("x.zip")), tmp_path / "root", tmp_path, progress=lambda *_: begun.unlink(missing_ok=True))
@@ -200,7 +200,7 @@ def test_all_missing_files_are_named_with_their_addresses(tmp_path: Path) -> Non
     assert not (tmp_path / "root").exists()
 
 
-def test_every_wrong_size_and_checksum_is_told_before_anything_is_written(tmp_path: Path) -> None:
+def test_wrong_sizes_and_checksums_are_errors_before_writing(tmp_path: Path) -> None:
     for name in ("x.zip", "y.zip", "z.zip"):
         write_zip(tmp_path / name)
     size = (tmp_path / "x.zip").stat().st_size
@@ -219,7 +219,7 @@ def test_every_wrong_size_and_checksum_is_told_before_anything_is_written(tmp_pa
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("left", [0.0, 0.3, 0.7])
-def test_an_archive_cut_short_is_told_before_anything_is_written(tmp_path: Path, name: str, left: float) -> None:
+def test_a_truncated_archive_is_an_error_before_writing(tmp_path: Path, name: str, left: float) -> None:
     path = write_any(tmp_path / name, {f"a/{i}.bin": os.urandom(3000) for i in range(8)})
     path.write_bytes(path.read_bytes()[: int(left * path.stat().st_size)])
     with pytest.raises(wsol.DataError, match=rf"{name}: broken or cut short"):
@@ -227,14 +227,14 @@ def test_an_archive_cut_short_is_told_before_anything_is_written(tmp_path: Path,
     assert not (tmp_path / "root").exists()
 
 
-def test_a_tar_cut_between_two_files_is_told(tmp_path: Path) -> None:
+def test_a_tar_truncated_between_two_files_is_an_error(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "x.tar", {"a/0": b"x" * 512, "a/1": b"x" * 512})
     path.write_bytes(path.read_bytes()[: 512 * 3])  # a folder, and the first file
     with pytest.raises(wsol.DataError, match=r"cut short .it has no end mark"):
         survey(path, tmp_path)
 
 
-def test_damage_inside_is_told(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as stored:
         stored.writestr("a/one.txt", b"A" * 1000)
@@ -255,14 +255,14 @@ BAD_NAMES = ("../evil.txt", "/tmp/evil.txt", "a/../../evil.txt", "..\\evil.txt",
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("bad", BAD_NAMES)
-def test_a_path_that_leads_out_is_refused_before_anything_is_written(tmp_path: Path, name: str, bad: str) -> None:
+def test_a_path_outside_the_root_is_an_error_before_writing(tmp_path: Path, name: str, bad: str) -> None:
     write_any(tmp_path / name, {"a/good.txt": b"good", bad: b"evil"})
     with pytest.raises(wsol.DataError, match=r"leads out of the folder; nothing is unpacked from such an archive"):
         prepare(benchmark(archive(name)), tmp_path / "sub" / "root", tmp_path)
     assert not (tmp_path / "sub").exists()
 
 
-def test_a_path_that_leads_out_of_an_inner_tar_is_refused(tmp_path: Path) -> None:
+def test_a_path_outside_the_root_in_an_inner_tar_is_an_error(tmp_path: Path) -> None:
     inner = write_tar(tmp_path / "n01.tar", {"../../evil.txt": b"evil"})
     write_tar(tmp_path / "x.tar", {"n01.tar": inner.read_bytes()})
     with pytest.raises(wsol.DataError, match="leads out"):
@@ -270,7 +270,7 @@ def test_a_path_that_leads_out_of_an_inner_tar_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
+def test_links_and_devices_in_a_tar_are_an_error(tmp_path: Path, kind: bytes) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as tar:
         add(tar, "a/good.txt", b"good")
         info = tarfile.TarInfo("a/link")
@@ -281,7 +281,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> 
     assert not (tmp_path / "root").exists()
 
 
-def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
+def test_links_in_a_zip_are_an_error(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
         info = zipfile.ZipInfo("a/link")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -300,7 +300,7 @@ def test_no_file_of_the_user_is_overwritten(tmp_path: Path) -> None:
     assert own.read_text() == "mine"
 
 
-def test_files_that_are_no_archives_are_copied(tmp_path: Path) -> None:
+def test_files_that_are_not_archives_are_copied(tmp_path: Path) -> None:
     (tmp_path / "setid.mat").write_bytes(b"lists")
     offered = benchmark(archive("setid.mat", "lists/setid.mat", into="lists", size=5))
     prepare(offered, tmp_path / "root", tmp_path)
@@ -320,14 +320,14 @@ def test_a_file_in_place_is_verified_too(tmp_path: Path) -> None:
         prepare(benchmark(archive("setid.mat", "setid.mat", size=5)), tmp_path)
 
 
-def test_the_wrong_archive_is_told(tmp_path: Path) -> None:
+def test_a_wrong_archive_is_an_error(tmp_path: Path) -> None:
     write_zip(tmp_path / "x.zip")
     offered = benchmark(archive("x.zip", "metadata"))
     with pytest.raises(wsol.DataError, match=r"x.zip: unpacked, and still no 'metadata' below"):
         prepare(offered, tmp_path / "root", tmp_path)
 
 
-def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
+def test_progress_is_reported_in_bytes(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "x.zip")
     calls: list[tuple[str, int, int]] = []
     offered = benchmark(archive("x.zip", md5=hashlib.md5(path.read_bytes()).hexdigest()))
@@ -373,9 +373,7 @@ KILLED = """
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_killed_unpacking_is_never_taken_for_whole_and_is_resumed(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_unpacking_is_detected_and_resumed(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"a/{i}.bin": os.urandom(2000 + i) for i in range(9)}
     write_any(tmp_path / name, files)
     script = textwrap.dedent(KILLED).replace("{name}", name)
@@ -405,7 +403,7 @@ def test_a_killed_unpacking_is_never_taken_for_whole_and_is_resumed(
     assert sorted(path.name for path in (root / ".wsol").iterdir()) == [f"{name}.done"]
 
 
-def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+def test_two_processes_do_not_unpack_into_one_folder(tmp_path: Path) -> None:
     write_zip(tmp_path / "x.zip")
     script = """
         import sys, time
@@ -432,14 +430,14 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     assert files_below(root) == FILES
 
 
-def test_too_small_a_disk_is_refused_before_anything_is_written(tmp_path: Path, small_disk: Path) -> None:
+def test_too_small_a_disk_is_an_error_before_writing(tmp_path: Path, small_disk: Path) -> None:
     write_zip(tmp_path / "x.zip", {f"a/{i}": os.urandom(300_000) for i in range(9)})
     with pytest.raises(wsol.DataError, match=r"unpacking needs 3 MiB and 64 to spare, 2 MiB are free; free some space"):
         prepare(benchmark(archive("x.zip")), small_disk, tmp_path)
     assert files_below(small_disk) == {}
 
 
-def test_small_files_count_with_the_blocks_they_take(tmp_path: Path) -> None:
+def test_small_files_count_as_whole_blocks(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "x.zip", {f"a/{i}": b"x" for i in range(100)})
     assert (survey(path, tmp_path / "root").bytes, survey(path, tmp_path / "root").needed) == (100, 100 * 4096)
     unpack(path, tmp_path / "root", tmp_path / "part", lambda done: None)
@@ -447,7 +445,7 @@ def test_small_files_count_with_the_blocks_they_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_disk_that_fills_up_is_told_and_resumed_on(
+def test_unpacking_resumes_after_a_full_disk(
     tmp_path: Path, small_disk: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills while files are written: another program was faster than the check of free space."""
@@ -489,7 +487,7 @@ def offer(served: Path, name: str, gives: str = "a", **changes: object) -> wsol.
     return replace(archive(name, gives, **changes), url=f"{(served / 'address').read_text()}/{name}")
 
 
-def test_downloads_what_may_be_downloaded(tmp_path: Path, served: Path) -> None:
+def test_files_that_may_be_downloaded_are(tmp_path: Path, served: Path) -> None:
     known = hashlib.md5(write_zip(served / "x.zip").read_bytes()).hexdigest()
     (served / "y.mat").write_bytes(b"lists")
     offered = benchmark(
@@ -505,13 +503,13 @@ def test_downloads_what_may_be_downloaded(tmp_path: Path, served: Path) -> None:
     prepare(offered, root, folder, download=True)  # nothing is asked for twice
 
 
-def test_what_may_not_be_downloaded_is_still_named(tmp_path: Path, served: Path) -> None:
+def test_files_that_may_not_be_downloaded_are_named(tmp_path: Path, served: Path) -> None:
     write_zip(served / "x.zip")
     with pytest.raises(wsol.DataError, match="missing in"):
         prepare(benchmark(offer(served, "x.zip")), tmp_path / "root", tmp_path / "downloads", download=True)
 
 
-def test_half_a_download_never_gets_its_name(tmp_path: Path, served: Path) -> None:
+def test_a_partial_download_has_a_temporary_name(tmp_path: Path, served: Path) -> None:
     whole = write_zip(served / "x.zip").read_bytes()
     wrong = offer(served, "x.zip", md5="0" * 32, download=True)
     folder = tmp_path / "downloads"
@@ -524,7 +522,7 @@ def test_half_a_download_never_gets_its_name(tmp_path: Path, served: Path) -> No
     assert not (folder / "x.zip.part").exists()
 
 
-def test_an_address_that_is_gone_is_an_expected_error(tmp_path: Path, served: Path) -> None:
+def test_a_dead_address_is_an_expected_error(tmp_path: Path, served: Path) -> None:
     with pytest.raises(wsol.DataError, match=r"none.zip: cannot be downloaded .*404"):
         fetch(offer(served, "none.zip", download=True), tmp_path)
 
@@ -587,7 +585,7 @@ def test_the_command_can_leave_the_cache_out(packed: Path) -> None:
     assert not (packed / "cache").exists()
 
 
-def test_the_command_reports_all_problems_at_once_and_exits_with_3(packed: Path) -> None:
+def test_the_command_reports_all_problems_and_exits_with_3(packed: Path) -> None:
     data = packed / "data"
     edit(data / "metadata" / "test" / "localization.txt", 1, f"{ids('test')[0]},9,9,1,1")
     edit(data / "metadata" / "val" / "class_labels.txt", 1, f"{ids('val')[0]},7")
@@ -608,7 +606,7 @@ def test_the_command_reports_all_problems_at_once_and_exits_with_3(packed: Path)
     assert not (packed / "cache").exists()
 
 
-def test_the_command_says_what_is_missing(packed: Path) -> None:
+def test_the_command_lists_missing_files(packed: Path) -> None:
     result = run(*arguments(packed))
     assert isinstance(result.exception, wsol.DataError)
     assert result.exception.exit_code == 3

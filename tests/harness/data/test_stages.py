@@ -71,7 +71,7 @@ def reachable(root: Any) -> list[Any]:
     return list(seen.values())
 
 
-def test_the_walk_finds_what_is_hidden() -> None:
+def test_the_walk_finds_hidden_references() -> None:
     class Slotted:
         __slots__ = ("kept",)
 
@@ -101,7 +101,7 @@ def image_ids(benchmark: Benchmark, split: wsol.Split) -> set[str]:
     return set(benchmark.images(split).ids)
 
 
-def test_from_the_training_data_nothing_else_can_be_reached(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_training_data_reference_nothing_else(benchmark: Benchmark, tmp_path: Path) -> None:
     data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache")).train
     for handed in (data, TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)):
         found = reachable(handed)
@@ -110,7 +110,7 @@ def test_from_the_training_data_nothing_else_can_be_reached(benchmark: Benchmark
         assert not texts(found) & (image_ids(benchmark, "val") | image_ids(benchmark, "test"))
 
 
-def test_from_the_search_data_test_cannot_be_reached(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_search_data_do_not_reference_test(benchmark: Benchmark, tmp_path: Path) -> None:
     data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache"))
     found = reachable(data)
     assert forbidden(found, annotations=False) == []
@@ -119,7 +119,7 @@ def test_from_the_search_data_test_cannot_be_reached(benchmark: Benchmark, tmp_p
     assert not texts(found) & image_ids(benchmark, "test")
 
 
-def test_opening_the_search_never_asks_for_more(tmp_path: Path) -> None:
+def test_opening_the_search_reads_only_what_it_needs(tmp_path: Path) -> None:
     class Guarded(Boxes):
         """Notes what is asked for."""
 
@@ -142,7 +142,7 @@ def test_opening_the_search_never_asks_for_more(tmp_path: Path) -> None:
     assert benchmark.asked == [("images", "test")]
 
 
-def test_images_have_their_sides(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_images_have_the_sides_of_the_benchmark(benchmark: Benchmark, tmp_path: Path) -> None:
     data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path))
     assert data.train.images.shape[2:] == (benchmark.resize,) * 2
     assert data.val.images.shape[2:] == (benchmark.crop,) * 2

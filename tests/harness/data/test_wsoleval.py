@@ -42,13 +42,13 @@ def test_class_names_come_from_folders(root: Path) -> None:
     assert benchmark(root).class_names() == ["001.Robin", "002.Wren"]
 
 
-def test_classes_are_numbers_where_folders_do_not_tell_them(root: Path) -> None:
+def test_classes_are_numbered_without_class_folders(root: Path) -> None:
     path = root / "metadata" / "train" / "class_labels.txt"
     edit(path, 1, path.read_text().splitlines()[0].replace(",0", ",1"))
     assert benchmark(root).class_names() == ["0", "1"]
 
 
-def test_images_may_lie_in_the_root_and_splits_in_the_public_folder(root: Path) -> None:
+def test_images_may_be_in_the_root_and_splits_in_the_public_folder(root: Path) -> None:
     class Public(Boxes):
         """With the public name."""
 
@@ -79,7 +79,7 @@ def test_images_need_no_annotation_file(root: Path) -> None:
     assert len(benchmark(root).images("test")) == 2
 
 
-def test_a_label_that_train_does_not_know_is_refused(root: Path) -> None:
+def test_a_label_absent_from_train_is_an_error(root: Path) -> None:
     edit(root / "metadata" / "val" / "class_labels.txt", 1, f"{ids('val')[0]},2")
     with pytest.raises(wsol.DataError, match=r"val/class_labels.txt:1: class 2 is out of range; classes are 0 to 1"):
         benchmark(root).images("val")
@@ -93,7 +93,7 @@ def test_missing_images_are_named_and_counted(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret.png", "/etc/secret.png", "a/../../secret.png"])
-def test_an_id_cannot_lead_out_of_the_data(root: Path, name: str) -> None:
+def test_an_id_outside_the_root_is_an_error(root: Path, name: str) -> None:
     edit(root / "metadata" / "test" / "image_ids.txt", 1, name)
     edit(root / "metadata" / "test" / "class_labels.txt", 1, f"{name},0")
     with pytest.raises(wsol.DataError, match="leads out of the data folder"):
@@ -111,7 +111,7 @@ def test_the_root_comes_from_the_option_or_the_environment(root: Path, monkeypat
     assert len(Boxes().images("val")) == 2
 
 
-def test_the_fingerprint_is_of_the_content_and_the_stamp_of_the_place(root: Path, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_content_and_the_stamp_on_the_files(root: Path, tmp_path: Path) -> None:
     first = benchmark(root).images("val")
     copy = shutil.copytree(root, tmp_path / "copy")
     second = benchmark(copy).images("val")
@@ -149,7 +149,7 @@ def test_a_missing_mask_is_named(tmp_path: Path) -> None:
         benchmark(root, Masks).annotations("test").masks(0)
 
 
-def test_check_finds_everything_at_once(root: Path) -> None:
+def test_check_reports_all_problems(root: Path) -> None:
     test = root / "metadata" / "test"
     edit(test / "class_labels.txt", 2, f"{ids('test')[1]},x")
     edit(test / "localization.txt", 1, f"{ids('test')[0]},9,9,1,1")
@@ -183,7 +183,7 @@ def test_check_finds_leaks_and_empty_classes(root: Path) -> None:
     ]
 
 
-def test_check_looks_at_masks(tmp_path: Path) -> None:
+def test_check_reads_masks(tmp_path: Path) -> None:
     root = write_masks(tmp_path)
     assert check(benchmark(root, Masks)).problems == []
     Image.fromarray(np.zeros((12, 20), dtype=np.uint8)).save(root / "masks" / "val" / "c.png")
@@ -193,14 +193,14 @@ def test_check_looks_at_masks(tmp_path: Path) -> None:
     assert report.counts() == {"unreadable mask": 2, "empty mask": 1}
 
 
-def test_check_survives_what_it_cannot_read(tmp_path: Path) -> None:
+def test_check_reports_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "metadata").mkdir()
     report = check(benchmark(tmp_path))
     assert {problem.kind for problem in report.problems} <= {"cannot be read", "missing file", "empty split"}
     assert all(part.problems for part in report.splits)
 
 
-def test_check_tells_its_progress(root: Path) -> None:
+def test_check_reports_its_progress(root: Path) -> None:
     calls: list[tuple[str, int, int]] = []
     check(benchmark(root), ["val"], lambda *call: calls.append(call))
     assert calls == [("val", 1, 2), ("val", 2, 2)]

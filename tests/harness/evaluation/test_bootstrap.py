@@ -55,7 +55,7 @@ def plain_loop(values: Array, score: Callable[[Array, Array], Array], replicates
     ],
 )
 @pytest.mark.parametrize("numbers", [1 << 22, 70])
-def test_it_is_the_plain_loop(
+def test_intervals_equal_a_plain_loop(
     values: Array, metric: Hits | MeanPeak, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_NUMBERS", numbers)
@@ -64,7 +64,7 @@ def test_it_is_the_plain_loop(
     np.testing.assert_allclose(scores, plain_loop(values, metric.value, 50, seed=3), rtol=1e-12)
 
 
-def test_class_means_are_the_plain_loop() -> None:
+def test_class_means_equal_a_plain_loop() -> None:
     values, labels = hit_table(), np.arange(30) % 4
     seen = observations(values, labels, balanced=True)
     scores = bootstrap(seen, [(seen.tables[0]["m"], Hits().value)], 50, seed=3)[0]
@@ -75,7 +75,7 @@ def test_class_means_are_the_plain_loop() -> None:
         assert score == pytest.approx(100 * np.mean(classes, axis=0).max())
 
 
-def test_the_interval_of_a_rate_is_that_of_the_binomial() -> None:
+def test_the_interval_of_a_rate_is_binomial() -> None:
     values = (np.arange(400) < 100)[:, None]
     seen = observations(values)
     low, high = interval(bootstrap(seen, [(seen.tables[0]["m"], Hits().value)], 2000, seed=0)[0])
@@ -83,14 +83,14 @@ def test_the_interval_of_a_rate_is_that_of_the_binomial() -> None:
     assert high == pytest.approx(25 + 1.96 * 100 * np.sqrt(0.25 * 0.75 / 400), abs=0.5)
 
 
-def test_the_same_seed_gives_the_same_and_another_another() -> None:
+def test_intervals_depend_on_the_seed_only() -> None:
     seen = observations(hit_table())
     one, again, other = (bootstrap(seen, [(seen.tables[0]["m"], Hits().value)], 20, seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
 
-def test_scores_that_do_not_exist_on_a_resample_have_no_interval() -> None:
+def test_scores_undefined_on_a_resample_have_no_interval() -> None:
     assert interval(np.array([1.0, np.nan])) == (None, None)
     assert interval(np.empty(0)) == (None, None)
 
@@ -121,7 +121,7 @@ def test_no_difference_is_not_significant() -> None:
     assert (pair(same, same).difference, pair(same, same).p_value) == (0, 1)
 
 
-def test_pairing_sees_what_two_intervals_do_not() -> None:
+def test_a_paired_test_finds_a_difference_that_two_intervals_do_not() -> None:
     base = hit_table(200, 4, 0.5)
     better = base.copy()
     better[np.flatnonzero(~base[:, 0])[:8]] = True
@@ -135,7 +135,7 @@ def test_pairing_sees_what_two_intervals_do_not() -> None:
     assert low < high
 
 
-def test_images_are_paired_by_id_whatever_their_order() -> None:
+def test_images_are_paired_by_id_in_any_order() -> None:
     values, other = hit_table(40, 4, 0.3), hit_table(40, 4, 0.6, seed=1)
     a, b = observations(values), observations(other)
     mixed = b.take(np.random.default_rng(0).permutation(40))
@@ -146,7 +146,7 @@ def test_images_are_paired_by_id_whatever_their_order() -> None:
     assert results[0] == results[1]
 
 
-def test_other_images_or_labels_are_refused() -> None:
+def test_other_images_or_labels_are_an_error() -> None:
     a, fewer = observations(hit_table(10, 4)), observations(hit_table(9, 4))
     relabelled = observations(hit_table(10, 4), np.ones(10, dtype=np.int64))
     for other, says in ((fewer, "1 are on one side only, for example 'class/009.jpg'"), (relabelled, "same labels")):

@@ -100,14 +100,14 @@ def test_boxes_of_a_centred_gaussian_are_centred_squares():
 
 @settings(deadline=None, derandomize=True, max_examples=3000)
 @given(score_maps(), gt_boxes(), st.sampled_from(CONTOURS), st.booleans())
-def test_equals_the_plain_way_to_the_bit(score_map, boxes, contours, inclusive):
+def test_best_ious_equal_the_plain_algorithm_exactly(score_map, boxes, contours, inclusive):
     fast = best_ious(score_map, boxes, thresholds=260, contours=contours, inclusive=inclusive)
     assert fast.tolist() == plain_best_ious(score_map, boxes, 260, contours, inclusive).tolist()
 
 
 @pytest.mark.parametrize("contours", CONTOURS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_equals_the_plain_way_against_the_boxes_of_the_map_itself(kind, contours):
+def test_best_ious_equal_the_plain_algorithm_on_boxes_of_the_map(kind, contours):
     for seed in range(20):
         rng = np.random.default_rng(seed)
         score_map = kind(rng, (rng.integers(1, 24), rng.integers(1, 24)))
@@ -118,7 +118,7 @@ def test_equals_the_plain_way_against_the_boxes_of_the_map_itself(kind, contours
 
 @quick
 @given(score_maps(), st.floats(0, 0.999), st.sampled_from(CONTOURS))
-def test_estimated_boxes_equal_the_plain_way(score_map, tau, contours):
+def test_estimated_boxes_equal_the_plain_algorithm(score_map, tau, contours):
     boxes = estimated_boxes(score_map, tau, contours=contours)
     assert boxes.dtype == np.int64
     assert boxes.tolist() == plain_boxes(score_map, tau, contours).tolist()
@@ -126,7 +126,7 @@ def test_estimated_boxes_equal_the_plain_way(score_map, tau, contours):
 
 @pytest.mark.parametrize("contours", CONTOURS)
 @pytest.mark.parametrize(("kind", "thresholds"), [(cam_like, 1000), (smooth, 1000), (noisy, 10)])
-def test_equals_the_plain_way_at_full_size(kind, thresholds, contours):
+def test_best_ious_equal_the_plain_algorithm_at_full_size(kind, thresholds, contours):
     score_map = kind(np.random.default_rng(7))
     boxes = np.array([[50, 60, 150, 170], [0, 0, 40, 223], [200, 5, 210, 12]])
     fast = best_ious(score_map, boxes, thresholds=thresholds, contours=contours)
@@ -151,7 +151,7 @@ def test_axes_can_be_swapped(score_map, boxes):
 
 @quick
 @given(score_maps(), gt_boxes(), st.sampled_from(CONTOURS))
-def test_several_ground_truth_boxes_count_as_the_best_of_them(score_map, boxes, contours):
+def test_the_best_of_several_ground_truth_boxes_counts(score_map, boxes, contours):
     alone = [best_ious(score_map, box[None], thresholds=100, contours=contours) for box in boxes]
     together = best_ious(score_map, boxes, thresholds=100, contours=contours)
     assert together.tolist() == np.max(alone, axis=0).tolist()
@@ -181,7 +181,7 @@ def test_thresholds_round_as_in_the_benchmark():
     "score_map",
     [np.zeros((2, 2, 2)), np.zeros((0, 3)), np.full((2, 2), 1.1), np.full((2, 2), -0.1), np.full((2, 2), np.nan)],
 )
-def test_maps_that_cannot_be_scored_are_refused(score_map):
+def test_invalid_maps_are_an_error(score_map):
     with pytest.raises(DataError, match="score map"):
         best_ious(score_map, np.array([[0, 0, 1, 1]]))
     with pytest.raises(DataError, match="score map"):
@@ -189,12 +189,12 @@ def test_maps_that_cannot_be_scored_are_refused(score_map):
 
 
 @pytest.mark.parametrize("boxes", [np.zeros((0, 4), int), np.zeros(4, int), np.zeros((1, 4)), np.zeros((2, 5), int)])
-def test_boxes_that_cannot_be_scored_are_refused(boxes):
+def test_invalid_boxes_are_an_error(boxes):
     with pytest.raises(DataError, match="ground-truth boxes"):
         best_ious(np.zeros((3, 3)), boxes)
 
 
-def test_wrong_usage_is_refused():
+def test_wrong_usage_is_an_error():
     box = np.array([[0, 0, 1, 1]])
     with pytest.raises(UsageError, match="contours 'biggest'"):
         best_ious(np.zeros((3, 3)), box, contours="biggest")

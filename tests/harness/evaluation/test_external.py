@@ -53,7 +53,7 @@ def test_a_folder_a_store_and_the_engine_agree(tmp_path: Path, folder: Path) -> 
         assert evaluate(source, boxes_in(6), V2, [(MinMax(), None)], [Hits()])[0].metrics == expected
 
 
-def test_a_store_in_another_order_is_put_in_order(tmp_path: Path) -> None:
+def test_a_store_in_another_order_is_reordered(tmp_path: Path) -> None:
     order = [3, 0, 5, 1, 4, 2]
     with wsol.evaluation.predictions.store.StoreWriter(tmp_path / "s") as writer:
         writer.append([IDS[i] for i in order], [i % 3 for i in order], MAPS[order], np.eye(6)[order])
@@ -73,7 +73,7 @@ def test_maps_may_have_any_resolution_and_real_type(folder: Path) -> None:
     assert (source.map(1).shape, source.map(2).shape, findings.warning_lines()) == ((3, 4), (50, 40), [])
 
 
-def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -> None:
+def test_all_problems_of_a_folder_are_in_one_error(folder: Path) -> None:
     (folder / f"{IDS[0]}.npy").unlink()
     (folder / f"{IDS[1]}.npy").write_bytes(b"\x93NUMPY broken")
     save(folder, IDS[2], np.zeros((2, 8, 8)))
@@ -95,7 +95,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named_at_once(folder: Path) -
     ]
 
 
-def test_files_that_are_no_arrays_are_named_whatever_they_are(folder: Path) -> None:
+def test_files_that_are_not_arrays_are_named(folder: Path) -> None:
     paths = [folder / f"{image_id}.npy" for image_id in IDS]
     with paths[0].open("wb") as file:
         np.savez(file, map=MAPS[0])
@@ -108,7 +108,7 @@ def test_files_that_are_no_arrays_are_named_whatever_they_are(folder: Path) -> N
         open_maps(folder, IMAGES, normalised=False)
 
 
-def test_boxes_of_a_store_are_looked_at(tmp_path: Path) -> None:
+def test_boxes_of_a_store_are_checked(tmp_path: Path) -> None:
     boxes = np.tile([0.2, 0.2, 0.8, 0.8], (6, 1))
     boxes[1], boxes[2] = np.nan, (0.2, 0.2, 0.8, np.inf)
     assert open_maps(box_store(tmp_path / "a", boxes), IMAGES, normalised=False)[1].warning_lines() == [
@@ -124,7 +124,7 @@ def box_store(path: Path, boxes: Array) -> Path:
     return path
 
 
-def test_maps_that_count_as_zeros_are_warnings(folder: Path) -> None:
+def test_maps_scored_as_zeros_are_warnings(folder: Path) -> None:
     for i, value in enumerate((np.nan, np.inf, 0.3)):
         changed = MAPS[i].copy()
         changed[...] = value if i == 2 else changed
@@ -137,14 +137,14 @@ def test_maps_that_count_as_zeros_are_warnings(folder: Path) -> None:
     ]
 
 
-def test_many_names_are_counted_and_cut(tmp_path: Path) -> None:
+def test_long_lists_of_names_are_counted_and_shortened(tmp_path: Path) -> None:
     images = wsol.ImageList(image_ids(500), np.zeros(500, dtype=np.int64), no_pixels, "many")
     (tmp_path / "maps").mkdir()
     with pytest.raises(DataError, match=r"500 images of the split are missing: class/000\.jpg, .*9\.jpg and 490 more"):
         open_maps(tmp_path / "maps", images, normalised=False)
 
 
-def test_a_store_of_other_images_or_labels_is_refused(tmp_path: Path) -> None:
+def test_a_store_of_other_images_or_labels_is_an_error(tmp_path: Path) -> None:
     make_store(tmp_path / "few", MAPS[:5])
     with pytest.raises(DataError, match=f"1 images of the split are missing: {IDS[5]}"):
         open_maps(tmp_path / "few", IMAGES, normalised=False)
@@ -153,7 +153,7 @@ def test_a_store_of_other_images_or_labels_is_refused(tmp_path: Path) -> None:
         open_maps(tmp_path / "labels", IMAGES, normalised=False)
 
 
-def test_what_is_neither_is_said_so(tmp_path: Path) -> None:
+def test_a_path_without_maps_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("maps are elsewhere")
     with pytest.raises(DataError, match=r"notes\.txt: neither a score-map store"):
         open_maps(tmp_path / "notes.txt", IMAGES, normalised=False)
@@ -201,7 +201,7 @@ def test_boxes_come_as_shares_of_the_original_images(tmp_path: Path) -> None:
     assert by_pixels.outside(SIZES // 2) == IDS
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "b.csv", *(f"{i},20,20,60,80" for i in IDS))
     path.write_text(path.read_text(), encoding="utf-8-sig")
     assert open_boxes(path).boxes.tolist() == [[20, 20, 60, 80]] * 6
@@ -243,7 +243,7 @@ def test_values_must_fit_the_unit(tmp_path: Path) -> None:
             open_boxes(write_csv(tmp_path / "b.csv", small[0], f"{IDS[1]},{box}", *small[2:], unit="shares"))
 
 
-def test_the_true_boxes_score_full_marks(tmp_path: Path) -> None:
+def test_the_true_boxes_score_100(tmp_path: Path) -> None:
     for unit, box in (("pixels", "20,20,79,79"), ("shares", "0.2,0.2,0.79,0.79")):
         source = open_boxes(write_csv(tmp_path / "b.csv", *(f"{i},{box}" for i in IDS), unit=unit))
         for protocol in (V2, get_protocol("psol"), get_protocol("minmaxcam")):
@@ -251,7 +251,7 @@ def test_the_true_boxes_score_full_marks(tmp_path: Path) -> None:
             assert evaluate(table, boxes_in(6), protocol, [(None, None)], [Hits()])[0].metrics["hits"].value == 100
 
 
-def test_everything_that_is_wrong_with_boxes_is_named_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_boxes_are_in_one_error(tmp_path: Path) -> None:
     path = write_csv(
         tmp_path / "b.csv",
         f"{IDS[0]},1,2,3,4",
@@ -286,7 +286,7 @@ def test_a_box_that_could_not_be_read_is_not_written(tmp_path: Path, box: tuple[
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_fingerprint_is_of_the_content(tmp_path: Path, folder: Path) -> None:
+def test_the_fingerprint_depends_on_the_content(tmp_path: Path, folder: Path) -> None:
     before = fingerprint(folder)
     save(folder, IDS[0], MAPS[0])
     assert fingerprint(folder) == before

@@ -45,7 +45,7 @@ def test_boxes_without_area_have_no_overlap_and_no_nan():
 
 @quick
 @given(gt_boxes(), gt_boxes(), st.booleans())
-def test_iou_is_the_plain_one_symmetric_and_bounded(a, b, inclusive):
+def test_iou_equals_the_plain_formula_and_is_symmetric_and_bounded(a, b, inclusive):
     ious = box_iou(a, b, inclusive=inclusive)
     assert ious.tolist() == plain_iou(a, b, inclusive).tolist()
     assert ious.tolist() == box_iou(b, a, inclusive=inclusive).T.tolist()
@@ -68,7 +68,7 @@ def test_bilinear_samples_pixel_centres():
     assert resize_map(np.array([[0.0, 4.0]]), (1, 4), "bilinear").tolist() == [[0, 1, 3, 4]]
 
 
-def test_unknown_interpolation_is_refused():
+def test_unknown_interpolation_is_an_error():
     with pytest.raises(UsageError, match="interpolation 'nearest'"):
         resize_map(np.zeros((2, 2)), (4, 4), "nearest")
 
@@ -84,20 +84,20 @@ def test_unknown_interpolation_is_refused():
         ([[3.0, 3.0]], "constant"),
     ],
 )
-def test_maps_that_say_nothing_become_zeros_and_say_why(rows, problem):
+def test_uninformative_maps_become_zeros_with_a_reason(rows, problem):
     score_map, found = sanitize_map(np.array(rows))
     assert found == problem
     assert score_map.tolist() == [[0, 0]]
 
 
-def test_sound_maps_stay_as_they_are():
+def test_valid_maps_are_unchanged():
     score_map, problem = sanitize_map(np.array([[-1.5, 2.0]], dtype=np.float32))
     assert not problem
     assert score_map.dtype == np.float64
     assert score_map.tolist() == [[-1.5, 2.0]]
 
 
-def test_wrong_shapes_are_refused():
+def test_wrong_shapes_are_an_error():
     with pytest.raises(DataError, match=r"score map must be \[H, W\]"):
         sanitize_map(np.zeros((2, 2, 2)))
     with pytest.raises(DataError, match=r"score map must be \[H, W\]"):

@@ -28,12 +28,12 @@ def random_masks(rng, shape):
     return rng.random(shape) < rng.random(), rng.random(shape) < 0.2
 
 
-def test_edges_are_those_of_the_benchmark():
+def test_bin_edges_equal_those_of_the_benchmark():
     assert BIN_EDGES.tolist() == [*np.arange(0, 1, 0.001), 1.0, 2.0, 3.0]
     assert BINS == 1002
 
 
-def test_scores_at_and_beside_every_edge_fall_where_numpy_puts_them():
+def test_scores_at_and_next_to_every_edge_are_binned_as_by_numpy():
     edges = BIN_EDGES[BIN_EDGES <= 1]
     scores = np.concatenate([edges, np.nextafter(edges, 1), np.nextafter(edges[1:], 0)])[None]
     scores = scores[:, scores[0] <= 1]
@@ -119,7 +119,7 @@ def test_no_foreground_is_an_error_not_a_number():
         average_precision(np.stack([background, background + 1]))
 
 
-def test_instances_unite_and_foreground_is_never_ignored():
+def test_instances_are_united_and_foreground_is_never_ignored():
     masks = np.array([[[1, 0, 0, 0]], [[0, 1, 0, 0]]], dtype=bool)
     foreground, ignore = combine_masks(masks, np.array([[0, 1, 1, 0]], dtype=bool))
     assert foreground.tolist() == [[True, True, False, False]]
@@ -127,7 +127,7 @@ def test_instances_unite_and_foreground_is_never_ignored():
     assert not combine_masks(list(masks), None)[1].any()
 
 
-def test_wrong_input_is_refused():
+def test_invalid_input_is_an_error():
     mask = np.zeros((2, 2), dtype=bool)
     with pytest.raises(DataError, match="differ in shape"):
         pixel_histograms(np.zeros((2, 3)), mask)

@@ -48,7 +48,7 @@ def test_thresholds_are_swept_or_fixed():
 
 
 @pytest.mark.parametrize(("name", "hits"), [("legacy", [False, True, True]), ("psol", [False, False, True])])
-def test_a_hit_needs_more_than_the_threshold_where_it_is_strict(name, hits):
+def test_a_strict_threshold_needs_a_larger_iou(name, hits):
     assert get_protocol(name).hits(np.array([0.4, 0.5, 0.6]), 0.5).tolist() == hits
 
 
@@ -61,13 +61,13 @@ def test_a_hit_needs_more_than_the_threshold_where_it_is_strict(name, hits):
         ("minmaxcam", [[50, 20, 300, 180]], np.int64),
     ],
 )
-def test_boxes_come_into_the_frame(name, boxes, dtype):
+def test_boxes_are_mapped_to_the_frame(name, boxes, dtype):
     framed = frame_boxes(get_protocol(name), BOX, SIZE)
     assert framed.dtype == dtype
     assert framed == pytest.approx(np.array(boxes))
 
 
-def test_maps_come_into_the_frame():
+def test_maps_are_resized_to_the_frame():
     raw = np.random.default_rng(0).random((7, 7), dtype=np.float32)
     for name, size, flag in [
         ("wsoleval-v1", (224, 224), cv2.INTER_CUBIC),
@@ -81,7 +81,7 @@ def test_maps_come_into_the_frame():
         map_frame(get_protocol("psol"), SIZE)
 
 
-def test_masks_come_into_the_frame():
+def test_masks_are_resized_to_the_frame():
     mask = np.zeros((448, 448), dtype=bool)
     mask[:, 224:] = True
     squashed = frame_mask(get_protocol("wsoleval-v2"), mask, (448, 448))

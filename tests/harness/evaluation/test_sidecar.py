@@ -23,7 +23,7 @@ def scores(tmp_path: Path) -> list[Scores]:
     return evaluate(store, boxes_in(6), V2, [(MinMax(), None), (MinMax(), None)], METRICS, bootstrap=10)
 
 
-def test_scores_can_be_made_again_from_the_file(tmp_path: Path, scores: list[Scores]) -> None:
+def test_scores_can_be_recomputed_from_the_file(tmp_path: Path, scores: list[Scores]) -> None:
     path = tmp_path / "run.observations.npz"
     write_observations(path, [s.observations for s in scores])
     back = read_observations(path)
@@ -33,19 +33,19 @@ def test_scores_can_be_made_again_from_the_file(tmp_path: Path, scores: list[Sco
         assert summarise(after, METRICS, bootstrap=10)[0].metrics == before.metrics
 
 
-def test_what_results_share_is_stored_once(tmp_path: Path, scores: list[Scores]) -> None:
+def test_shared_observations_are_stored_once(tmp_path: Path, scores: list[Scores]) -> None:
     one, two = tmp_path / "one.npz", tmp_path / "two.npz"
     write_observations(one, [scores[0].observations])
     write_observations(two, [s.observations for s in scores])
     assert two.stat().st_size < one.stat().st_size + 300
 
 
-def test_it_lies_beside_the_record() -> None:
+def test_the_file_is_next_to_the_record() -> None:
     assert observations_path(Path("runs/a-t003.record.json")) == Path("runs/a-t003.observations.npz")
     assert observations_path(Path("runs/other.json")) == Path("runs/other.json.observations.npz")
 
 
-def test_missing_foreign_and_truncated_files_say_so(tmp_path: Path, scores: list[Scores]) -> None:
+def test_missing_other_and_truncated_files_are_errors(tmp_path: Path, scores: list[Scores]) -> None:
     path = tmp_path / "x.observations.npz"
     with pytest.raises(DataError, match="cannot be read"):
         read_observations(path)

@@ -78,7 +78,7 @@ def test_large_tables_are_kept_on_disk_where_there_is_room(
         np.testing.assert_array_equal(table.data, expected.tables[0][name].data)
 
 
-def test_every_reading_gets_its_own_scores(store: ScoreStore) -> None:
+def test_every_evaluation_gets_its_own_scores(store: ScoreStore) -> None:
     class Whole(wsol.BoxRule):
         """The whole image."""
 
@@ -123,14 +123,14 @@ def observed(store: ScoreStore, rows: list[int], **options: object) -> Observati
     return observe(store, boxes_in(10), V2, READINGS, options.pop("metrics", [Hits()]), rows=np.array(rows))  # type: ignore[arg-type]
 
 
-def test_shards_that_overlap_or_differ_are_refused(store: ScoreStore) -> None:
+def test_shards_that_overlap_or_differ_are_an_error(store: ScoreStore) -> None:
     with pytest.raises(DataError, match="overlap"):
         merge([observed(store, [0, 1]), observed(store, [1, 2])])
     with pytest.raises(DataError, match="different evaluations"):
         merge([observed(store, [0]), observed(store, [1], metrics=[Known()])])
 
 
-def test_what_was_chosen_on_val_is_carried_to_test(tmp_path: Path) -> None:
+def test_the_calibration_of_val_is_applied_to_test(tmp_path: Path) -> None:
     val = make_store(tmp_path / "val", bumps(10, seed=1))
     test = make_store(tmp_path / "test", bumps(10, seed=2))
     metrics = [Carried()]
@@ -207,7 +207,7 @@ def test_a_box_over_the_whole_image_ends_at_the_last_pixel(tmp_path: Path) -> No
     assert (observe(store, annotations, V2, [(None, None)], [Iou()]).tables[0]["hits"].data == 1).all()
 
 
-def test_readings_must_fit_what_is_stored(tmp_path: Path, store: ScoreStore) -> None:
+def test_evaluations_must_fit_the_kind_of_store(tmp_path: Path, store: ScoreStore) -> None:
     boxes = make_store(tmp_path / "b", np.zeros((10, 4)), kind="boxes")
     with pytest.raises(UsageError, match="need a normalizer"):
         observe(store, boxes_in(10), V2, [(None, None)], [Hits()])
@@ -234,7 +234,7 @@ def test_psol_averages_over_classes(tmp_path: Path) -> None:
         ((50, 20, np.nan, 60), "is not finite"),
     ],
 )
-def test_impossible_boxes_are_refused_by_image(store: ScoreStore, box: tuple[float, ...], says: str) -> None:
+def test_invalid_boxes_are_an_error_that_names_the_image(store: ScoreStore, box: tuple[float, ...], says: str) -> None:
     annotations = boxes_in(10)
     assert annotations.boxes is not None
     annotations = replace(annotations, boxes=[*annotations.boxes[:4], np.array([box]), *annotations.boxes[5:]])
@@ -242,7 +242,7 @@ def test_impossible_boxes_are_refused_by_image(store: ScoreStore, box: tuple[flo
         observe(store, annotations, V2, READINGS, [Hits()])
 
 
-def test_an_image_without_a_box_is_refused(store: ScoreStore) -> None:
+def test_an_image_without_a_box_is_an_error(store: ScoreStore) -> None:
     annotations = replace(boxes_in(10), boxes=[np.empty((0, 4), dtype=np.int64)] * 10)
     with pytest.raises(DataError, match=r"'class/000\.jpg': no box"):
         observe(store, annotations, V2, READINGS, [Hits()], threads=2)
@@ -263,14 +263,14 @@ def with_masks(mask: object, ignore: object = None) -> wsol.Annotations:
     return replace(boxes_in(10), masks=lambda i: (mask, ignore))  # type: ignore[arg-type, return-value]
 
 
-def test_masks_come_into_the_frame_and_foreground_is_never_ignored(store: ScoreStore) -> None:
+def test_masks_are_resized_to_the_frame_and_foreground_is_never_ignored(store: ScoreStore) -> None:
     mask, ignore = np.zeros((100, 100), dtype=bool), np.ones((100, 100), dtype=bool)
     mask[:50] = True
     seen = observe(store, with_masks(mask, ignore), V2, READINGS, [Masked()])
     np.testing.assert_array_equal(seen.tables[0]["mean_peak"].data[0], [0.5, 0.5])
 
 
-def test_broken_masks_are_refused_by_image(store: ScoreStore) -> None:
+def test_invalid_masks_are_an_error_that_names_the_image(store: ScoreStore) -> None:
     empty, small = np.zeros((100, 100), dtype=bool), np.ones((50, 100), dtype=bool)
     with pytest.raises(DataError, match=r"'class/000\.jpg': no mask"):
         observe(store, with_masks([]), V2, READINGS, [Masked()])
@@ -280,7 +280,7 @@ def test_broken_masks_are_refused_by_image(store: ScoreStore) -> None:
         observe(store, with_masks(~empty, small), V2, READINGS, [Masked()])
 
 
-def test_masks_of_sizes_of_their_own_are_joined_in_the_frame(store: ScoreStore) -> None:
+def test_masks_of_several_sizes_are_joined_in_the_frame(store: ScoreStore) -> None:
     top, left = np.zeros((60, 40), dtype=bool), np.zeros((100, 100), dtype=bool)
     top[:30], left[:, :50] = True, True
     seen = observe(store, with_masks([top, left], np.ones((7, 9), dtype=bool)), V2, READINGS, [Masked()])
@@ -293,13 +293,13 @@ def test_an_image_without_a_positive_pixel_is_all_background(store: ScoreStore) 
     np.testing.assert_array_equal(seen.tables[0]["mean_peak"].data[0], [0, 0])
 
 
-def test_another_number_of_annotations_is_refused(store: ScoreStore) -> None:
+def test_a_wrong_number_of_annotations_is_an_error(store: ScoreStore) -> None:
     with pytest.raises(DataError, match="10 images have scores, but 9 have annotations"):
         observe(store, boxes_in(9), V2, READINGS, [Hits()])
 
 
 @pytest.mark.parametrize("factor", [2.0, np.nan])
-def test_a_normalizer_that_leaves_the_unit_interval_is_named(store: ScoreStore, factor: float) -> None:
+def test_a_normalizer_outside_the_unit_interval_is_an_error(store: ScoreStore, factor: float) -> None:
     class Wrong(MinMax):
         """Too large."""
 
@@ -312,7 +312,7 @@ def test_a_normalizer_that_leaves_the_unit_interval_is_named(store: ScoreStore, 
         observe(store, boxes_in(10), V2, [(Wrong(), None)], [Hits()])
 
 
-def test_a_metric_that_changes_its_shape_is_named(store: ScoreStore) -> None:
+def test_a_metric_that_changes_its_shape_is_an_error(store: ScoreStore) -> None:
     class Growing(MeanPeak):
         """One number more for one image."""
 
@@ -323,7 +323,7 @@ def test_a_metric_that_changes_its_shape_is_named(store: ScoreStore) -> None:
         observe(store, boxes_in(10), V2, READINGS, [Growing()])
 
 
-def test_the_label_is_ranked_as_argmax_ranks_it() -> None:
+def test_the_label_is_ranked_as_by_argmax() -> None:
     def rank(logits: list[float], label: int) -> int:
         return wsol.ScoredImage("a", label, V2, logits=np.array(logits)).rank_of_label
 

@@ -35,7 +35,7 @@ def write_batches(path: Path, *batches: tuple[object, ...], kind: PredictionKind
 FIRST = (["a"], [0], np.zeros((1, 2, 2)))
 
 
-def test_maps_labels_logits_and_metadata_come_back(tmp_path: Path) -> None:
+def test_maps_labels_logits_and_metadata_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "x.maps"
     write(path)
     store = ScoreStore.open(path)
@@ -49,7 +49,7 @@ def test_maps_labels_logits_and_metadata_come_back(tmp_path: Path) -> None:
     assert (store.kind, store.boxes, store.metadata["split"]) == ("maps", None, "val")
 
 
-def test_boxes_come_back_and_there_is_no_map(tmp_path: Path) -> None:
+def test_boxes_round_trip_without_maps(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "b", kind="boxes") as writer:
         writer.append(["a"], [0], [[0.1, 0.2, 0.5, 1.0]])
     store = ScoreStore.open(tmp_path / "b")
@@ -60,7 +60,7 @@ def test_boxes_come_back_and_there_is_no_map(tmp_path: Path) -> None:
         store.map(0)
 
 
-def test_nothing_appears_before_the_end_or_after_an_error(tmp_path: Path) -> None:
+def test_no_file_appears_before_the_end_or_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.maps"
 
     def interrupted() -> None:
@@ -74,7 +74,7 @@ def test_nothing_appears_before_the_end_or_after_an_error(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_was_there_survives_a_failed_writer(tmp_path: Path) -> None:
+def test_an_existing_store_survives_a_failed_writer(tmp_path: Path) -> None:
     path = tmp_path / "x.maps"
     write(path)
     before = path.read_bytes()
@@ -84,7 +84,7 @@ def test_a_store_that_was_there_survives_a_failed_writer(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("cut", [1, 24, 25, 300, 64 * 5])
-def test_a_truncated_store_says_so(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_store_is_an_error(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x.maps"
     write(path)
     path.write_bytes(path.read_bytes()[:-cut])
@@ -92,7 +92,7 @@ def test_a_truncated_store_says_so(tmp_path: Path, cut: int) -> None:
         ScoreStore.open(path)
 
 
-def test_a_store_with_a_hole_in_it_says_so(tmp_path: Path) -> None:
+def test_a_store_with_a_hole_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.maps"
     write(path)
     data = path.read_bytes()
@@ -112,7 +112,7 @@ def test_a_store_with_a_hole_in_it_says_so(tmp_path: Path) -> None:
         ({"fields": [["located", "<f4", [4]]]}, "its size does not fit its header"),
     ],
 )
-def test_a_store_whose_description_makes_no_sense_says_so(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+def test_a_store_with_invalid_metadata_is_an_error(tmp_path: Path, change: dict[str, Any], says: str) -> None:
     path = tmp_path / "x.maps"
     write(path)
     data = path.read_bytes()
@@ -123,7 +123,7 @@ def test_a_store_whose_description_makes_no_sense_says_so(tmp_path: Path, change
         ScoreStore.open(path)
 
 
-def test_foreign_and_missing_files_say_so(tmp_path: Path) -> None:
+def test_other_and_missing_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "foreign").write_bytes(b"\x93NUMPY" + bytes(200))
     (tmp_path / "empty").write_bytes(b"")
     for name in ("foreign", "empty"):
@@ -142,7 +142,9 @@ def test_foreign_and_missing_files_say_so(tmp_path: Path) -> None:
         (["c"], [0], np.zeros((1, 2)), "maps of shape"),
     ],
 )
-def test_batches_that_do_not_fit(tmp_path: Path, ids: list[str], labels: list[int], maps: object, says: str) -> None:
+def test_batches_that_do_not_fit_are_an_error(
+    tmp_path: Path, ids: list[str], labels: list[int], maps: object, says: str
+) -> None:
     with pytest.raises(DataError, match=says):
         write_batches(tmp_path / "x", FIRST, (ids, labels, maps))
 
@@ -157,7 +159,7 @@ def test_an_empty_store_is_an_error(tmp_path: Path) -> None:
         write_batches(tmp_path / "x")
 
 
-def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="the score-map store cannot be written"):
         write_batches(tmp_path / "file" / "x", FIRST)

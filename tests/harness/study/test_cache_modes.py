@@ -60,7 +60,7 @@ def _timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return records
 
 
-def test_a_study_goes_on_with_another_cache(tmp_path: Path) -> None:
+def test_a_study_continues_with_another_cache(tmp_path: Path) -> None:
     plugins = load_plugins([TOY])
     open_session(tmp_path, plugins, cache="memmap")
     open_session(tmp_path, plugins, cache="none")

@@ -43,7 +43,7 @@ def test_parameters_and_flops_by_hand() -> None:
     }
 
 
-def test_a_number_that_cannot_be_had_is_left_out() -> None:
+def test_an_unavailable_number_is_omitted() -> None:
     class Picky(Two):
         def localize(self, images: Tensor, labels: Tensor, extractor: Any) -> Tensor:
             raise ValueError("no black images, please")

@@ -15,7 +15,7 @@ def hours(recipe: dict[str, object], tflops: float = 1.0, **study: object) -> fl
     return gpu_hours(make_plan(validate_study(content, "s"), plugins).cells[0], 3, plugins, tflops)
 
 
-def test_resnet50_on_cub_takes_what_its_published_operations_say() -> None:
+def test_resnet50_on_cub_matches_its_published_operations() -> None:
     """4.09 G multiply-adds at 224x224, as published; three passes, 5,994 images, 50 epochs, 2 + 3 runs."""
     recipe = {"method": "cam", "backbone": {"name": "resnet50", "stride": 32}}
     expected = 2 * 4.09e9 * 3 * 5994 * 50 * 5 / 1e12 / 3600
@@ -33,7 +33,7 @@ def test_a_drawn_stride_is_averaged_over_the_trials() -> None:
     assert other * 23 / 5 < mixed < one * 23 / 5
 
 
-def test_what_trains_nothing_takes_no_time() -> None:
+def test_a_method_without_training_takes_no_time() -> None:
     assert hours({"method": "center"}) == 0
 
 

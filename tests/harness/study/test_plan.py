@@ -53,7 +53,7 @@ def test_a_grid_skips_the_benchmarks_it_names() -> None:
         plan(recipes=grid(skip="sprites"))
 
 
-def test_parts_that_a_method_ignores_do_not_multiply() -> None:
+def test_parts_that_a_method_ignores_add_no_cells() -> None:
     made = plan(recipes=[{"method": "center", "backbone": ["tiny", "resnet18"], "extractor": "cam"}])
     assert len(made.cells) == 1
     assert made.cells[0].train.ref("backbone") is None
@@ -72,13 +72,13 @@ def test_more_trials_keep_the_first_and_another_option_changes_no_draw() -> None
     assert other[0].seed != few[0].seed
 
 
-def test_a_fixed_option_is_not_drawn_and_a_given_distribution_replaces_the_own() -> None:
+def test_a_fixed_option_is_not_drawn_and_a_given_distribution_replaces_the_default() -> None:
     assert plan(recipes=grid(method={"name": "cam", "lr": 0.1})).cells[0].trials[0].hparams == {}
     trials = plan(recipes=grid(method={"name": "cam", "lr": {"uniform": [2, 3]}}), trials=20).cells[0].trials
     assert all(2 <= trial.hparams["method.lr"] < 3 for trial in trials)
 
 
-def test_the_key_ignores_counts_and_notices_everything_else() -> None:
+def test_the_key_depends_on_everything_but_counts() -> None:
     base = plan().key
     assert plan(trials=9, seeds=5, resources={"cpus": 2}).key == base
     for change in (
@@ -116,7 +116,7 @@ def test_schedule_comes_from_benchmark_study_and_grid_in_that_order() -> None:
         ({"recipes": grid(box_rule={"name": "threshold", "theta": {"uniform": [0, 1]}})}, "needs a choice"),
     ],
 )
-def test_mistakes_are_found_before_anything_is_trained(change: dict[str, Any], message: str) -> None:
+def test_mistakes_are_found_before_training(change: dict[str, Any], message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         plan(**change)
 

@@ -119,7 +119,7 @@ def open_test(path: Path, run: RunIdentity, tmp_path: Path) -> Any:
     return sealing.open_test(benchmark, path, tmp_path / "ledger.jsonl", run, protocol, ImageCache(tmp_path / "cache"))
 
 
-def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, tmp_path: Path) -> None:
+def test_a_sealed_choice_opens_test_and_is_recorded_in_the_ledger(plan: Plan, sealed: Path, tmp_path: Path) -> None:
     selection = sealing.read_selection(sealed)
     data, opening = open_test(sealed, identity(plan, selection), tmp_path)
     assert len(data.ids) == 320
@@ -135,9 +135,7 @@ def test_a_sealed_choice_opens_test_and_leaves_a_line(plan: Plan, sealed: Path, 
 @pytest.mark.parametrize(
     "change", [{"seed": 3}, {"hparams": {"method.lr": 0.5}}, {"trial": 0}, {"plan": "x"}, {"run": "evaluation"}]
 )
-def test_what_was_not_sealed_does_not_open_test(
-    plan: Plan, sealed: Path, tmp_path: Path, change: dict[str, Any]
-) -> None:
+def test_an_unsealed_run_does_not_open_test(plan: Plan, sealed: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     selection = sealing.read_selection(sealed)
     if "run" in change:
         change = {"evaluations": plan.cells[0].evaluations}  # the second one chose another trial
@@ -152,7 +150,7 @@ def test_without_a_selection_test_stays_closed(plan: Plan, sealed: Path, tmp_pat
         open_test(tmp_path / "nowhere.json", run, tmp_path)
 
 
-def test_a_changed_selection_is_refused(plan: Plan, sealed: Path, tmp_path: Path) -> None:
+def test_a_changed_selection_is_an_error(plan: Plan, sealed: Path, tmp_path: Path) -> None:
     run = identity(plan, sealing.read_selection(sealed))
     content = json.loads(sealed.read_text())
     content["choices"][0]["trial"] = 2
@@ -196,7 +194,7 @@ def test_test_stays_closed_when_the_ledger_cannot_be_written(tmp_path: Path) -> 
     ("text", "message"),
     [("{", "not a selection"), ("[]", "not a selection"), ('{"schema_version": 1}', "selection of schema version 1")],
 )
-def test_a_broken_or_foreign_selection_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_broken_or_other_selection_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / sealing.FILE_NAME
     path.write_text(text)
     with pytest.raises(wsol.SealError, match=rf"selection\.json: {message}"):

@@ -43,21 +43,19 @@ def test_runs_without_a_record_are_started_again(
     assert {job.record_path.read_text() for job in jobs} == {"done"}
 
 
-def test_a_run_that_never_gets_through_leaves_a_record_that_says_why(
+def test_a_run_that_always_fails_leaves_a_record_with_the_reason(
     jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(jobs, tmp_path, lambda left: "out of memory", monkeypatch) == [["a", "b", "c"]] * 3
     assert {job.record_path.read_text() for job in jobs} == {"out of memory"}
 
 
-def test_dead_workers_are_tunes_to_restart(jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_workers_are_restarted_by_tune(jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(run(jobs, tmp_path, lambda left: "", monkeypatch)) == 1
     assert all("its worker died 3 times" in job.record_path.read_text() for job in jobs)
 
 
-def test_nothing_is_started_for_jobs_that_are_done(
-    jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finished_jobs_start_nothing(jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for job in jobs:
         job.record_path.write_text("done")
     assert run(jobs, tmp_path, lambda left: "", monkeypatch) == []

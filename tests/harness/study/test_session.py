@@ -119,14 +119,14 @@ def test_failed_trials_are_not_sealed_unless_accepted(tmp_path: Path) -> None:
     assert len(result.selection.choices) == 1
 
 
-def test_a_diverged_trial_is_no_reason_not_to_seal(tmp_path: Path) -> None:
+def test_a_diverged_trial_does_not_prevent_sealing(tmp_path: Path) -> None:
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in ("", "nan")]
     result = run(tmp_path, study(recipes=[{"method": methods}]))
     assert [record.status for record in result.incomplete] == ["diverged"]
 
 
 @pytest.mark.parametrize("step", ["run", "search"])
-def test_missing_data_are_reported_before_anything_is_trained(step: str, tmp_path: Path) -> None:
+def test_missing_data_are_reported_before_training(step: str, tmp_path: Path) -> None:
     given = study(benchmark=["toy", {"name": "openimages", "root": str(tmp_path / "nowhere")}])
     session = wsol.open_session(given, out=tmp_path / "out", plugins=[TOY])
     with pytest.raises(wsol.DataError, match=r"nowhere.*--set 'benchmark=\[toy\]'"):
@@ -134,7 +134,7 @@ def test_missing_data_are_reported_before_anything_is_trained(step: str, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_data_of_other_machines_are_not_looked_for_here(tmp_path: Path) -> None:
+def test_data_of_a_remote_cluster_are_not_checked_locally(tmp_path: Path) -> None:
     class Elsewhere:
         local = False
 
@@ -149,7 +149,7 @@ def test_data_of_other_machines_are_not_looked_for_here(tmp_path: Path) -> None:
     assert session.ray_runner().local is True
 
 
-def test_steps_are_refused_out_of_order(tmp_path: Path) -> None:
+def test_steps_out_of_order_are_an_error(tmp_path: Path) -> None:
     session = wsol.open_session(study(), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
     with pytest.raises(wsol.SealError, match="no sealed selection"):
         session.final(wsol.SerialRunner())

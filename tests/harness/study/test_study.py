@@ -18,7 +18,7 @@ def write(path: Path, content: Any) -> str:
     return str(path)
 
 
-def test_names_alone_and_single_entries_may_stand_for_lists(tmp_path: Path) -> None:
+def test_names_and_single_entries_are_accepted_for_lists(tmp_path: Path) -> None:
     study = load_study(write(tmp_path / "s.yaml", MINIMAL))
     assert [b.name for b in study.benchmark] == ["sprites"]
     grid = study.recipes[0]
@@ -27,7 +27,7 @@ def test_names_alone_and_single_entries_may_stand_for_lists(tmp_path: Path) -> N
     assert grid.choices(PARTS["augmentation"]) == [()]
 
 
-def test_values_fix_and_distributions_search() -> None:
+def test_values_are_fixed_and_distributions_searched() -> None:
     method = {"name": "cam", "lr": {"loguniform": [1e-4, 1e-1]}, "momentum": 0.5}
     ref = validate_study({**MINIMAL, "recipes": [{"method": method}]}, "s").recipes[0].method[0].ref()
     assert ref.options == {"momentum": 0.5}
@@ -49,7 +49,7 @@ def test_values_fix_and_distributions_search() -> None:
         ({"name": "a/b"}, "name"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_invalid_keys_and_values_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         load_study(write(tmp_path / "s.yaml", {**MINIMAL, **change}))
 
@@ -93,7 +93,7 @@ def test_an_override_reaches_into_names_in_a_list() -> None:
 
 
 @pytest.mark.parametrize("given", ["sprites", {"name": "sprites"}, ["sprites"], [{"name": "sprites"}]])
-def test_an_override_reaches_a_single_entry_as_it_would_the_first_of_a_list(given: Any) -> None:
+def test_an_override_of_index_0_reaches_a_single_entry(given: Any) -> None:
     content: dict[str, Any] = {"name": "s", "benchmark": given, "recipes": [{"method": "cam"}]}
     apply_override(content, "benchmark.0.name=folder")
     apply_override(content, "benchmark.0.root=/data")

@@ -44,12 +44,12 @@ def test_the_record_is_written_with_its_observations(plugins: wsol.Plugins, tmp_
     assert [line["run"] for line in read_ledger(given.ledger)] == ["mine"]
 
 
-def test_without_a_record_nothing_but_the_ledger_is_written(plugins: wsol.Plugins, tmp_path: Path) -> None:
+def test_without_a_record_only_the_ledger_is_written(plugins: wsol.Plugins, tmp_path: Path) -> None:
     wsol.score_submission(submission(tmp_path, record=None), plugins)
     assert {path.name for path in tmp_path.iterdir()} == {"mine.maps", "ledger.jsonl"}
 
 
-def test_scores_are_handed_over_before_the_record_is_written(
+def test_scores_are_returned_before_the_record_is_written(
     plugins: wsol.Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk must not lose a test evaluation that the ledger counts already."""
@@ -76,7 +76,7 @@ def test_scores_are_handed_over_before_the_record_is_written(
         ({"normalizer": wsol.ComponentRef(name="minmx")}, "did you mean 'minmax'"),
     ],
 )
-def test_what_cannot_be_scored_costs_no_test_evaluation(
+def test_invalid_arguments_cost_no_test_evaluation(
     plugins: wsol.Plugins, tmp_path: Path, changes: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(wsol.UsageError, match=says):
@@ -84,7 +84,7 @@ def test_what_cannot_be_scored_costs_no_test_evaluation(
     assert not (tmp_path / "ledger.jsonl").exists()
 
 
-def test_an_existing_record_is_refused_before_anything_is_scored(plugins: wsol.Plugins, tmp_path: Path) -> None:
+def test_an_existing_record_is_an_error_before_scoring(plugins: wsol.Plugins, tmp_path: Path) -> None:
     path = tmp_path / "mine.record.json"
     path.write_text("mine")
     with pytest.raises(wsol.UsageError, match="exists already"):

@@ -33,7 +33,7 @@ def offsets(images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_crops_are_torchvisions_at_the_same_places(dtype: torch.dtype) -> None:
+def test_crops_equal_torchvisions_at_the_same_positions(dtype: torch.dtype) -> None:
     images = torch.randint(0, 256, (5, 3, SIDE, 15)).to(dtype)
     top, left = torch.tensor([0, 1, 4, 2, 3]), torch.tensor([7, 0, 3, 5, 1])
     found = crop(images, top, left, CROP)
@@ -41,7 +41,7 @@ def test_crops_are_torchvisions_at_the_same_places(dtype: torch.dtype) -> None:
         assert torch.equal(found[i], F.crop(images[i], int(top[i]), int(left[i]), CROP, CROP))
 
 
-def test_crops_are_where_torchvisions_are_as_often() -> None:
+def test_crop_positions_are_distributed_as_torchvisions() -> None:
     found = offsets(wsol.RandomCrop(CROP)(batch(), seeded()).images)
     torch.manual_seed(0)
     theirs = offsets(torch.stack([v2.RandomCrop(CROP)(image) for image in batch().images]))
@@ -56,7 +56,7 @@ def test_crops_are_where_torchvisions_are_as_often() -> None:
 
 
 @pytest.mark.parametrize(("augmentation", "reference"), [("horizontal_flip", F.hflip), ("vertical_flip", F.vflip)])
-def test_flips_are_torchvisions_for_half_of_the_images(augmentation: str, reference: object) -> None:
+def test_half_of_the_images_are_flipped_as_by_torchvision(augmentation: str, reference: object) -> None:
     flip = {"horizontal_flip": wsol.HorizontalFlip, "vertical_flip": VerticalFlip}[augmentation]()
     given = batch(dtype=torch.uint8)
     found = flip(given, seeded())
@@ -79,7 +79,7 @@ def test_boxes_follow_the_crop() -> None:
     assert torch.allclose(found.boxes, expected / CROP)
 
 
-def test_the_generator_alone_decides() -> None:
+def test_augmentations_depend_on_the_generator_only() -> None:
     for augmentation in (wsol.RandomCrop(CROP), wsol.HorizontalFlip()):
         first = augmentation(batch(), seeded(5)).images
         torch.manual_seed(1)
@@ -87,7 +87,7 @@ def test_the_generator_alone_decides() -> None:
         assert not torch.equal(augmentation(batch(), seeded(6)).images, first)
 
 
-def test_an_image_of_the_crops_size_stays_and_draws_nothing() -> None:
+def test_an_image_of_the_crops_size_is_unchanged_and_draws_nothing() -> None:
     generator = seeded()
     given = batch()
     assert wsol.RandomCrop(SIDE)(given, generator) is given

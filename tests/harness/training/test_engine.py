@@ -149,7 +149,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 5])
-def test_resuming_at_any_epoch_equals_never_stopping(data: TrainData, tmp_path: Path, after: int) -> None:
+def test_resuming_at_any_epoch_equals_an_uninterrupted_run(data: TrainData, tmp_path: Path, after: int) -> None:
     def make(method: Toy, view: Any) -> Iterator[wsol.Phase]:
         for phase in two_phases(method, view):
             if phase.name == "second":  # a score that a resumed run finds again
@@ -194,7 +194,7 @@ def test_phases_run_in_order_and_the_best_epoch_is_kept(data: TrainData) -> None
     assert [log.score for log in state.history] == [None, None, 0.3, 0.9, 0.1]
 
 
-def test_only_the_groups_move_each_at_its_rate(data: TrainData) -> None:
+def test_only_parameters_of_groups_change_each_at_its_rate(data: TrainData) -> None:
     def make(method: Toy, view: Any) -> Iterator[wsol.Phase]:
         head, body = list(method.net[6].parameters()), list(method.net[0].parameters())
         groups = [wsol.ParameterGroup(body), wsol.ParameterGroup(head, 0.0)]
@@ -214,7 +214,7 @@ def test_the_rate_steps_at_the_start_of_every_nth_epoch(data: TrainData) -> None
     assert [round(log.lr, 7) for log in state.history] == [0.05, 0.005, 0.005, 0.0005, 0.0005]
 
 
-def test_sgd_is_the_textbook_one(data: TrainData) -> None:
+def test_sgd_equals_the_textbook_formula(data: TrainData) -> None:
     """One parameter, one gradient of 1 a step: Nesterov SGD by hand."""
 
     class One(Toy):
@@ -259,7 +259,7 @@ def test_nan_ends_the_run_as_diverged(data: TrainData) -> None:
         train(Bad(one_phase), loader(data), config())
 
 
-def test_mistakes_in_phases_are_named(data: TrainData) -> None:
+def test_invalid_phases_are_an_error(data: TrainData) -> None:
     def none(method: Toy, view: Any) -> Iterator[wsol.Phase]:
         yield wsol.Phase("p", step=method.step)
 
@@ -272,7 +272,7 @@ def test_mistakes_in_phases_are_named(data: TrainData) -> None:
         train(build(twice), loader(data), config())
 
 
-def test_a_checkpoint_of_another_run_is_refused(data: TrainData, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_run_is_an_error(data: TrainData, tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
     train(build(epochs=1), loader(data), config(path))
     with pytest.raises(wsol.DataError, match="checkpoint of another run"):
@@ -294,7 +294,7 @@ def test_batches_are_augmented_the_same_for_the_same_seed(data: TrainData) -> No
     assert not torch.equal(images(1), images(2))
 
 
-def test_to_float_is_what_torchvision_does() -> None:
+def test_to_float_equals_torchvision() -> None:
     from torchvision.transforms import functional as T
 
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 4), dtype=np.uint8)

@@ -71,6 +71,6 @@ def test_dropped_units_are_not_fast() -> None:
     assert torch.equal(features(torch.ones(1, 3, 1, 1)), torch.ones(1, 3, 1, 1))
 
 
-def test_fast_units_that_do_not_exist_are_refused() -> None:
+def test_unknown_fast_units_are_an_error() -> None:
     with pytest.raises(wsol.PluginError, match="nowhere"):
         wsol.Features({"a": nn.Identity()}, {"a": "a"}, {"a": 3}, wsoleval_head_lr_units=["nowhere"])

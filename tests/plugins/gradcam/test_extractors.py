@@ -210,7 +210,7 @@ def test_the_classifier_stays_as_it_was(name: str, layer: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["score_cam", "ablation_cam"])
-def test_copies_at_once_change_no_map_and_nothing_is_printed(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_batched_copies_change_no_map_and_nothing_is_printed(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     classifier = network()
     every = extract(name, classifier, images(), LABELS)
     torch.testing.assert_close(extract(name, classifier, images(), LABELS, batch_size=4), every)

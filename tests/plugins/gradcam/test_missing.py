@@ -13,7 +13,7 @@ from wsol.plugins import load_plugins
 MISSING = "this extractor needs the package grad-cam: pip install 'wsol[gradcam]'"
 
 
-def test_listing_imports_nothing_of_it() -> None:
+def test_listing_does_not_import_the_package() -> None:
     code = (
         "import sys; sys.modules['pytorch_grad_cam'] = None; from wsol.plugins import load_plugins; "
         "p = load_plugins(); print(p.failed, 'layer_cam' in p.names('extractors'), 'sklearn' in sys.modules)"
@@ -22,7 +22,7 @@ def test_listing_imports_nothing_of_it() -> None:
     assert done.stdout.split() == ["[]", "True", "False"]
 
 
-def test_a_plan_that_names_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planning_without_the_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)
     for name in ("grad_cam", "score_cam", "eigen_cam"):
         with pytest.raises(wsol.UsageError) as caught:
@@ -30,7 +30,7 @@ def test_a_plan_that_names_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         assert str(caught.value) == MISSING
 
 
-def test_a_broken_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_about_a_broken_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from wsol_gradcam.package import load
 
     monkeypatch.setitem(sys.modules, "pytorch_grad_cam", None)

@@ -199,7 +199,7 @@ UNIT = "# wsol boxes: unit=shares\n"
 HEADER = UNIT + "image_id,x0,y0,x1,y1\n"
 
 
-def test_boxes_in_a_file_come_back_in_the_order_of_the_images(tmp_path: Path) -> None:
+def test_boxes_are_read_from_a_file_in_the_order_of_the_images(tmp_path: Path) -> None:
     path = tmp_path / "boxes.csv"
     wsol.write_box_csv(path, [("a/1", [0.0, 0.25, 0.5, 1.0]), ("b,2", [0.1, 0.2, 0.3, 0.4])], "shares")
     assert path.read_text() == HEADER + 'a/1,0.000000,0.250000,0.500000,1.000000\n"b,2",' + (

@@ -168,7 +168,7 @@ def test_boxes_of_a_method_are_taken_for_each_label(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("component", [Shifted, Bright])
-def test_a_benchmark_of_the_same_classes_gets_everything(component: type[wsol.Method], tmp_path: Path) -> None:
+def test_a_benchmark_of_the_same_classes_gets_maps_and_logits(component: type[wsol.Method], tmp_path: Path) -> None:
     path = tmp_path / "t.maps"
     run = localizer(component)
     localize_split(run, Squares(), "test", None, path, tmp_path)
@@ -184,7 +184,7 @@ def test_a_benchmark_of_the_same_classes_gets_everything(component: type[wsol.Me
         assert store.map(11)[y : y + 8, x : x + 8].min() > store.map(11)[y - 1].max()
 
 
-def test_other_classes_need_a_method_that_knows_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_classes_need_a_class_agnostic_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "t.maps"
     localize_split(localizer(Fixed), Others(), "val", None, path, tmp_path)
     store = ScoreStore.open(path)

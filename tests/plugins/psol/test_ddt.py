@@ -131,7 +131,7 @@ def test_a_planted_component_is_found_and_boxed(sign: str) -> None:
 
 
 @torch.no_grad()
-def test_the_sign_survives_an_eigenvector_of_either_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sign_does_not_depend_on_the_sign_of_the_eigenvector(monkeypatch: pytest.MonkeyPatch) -> None:
     train, boxes = planted()
     component = Moments.component
     for factor in (1, -1):

@@ -129,7 +129,7 @@ def test_joint_is_one_network_with_two_heads(data: TrainData) -> None:
 
 
 @pytest.mark.parametrize(("variant", "boxes"), [("separate", "ddt"), ("separate", "cam"), ("joint", "ddt")])
-def test_resuming_in_the_middle_of_each_phase_equals_never_stopping(
+def test_resuming_in_the_middle_of_each_phase_equals_an_uninterrupted_run(
     data: TrainData, tmp_path: Path, variant: str, boxes: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = build(variant=variant, boxes=boxes)
@@ -321,12 +321,12 @@ def test_networks_end_at_the_stage_of_the_option() -> None:
         ({"ddt_backbone": "vgg61", "variant": "joint"}, "unknown backbone 'vgg61'; did you mean 'vgg16'"),
     ],
 )
-def test_mistakes_are_found_before_anything_is_trained(values: dict[str, Any], message: str) -> None:
+def test_mistakes_are_found_before_training(values: dict[str, Any], message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         build(**values)
 
 
-def test_no_image_is_seen_without_its_phase(data: TrainData) -> None:
+def test_images_are_read_in_their_phase_only(data: TrainData) -> None:
     """The phases are lazy: nothing is computed before the engine asks."""
     method = build()
 

@@ -102,7 +102,7 @@ def test_weightmaps_on_tiny_imagenet_train_longer_and_with_weight_decay() -> Non
     assert set(found.values()) == {(100, 128, 1e-4, 0)}
 
 
-def test_masks_of_cub_are_asked_for() -> None:
+def test_table_4_of_weightmap_uses_masks_of_cub() -> None:
     for cell in plan("weightmap-table4").cells:
         assert cell.train.benchmark.options == {"segmentations": True}
         assert cell.metrics == ("gt_known", "pxap")  # the first one chooses, and val has no masks
@@ -119,6 +119,6 @@ def test_weightmap_table_6() -> None:
 
 
 @pytest.mark.parametrize("name", ["minmaxcam-table3", *(f"weightmap-table{i}" for i in range(1, 7))])
-def test_they_run_on_generated_images_too(name: str) -> None:
+def test_they_can_be_planned_on_generated_images(name: str) -> None:
     made = plan(name, "benchmark=sprites", "schedule.epochs=1", "trials=1", "recipes.0.backbone=tiny")
     assert all(cell.train.benchmark.name == "sprites" for cell in made.cells)

@@ -74,7 +74,7 @@ def test_table_2_of_ivr() -> None:
 
 
 @pytest.mark.parametrize(("name", "count"), [("beyond-gap-table1", 30), ("ivr-table1", 18), ("ivr-table2", 6)])
-def test_they_run_on_generated_images_too(name: str, count: int) -> None:
+def test_they_can_be_planned_on_generated_images(name: str, count: int) -> None:
     made = plan(name, "benchmark=sprites", "schedule.epochs=1", "trials=1")
     assert len(made.cells) == count
     assert all(cell.train.schedule.epochs == 1 and len(cell.trials) == 1 for cell in made.cells)

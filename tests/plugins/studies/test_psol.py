@@ -66,5 +66,5 @@ def test_table_3_and_4_name_their_regressors() -> None:
 @pytest.mark.parametrize(
     ("name", "count"), [("psol-table1", 10), ("psol-table2", 9), ("psol-table3", 2), ("psol-table4", 3)]
 )
-def test_they_are_planned_on_generated_images_too(name: str, count: int) -> None:
+def test_they_can_be_planned_on_generated_images(name: str, count: int) -> None:
     assert len(cells(name, "benchmark=sprites", "trials=1")) == count

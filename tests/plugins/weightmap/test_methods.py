@@ -72,7 +72,7 @@ def test_the_losses_of_method_2_by_hand(data: TrainData, unit_length: bool) -> N
 
 
 @pytest.mark.parametrize("term", ["inner", "outer", "sparsity"])
-def test_a_weight_of_zero_leaves_a_term_without_any_say(data: TrainData, term: str) -> None:
+def test_a_weight_of_zero_disables_a_term(data: TrainData, term: str) -> None:
     method = build("weightmap2", **{term: 0.0})
     (losses,) = method.generate(batch_of(data, method, [0, 1, 3, 4, 2, 6]))
     assert losses[term].item() == 0
@@ -103,7 +103,9 @@ def test_each_phase_moves_one_network(data: TrainData, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_resuming_in_the_middle_of_each_phase_equals_never_stopping(data: TrainData, tmp_path: Path, name: str) -> None:
+def test_resuming_in_the_middle_of_each_phase_equals_an_uninterrupted_run(
+    data: TrainData, tmp_path: Path, name: str
+) -> None:
     def fresh() -> Any:
         return build(name, epochs=4, free_epochs=2)
 
@@ -135,7 +137,7 @@ def test_the_epoch_with_the_most_complete_maps_is_kept(data: TrainData, monkeypa
     assert [log.score for log in run(last, data).history] == [None] * 6
 
 
-def test_the_score_is_the_mean_over_the_images_that_g_does_not_see(data: TrainData) -> None:
+def test_the_score_is_the_mean_over_held_out_images(data: TrainData) -> None:
     method = build("weightmap1").eval()
     kept, apart = held_out(COUNT, 0.2)
     assert len(apart) == 5
@@ -155,7 +157,7 @@ def test_the_score_is_the_mean_over_the_images_that_g_does_not_see(data: TrainDa
         assert set(seen.tolist()) == rows
 
 
-def test_a_new_generator_scores_nothing_and_by_the_letter_everything(data: TrainData) -> None:
+def test_a_new_generator_scores_0_or_1_depending_on_whole_box(data: TrainData) -> None:
     _, apart = held_out(COUNT, 0.2)
     for values, expected in (({}, 0), ({"whole_box": 0}, 0), ({"whole_box": 1}, 1)):
         method = build("weightmap1", **values).eval()
@@ -206,7 +208,7 @@ def test_g_finds_the_squares(data: TrainData) -> None:
     assert float(maps[square].mean()) > 2 * float(maps[~square].mean())
 
 
-def test_images_are_brought_to_minus_one_to_one(data: TrainData) -> None:
+def test_images_are_scaled_to_minus_one_to_one(data: TrainData) -> None:
     method = build("weightmap1")
     batch = batch_of(data, method, list(range(COUNT)))
     assert -1 <= float(batch.images.min()) < -0.9
@@ -223,6 +225,6 @@ def test_images_are_brought_to_minus_one_to_one(data: TrainData) -> None:
         ("weightmap1", {"f": {"backbone": {"name": "tiny", "stride": 5}}}, "f: backbone: backbone 'tiny': stride"),
     ],
 )
-def test_mistakes_are_found_before_anything_is_trained(name: str, values: dict[str, Any], message: str) -> None:
+def test_mistakes_are_found_before_training(name: str, values: dict[str, Any], message: str) -> None:
     with pytest.raises(wsol.UsageError, match=message):
         build(name, **values)

@@ -105,7 +105,7 @@ def test_completeness_falls_when_a_map_breaks_up() -> None:
     assert completeness(parts) < completeness(whole) == 1
 
 
-def test_a_box_that_is_the_whole_image_says_nothing() -> None:
+def test_a_box_of_the_whole_image_scores_nothing() -> None:
     """A new generator's map: it hardly varies, and no pixel is below a tenth of the largest."""
     flat = np.random.default_rng(0).uniform(0.45, 0.53, (20, 30))
     assert (completeness(flat), completeness(flat, whole=0.0)) == (1, 0)

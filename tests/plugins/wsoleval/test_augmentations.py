@@ -37,7 +37,7 @@ def batch(images: Tensor, num_classes: int = 3) -> wsol.Batch:
 
 
 @pytest.mark.parametrize(("height", "width", "cell"), [(24, 24, 0.25), (20, 24, 0.32), (224, 224, 65 / 224)])
-def test_has_against_loops(height: int, width: int, cell: float) -> None:
+def test_has_equals_plain_loops(height: int, width: int, cell: float) -> None:
     images = torch.rand(3, 3, height, width) + 1
     hidden = augmentation("has", cell=cell, drop_rate=0.4)(batch(images), seeded()).images
     side = round(cell * width)
@@ -90,7 +90,7 @@ def test_cutmix_mixes_targets_by_the_pixels_that_changed(seed: int) -> None:
         assert pasted[0].sum() == (rows.max() - rows.min() + 1) * (columns.max() - columns.min() + 1)
 
 
-def test_cutmixs_soft_targets_are_the_mixed_loss() -> None:
+def test_cutmix_soft_targets_give_the_mixed_loss() -> None:
     mixed = augmentation("cutmix", u=0.5)(marked(), seeded(3))
     logits = torch.randn(6, 6)
     partner = mixed.images.amax((1, 2, 3)).long(), mixed.images.amin((1, 2, 3)).long()
@@ -102,7 +102,7 @@ def test_cutmixs_soft_targets_are_the_mixed_loss() -> None:
     assert F.cross_entropy(logits, mixed.targets) == pytest.approx(direct.mean().item(), rel=1e-5)
 
 
-def test_cutmixs_lambda_is_the_clipped_boxs() -> None:
+def test_cutmix_lambda_is_that_of_the_clipped_box() -> None:
     """Boxes are cut off at the border, so that images keep more than the half that Beta(1, 1) leaves on average."""
     mix, source = augmentation("cutmix", u=2 / 3), marked(2, 64, 64)
     boxes = torch.tensor([mix.box(64, 64, seeded(seed)) for seed in range(2000)])
@@ -123,7 +123,7 @@ def expected_area() -> float:
 
 
 @pytest.mark.parametrize(("u", "beta"), [(2 / 3, 1.0), (1 / 1.35, 0.85), (1 / 0.54, 0.04), (0.01, 99.5)])
-def test_cutmixs_beta(u: float, beta: float) -> None:
+def test_cutmix_beta_gives_the_expected_area(u: float, beta: float) -> None:
     assert augmentation("cutmix", u=u).options.beta == pytest.approx(beta)
 
 
@@ -139,7 +139,7 @@ def box(u: float, seed: int) -> tuple[int, int, int, int]:
     return augmentation("cutmix", u=u).box(64, 64, seeded(seed))
 
 
-def test_cutmixs_rate_is_per_batch() -> None:
+def test_cutmix_rate_is_per_batch() -> None:
     mix, source, generator = augmentation("cutmix", mix_rate=0.3, u=1e-3), marked(), seeded()
     mixed = [not torch.equal(mix(source, generator).images, source.images) for _ in range(500)]
     assert sum(mixed) / 500 == pytest.approx(0.3, abs=0.06)
@@ -151,7 +151,7 @@ def test_cutmixs_rate_is_per_batch() -> None:
 
 
 @pytest.mark.parametrize("name", ["has", "cutmix"])
-def test_the_generator_decides_alone(name: str) -> None:
+def test_augmentations_depend_on_the_generator_only(name: str) -> None:
     source, augment = batch(torch.rand(8, 3, 32, 32)), augmentation(name)
     runs = []
     for seed in (1, 1, 2):
@@ -163,7 +163,7 @@ def test_the_generator_decides_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), [("has", {"cell": 0.1, "drop_rate": 0.9}), ("cutmix", {"u": 0.3})])
-def test_methods_augment_behind_the_recipes(name: str, options: dict[str, float]) -> None:
+def test_methods_augment_after_the_recipe(name: str, options: dict[str, float]) -> None:
     given = parts("tiny", 3, crop=16)
     trained = method(name, given, lr=0.1, **options)
     *before, last = trained.augmentations()
@@ -176,6 +176,6 @@ def test_methods_augment_behind_the_recipes(name: str, options: dict[str, float]
     ("name", "options"),
     [("has", {"cell": 1.5}), ("has", {"drop_rate": -0.1}), ("cutmix", {"u": 0}), ("cutmix", {"u": 2})],
 )
-def test_options_out_of_range(name: str, options: dict[str, float]) -> None:
+def test_options_out_of_range_are_an_error(name: str, options: dict[str, float]) -> None:
     with pytest.raises(wsol.UsageError, match=f"augmentation '{name}': {next(iter(options))}"):
         augmentation(name, **options)

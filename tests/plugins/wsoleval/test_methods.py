@@ -73,7 +73,7 @@ def test_adl_makes_one_choice_for_the_batch_and_each_layer_its_own() -> None:
     assert (table[:, 0] != table[:, 1]).mean() == pytest.approx(2 * 0.3 * 0.7, abs=0.07)
 
 
-def test_adls_gradient_flows_through_the_attention() -> None:
+def test_adl_gradient_flows_through_the_attention() -> None:
     x = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
     weighting, hiding = AttentionDropout(0.6, 0.0), AttentionDropout(0.6, 1.0)
     assert torch.autograd.gradcheck(weighting, x)
@@ -114,7 +114,7 @@ def test_adl_draws_from_the_global_generator() -> None:
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.7])
-def test_acol_against_a_direct_version(threshold: float) -> None:
+def test_acol_equals_a_direct_version(threshold: float) -> None:
     network, data = build("acol", threshold=threshold).eval(), batch()
     found = losses(network, data)
     loss_a, loss_b, maps = [], [], []
@@ -134,7 +134,7 @@ def test_acol_against_a_direct_version(threshold: float) -> None:
     assert torch.allclose(network.classify(data.images), network.branch_a(network.features(data.images)).mean((2, 3)))
 
 
-def test_acols_erasing_is_a_constant() -> None:
+def test_acol_erasing_has_no_gradient() -> None:
     """B's loss gives branch A no gradient, and the features the one of a fixed mask."""
     network, data = build("acol").eval(), batch()
     losses(network, data)["b"].backward()
@@ -173,7 +173,7 @@ def direct_regions(score_map: np.ndarray, low: float, high: float, enough: int) 
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.05, 0.7), (0.3, 0.9), (0.8, 0.97), (0.5, 0.5), (0.0, 1.0)])
-def test_regions_against_a_direct_version(low: float, high: float) -> None:
+def test_regions_equal_a_direct_version(low: float, high: float) -> None:
     maps = torch.rand(6, 12, 12, dtype=torch.float64) ** torch.tensor([1, 0.2, 8, 1, 3, 20]).reshape(-1, 1, 1)
     expected = np.stack([direct_regions(m, low, high, 30) for m in maps.numpy()])
     assert np.array_equal(regions(maps, low, high, 30).numpy(), expected)
@@ -210,7 +210,7 @@ def test_region_loss_without_a_certain_pixel_is_zero() -> None:
     assert torch.equal(logits.grad, torch.zeros(1, 4, 4))
 
 
-def test_spg_against_a_direct_version() -> None:
+def test_spg_equals_a_direct_version() -> None:
     options = {"low1": 0.1, "rise1": 0.5, "low2": 0.4, "rise2": 0.2, "low3": 0.3, "rise3": 0.25}
     network, data = build("spg", **options).eval(), batch()
     assert [network.options.thresholds(i) for i in (1, 2, 3)] == [
@@ -247,7 +247,7 @@ def test_spg_against_a_direct_version() -> None:
     assert found["classes"].item() == pytest.approx(F.cross_entropy(conv.mean((2, 3)), data.labels).item(), rel=1e-5)
 
 
-def test_spgs_teachers_get_no_gradient() -> None:
+def test_spg_teachers_get_no_gradient() -> None:
     """B1 learns from B2's regions and C from both; neither loss may change its teacher."""
     network, data = build("spg").eval(), batch()
     found = losses(network, data)

@@ -25,7 +25,7 @@ def count(module: nn.Module) -> float:
 
 @pytest.mark.parametrize("stride", [8, 16])
 @pytest.mark.parametrize(("name", "backbone"), CELLS)
-def test_parameters_and_map_sizes_are_the_benchmarks(name: str, backbone: str, stride: int) -> None:
+def test_parameters_and_map_sizes_equal_the_benchmarks(name: str, backbone: str, stride: int) -> None:
     network = outline(name, backbone, stride).eval()
     assert count(network) == MILLIONS[backbone].get(name, MILLIONS[backbone]["other"])
     images = torch.empty(2, 3, 224, 224, device="meta")
@@ -100,7 +100,7 @@ def test_poolings_of_vgg_for_acol_and_spg(stride: int, sides: tuple[int, int]) -
         ("mobilenet_v2", {"level3": 32, "level4": 96}),
     ],
 )
-def test_what_spgs_branches_read(backbone: str, taps: dict[str, int]) -> None:
+def test_inputs_of_the_branches_of_spg(backbone: str, taps: dict[str, int]) -> None:
     network = outline("spg", backbone)
     images = torch.empty(1, 3, 224, 224, device="meta")
     _, maps = network.classifier.features.run(images, want=network.layout.spg_taps)
@@ -112,7 +112,7 @@ def test_what_spgs_branches_read(backbone: str, taps: dict[str, int]) -> None:
     ("backbone", "width"),
     [("vgg16", 1024), ("inception_v3", 1024), ("mobilenet_v2", 1024), ("resnet18", 512), ("tiny", 96)],
 )
-def test_width_of_acols_branches(backbone: str, width: int) -> None:
+def test_width_of_the_branches_of_acol(backbone: str, width: int) -> None:
     with torch.device("meta"):
         network = method("acol", parts(backbone))
     for branch in (network.branch_a, network.branch_b):

@@ -79,7 +79,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_a_resumed_run_equals_one_that_never_stopped(data: TrainData, tmp_path: Path, name: str) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(data: TrainData, tmp_path: Path, name: str) -> None:
     def stop(log: Any, done: int) -> None:
         raise Stop
 
