@@ -95,7 +95,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1) + "\n")
 
 
-def print_line(text: Any) -> None:
+def print_line(text: str | Path) -> None:
     """Print one line to standard output, unwrapped, without markup."""
     out.print(str(text), highlight=False, markup=False, soft_wrap=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,7 @@ from wsol.cli.common import (
 
 if TYPE_CHECKING:
     from wsol.evaluation.observe import ScoringProgress
+    from wsol.options import OptionValues
     from wsol.recipes import ComponentRef
     from wsol.study.submission import ScoredSubmission
 
@@ -113,7 +114,7 @@ def score(
         score_submission(submission, plugins, on_scored=lambda scored: _print(scored, as_json), progress=progress)
 
 
-def _ref(name: str, options: dict[str, Any]) -> ComponentRef:
+def _ref(name: str, options: OptionValues) -> ComponentRef:
     from wsol.recipes import ComponentRef
 
     return ComponentRef(name=name, options=options)
@@ -123,9 +124,9 @@ def _ref(name: str, options: dict[str, Any]) -> ComponentRef:
 class PartOptions:
     """What ``--option`` gives for each part."""
 
-    normalizer: dict[str, Any]
-    box_rule: dict[str, Any]
-    benchmark: dict[str, Any]
+    normalizer: OptionValues
+    box_rule: OptionValues
+    benchmark: OptionValues
 
 
 def parse_options(given: list[str]) -> PartOptions:

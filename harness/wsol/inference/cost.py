@@ -1,4 +1,4 @@
-"""What a trained method costs to use: parameters and floating-point operations, for the record."""
+"""The cost of a trained method: parameters and floating-point operations, for the record."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 
 def network_cost(method: Method, extractor: Extractor | None, crop: int, device: torch.device) -> dict[str, int]:
-    """Parameters of ``method``, and operations for one image of ``crop`` x ``crop`` pixels.
+    """Count a method's parameters, and its operations for one image.
 
-    ``parameters``: all of them, a shared one once. ``flops_localize`` and ``flops_classify``: operations of one call,
-    as torch counts them, convolutions and matrix products only; a multiply-add is two, where most papers count one.
-    A number that cannot be had (a method that wants another input) is left out: it is no reason to lose a run.
+    Args:
+        method: The method, on ``device``.
+        extractor: Passed to ``method.localize``.
+        crop: Side of the image in pixels.
+        device: Where the method runs; tensors on the device ``meta`` need no storage.
+
+    Returns:
+        ``parameters``, a shared one counted once, and ``flops_localize`` and ``flops_classify``: the operations of one
+        call, as torch counts them (convolutions and matrix products; a multiply-add counts as two, while most papers
+        count one). A count that is not available, because the method fails on a black image, is left out.
     """
     method.eval()
     image, label = torch.zeros(1, 3, crop, crop, device=device), torch.zeros(1, dtype=torch.int64, device=device)
@@ -36,6 +43,6 @@ def _flops(call: Callable[[], Tensor | None]) -> int | None:
     try:
         with torch.no_grad(), counter:
             call()
-    except Exception:  # a stranger's network may refuse a black image; the number is only informative
+    except Exception:  # a third-party network may fail on a black image; the count is only informative
         return None
     return int(counter.get_total_flops())

@@ -1,4 +1,4 @@
-"""Pictures of what a localizer sees: the map over the image, its box, and the true box where it is known."""
+"""Heat maps: the map over the image, with the predicted box, and the true box where it is known."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ TRUE = (64, 255, 64)
 def overlay(
     image: Array, score_map: FloatArray | None, predicted: Array | None = None, truth: Array | None = None
 ) -> Array:
-    """The map as colours over the image, predicted boxes red, true boxes green.
+    """Draw a map as colours over an image, predicted boxes red and true boxes green.
 
-    image: uint8 [H, W, 3], RGB. score_map: float64 of any size in [0, 1], or None for a method that gives boxes only.
-    predicted, truth: [N, 4], (x0, y0, x1, y1) as shares of the image sides. Returns uint8 [H, W, 3].
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        score_map: float64 [h, w] of any size, in [0, 1]; None draws boxes only.
+        predicted: Boxes [N, 4], (x0, y0, x1, y1) as shares of the image sides.
+        truth: Boxes, as above.
+
+    Returns:
+        uint8 [H, W, 3].
     """
     height, width = image.shape[:2]
     canvas = image.copy()
@@ -35,7 +41,15 @@ def overlay(
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Array]]], tile: int = 192) -> Array:
-    """Rows of pictures, each below its title, as one picture: uint8 [H, W, 3]."""
+    """Arrange rows of pictures, each below its title.
+
+    Args:
+        rows: Title and pictures, uint8 [H, W, 3] of any size, of each row.
+        tile: Side in pixels that pictures are resized to.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
     title = 24
     columns = max(len(pictures) for _, pictures in rows)
     sheet = np.full((len(rows) * (tile + title), columns * tile, 3), 255, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""What a number was made with: versions of code and libraries, and the hardware."""
+"""The environment of a run: versions of code and libraries, and the hardware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "numba",
 
 
 def versions(plugins: Iterable[Plugin]) -> JsonObject:
-    """Versions of wsol, Python, libraries and plugins, and the commit of the code with its dirty flag."""
+    """Return the versions of wsol, Python, libraries and plugins, and the commit of the code with its dirty flag."""
     import torch
 
     return {
@@ -32,7 +32,7 @@ def versions(plugins: Iterable[Plugin]) -> JsonObject:
 
 
 def hardware() -> JsonObject:
-    """Processor, number of threads in use, GPU and its memory in GiB."""
+    """Return the processor, its cores, the threads in use, and the GPU with its memory in GiB."""
     import torch
 
     found: JsonObject = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}

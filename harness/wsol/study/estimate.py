@@ -1,4 +1,4 @@
-"""How long a GPU would take for a plan, before anything is trained."""
+"""An estimate of the GPU time of a plan, before anything is trained."""
 
 from __future__ import annotations
 
@@ -25,17 +25,25 @@ from wsol.weights import no_pretrained
 BACKWARD = 2.0
 """A backward pass costs about twice the forward pass."""
 CLASSES = 200
-"""Stands in for the number of classes where the data are not at hand: heads cost next to nothing."""
+"""Assumed number of classes where the data are missing; the cost of the heads is negligible."""
 
 
 def gpu_hours(cell: TrainingCell, seeds: int, plugins: Plugins, tflops: float) -> float | None:
-    """Hours of one GPU that sustains ``tflops`` (10^12 operations a second) for all trials and final runs of a cell.
+    """Estimate the GPU hours of all trials and final runs of a cell.
 
-    One forward and backward pass over every image in each epoch of each phase, from the operations of one image,
-    counted on tensors without storage: those of localizing or, where that needs an extractor, of classifying. A method
-    with several passes a step takes longer; images, augmentation and evaluation are not in it. Where the data are not
-    at hand, trials count as trained on all of train. None where the number of images is not known or the network
-    cannot be built that way.
+    Counted are one forward and one backward pass over every image in each epoch of each phase, with the operations of
+    localizing one image or, where that needs an extractor, of classifying it. They are counted on tensors without
+    storage. A method with several passes in a step takes longer; decoding, augmentation and evaluation are not
+    counted. Where the data are missing, trials count as trained on all images of train.
+
+    Args:
+        cell: The planned trainings.
+        seeds: Final runs of each choice.
+        plugins: The loaded plugins.
+        tflops: What the GPU sustains, in 10^12 operations per second.
+
+    Returns:
+        Hours; None where the number of images is unknown or the network cannot be built without storage.
     """
     benchmark = plugins.create("benchmarks", cell.train.benchmark.name, cell.train.benchmark.options)
     searched, final = (_train_images(benchmark, search) for search in (True, False))
@@ -60,7 +68,7 @@ def _train_images(benchmark: Benchmark, search: bool) -> int | None:
 
 
 def _work(cell: TrainingCell, backbone: OptionValues, images: int, plugins: Plugins) -> float | None:
-    """Operations of all forward passes of an image in one training, with these draws of the backbone's options."""
+    """Operations of all forward passes of one image in a training with these drawn options of the backbone."""
     drawn = {**cell.trials[0].hparams, **backbone}
     run = RunIdentity(
         run_id="",
@@ -83,13 +91,13 @@ def _work(cell: TrainingCell, backbone: OptionValues, images: int, plugins: Plug
     try:
         with meta, no_pretrained():
             method = build_method(run, plugins, benchmark, num_classes=classes)
-    except NotImplementedError:  # an initialisation that needs numbers
+    except NotImplementedError:  # the initialisation needs the values of tensors
         return None
     epochs = _epochs(method, UnreadImages(images, classes), cell.train.schedule.epochs)
     if not epochs:
         return 0.0
     cost = network_cost(method, None, benchmark.crop, meta)
-    flops: int | None = cost.get("flops_localize") or cost.get("flops_classify")
+    flops = cost.get("flops_localize") or cost.get("flops_classify")
     return None if flops is None else float(flops) * epochs
 
 
@@ -119,7 +127,7 @@ class UnreadImages:
 
 
 def _epochs(method: Method, train: TrainView, scheduled: int) -> int:
-    """Epochs of all phases that train; the schedule's where a method's phases read the images."""
+    """Epochs of all phases that train; those of the schedule where the phases cannot be listed without images."""
     try:
         phases = list(method.phases(train))
     except Exception:  # a third-party plugin may raise anything

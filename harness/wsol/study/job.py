@@ -24,7 +24,6 @@ from wsol.study.scoring import EvaluatedSetting, Scorer
 from wsol.study.selection import open_test
 
 if TYPE_CHECKING:
-    from wsol.data.benchmark import Benchmark
     from wsol.data.views import EvalData, TrainData
     from wsol.networks import Extractor
     from wsol.training.method import Method
@@ -37,9 +36,22 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class Job(Model):
-    """A run and all that a worker needs for it; plain data, so that it travels to any node.
+    """A run with everything that a worker needs; plain data, so that it can be sent to any node.
 
-    ``swept``: for a final run, the sealed setting of each evaluation. ``selection`` and ``ledger``: what opens test.
+    Attributes:
+        run: What the run is.
+        folder: Folder of the records.
+        protocol: Evaluation protocol.
+        metrics: Metrics, the first one primary.
+        precision: Precision of the training.
+        bootstrap: Resamples for confidence intervals.
+        threads: CPU threads.
+        plugin_files: One-file plugins to load.
+        swept: Of a final run, the sealed setting of each evaluation.
+        selection: Of a final run, the file of the sealed selection; without it test stays closed.
+        ledger: Of a final run, the file that the opening of test is written to.
+        cache: Folder of decoded images; None: the default one.
+        cache_mode: How decoded images are kept; None: the benchmark's mode.
     """
 
     run: RunIdentity
@@ -58,16 +70,16 @@ class Job(Model):
 
     @property
     def record_path(self) -> Path:
-        """Where the record goes."""
+        """The file of the record."""
         return Path(self.folder) / f"{self.run.run_id}.record.json"
 
     @property
     def work(self) -> Path:
-        """The run's own folder: checkpoint, weights, maps."""
+        """The run's own folder, with checkpoint, weights and score maps."""
         return Path(self.folder) / self.run.run_id
 
     def key(self) -> str:
-        """Identity of the training, for its checkpoint."""
+        """The identity of the training; a checkpoint with another key is not continued."""
         return content_hash([train_content(self.run.train), self.run.hparams, self.run.seed, self.precision])
 
 
@@ -107,7 +119,12 @@ class _Outcome(_Ended, total=False):
 
 
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
-    """Run a job to its record; an error becomes a record that says so (``failed`` or ``diverged``)."""
+    """Run a job and write its record. Errors become records with the status ``failed`` or ``diverged``.
+
+    Args:
+        job: What to run; training continues from the job's checkpoint if there is one.
+        on_epoch: Called after each epoch.
+    """
     started, clock = now(), time.perf_counter()
     outcome: _Outcome
     try:
@@ -116,7 +133,7 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
         outcome = {"status": "diverged", "reason": str(error)}
     except WsolError as error:
         outcome = {"status": "failed", "reason": str(error)}
-    except Exception as error:  # a stranger's plugin may raise anything; the record keeps it
+    except Exception as error:  # a third-party plugin may raise anything
         outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
         _keep_traceback(job)
     record = _record(job, outcome, started, time.perf_counter() - clock)
@@ -127,12 +144,12 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
 
 
 def worker_died(job: Job, reason: str) -> None:
-    """Leave the record of a job whose worker could not."""
+    """Write the record of a job whose worker died before it could."""
     write_record(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path)
 
 
 def _keep_traceback(job: Job) -> None:
-    """An unexpected error is somebody's bug: its place is kept beside the run's files."""
+    """Write the traceback of an unexpected error, which is a bug, to the run's folder."""
     with contextlib.suppress(OSError):
         job.work.mkdir(parents=True, exist_ok=True)
         (job.work / "traceback.txt").write_text(traceback.format_exc())
@@ -151,7 +168,7 @@ def _record(job: Job, outcome: _Outcome, started: str, seconds: float) -> RunRec
 
 
 class _Run:
-    """The steps of one job, in order; each uses only what the ones before it left."""
+    """The steps of one job."""
 
     def __init__(self, job: Job, on_epoch: OnEpoch | None) -> None:
         import torch
@@ -161,7 +178,7 @@ class _Run:
         self.on_epoch = on_epoch
         self.plugins = load_plugins(job.plugin_files)
         ref = job.run.train.benchmark
-        self.benchmark: Benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
+        self.benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
         self.protocol = evaluation_protocol(self.benchmark, job.protocol)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.cache = ImageCache(Path(job.cache) if job.cache else None, job.cache_mode, job.threads)
@@ -176,7 +193,7 @@ class _Run:
         )
 
     def outcome(self) -> _Outcome:
-        """Train, evaluate on val and, for a final run, on test; returns the record's fields."""
+        """Train, evaluate on val and, for a final run, on test."""
         from wsol.data.views import open_search
 
         self.job.work.mkdir(parents=True, exist_ok=True)
@@ -203,8 +220,9 @@ class _Run:
             fingerprints["test"] = test.fingerprint
             scored += self._score(method, test, "test", [s.result for s in scored])
             write_observations(observations_path(self.job.record_path), [s.observations for s in scored])
-        results = tuple(s.result for s in scored)
-        return {**outcome, "results": results, "network": self._network(method)}
+        outcome["results"] = tuple(s.result for s in scored)
+        outcome["network"] = self._network(method)
+        return outcome
 
     def _network(self, method: Method) -> dict[str, int]:
         """What the method costs, with the extractor of its first evaluation."""
@@ -214,7 +232,6 @@ class _Run:
         return network_cost(method, extractor, self.benchmark.crop, self.device)
 
     def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
-
         from wsol.inference.build import WEIGHTS, build_method
         from wsol.training.checkpoint import write_tensors
         from wsol.training.engine import TrainConfig, train
@@ -238,7 +255,7 @@ class _Run:
     def _score(
         self, method: Method, data: EvalData, split: Literal["val", "test"], val: Sequence[Result] = ()
     ) -> list[EvaluatedSetting]:
-        """Maps go to the run's folder; only a final run's test maps are kept."""
+        """Predict and score a split; score maps are written to the run's folder, and only those of test are kept."""
         from wsol.inference.predict import predict
 
         metadata = {

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import RunError, UsageError
+from wsol.recipes import JsonObject
 from wsol.records import EpochLog
 from wsol.study.config import Resources
 from wsol.study.job import Job, RunProgress, execute, worker_died
@@ -167,8 +168,8 @@ def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def _trainable(config: Mapping[str, Any]) -> None:
-    """What a worker runs: one job, with a report after each epoch."""
+def _trainable(config: Mapping[str, JsonObject]) -> None:
+    """Run one job in a worker, with a report to Tune after each epoch."""
     from ray import tune
 
     def report(log: EpochLog, epochs_done: int) -> None:
@@ -206,16 +207,18 @@ def _callback(progress: RunProgress) -> Callback:
         def __getstate__(self) -> dict[str, None]:
             return {"progress": None}  # Tune saves its callbacks; a progress bar cannot be saved
 
-        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        def on_trial_result(
+            self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+        ) -> None:
             self.report(trial, int(result.get("epochs_done", 0)), False)
 
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
             self.report(trial, -1, True)
 
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
             self.report(trial, -1, True)
 
-        def report(self, trial: Any, epochs: int, ended: bool) -> None:
+        def report(self, trial: Trial, epochs: int, ended: bool) -> None:
             if self.progress is not None:
                 self.progress(trial.config["job"]["run"]["run_id"], epochs, ended)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import yaml
 
@@ -33,6 +33,10 @@ WEIGHTS_VARIABLE = "WSOL_WEIGHTS"
 RESULTS_VARIABLE = "WSOL_RESULTS"
 MAY_CHANGE = frozenset({"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"})
 """Keys of a study that may differ between two calls that share a results folder."""
+
+
+StudySource: TypeAlias = str | Path | Mapping[str, Any] | Study
+"""A shipped study's name, a YAML file, the content of such a file, or a validated study."""
 
 
 class Runner(Protocol):
@@ -315,7 +319,7 @@ class Session:
             trials_planned=len(cell.trials),
             seed=seed,
             seeds_planned=study.seeds,
-            hparams=dict(hparams),
+            hparams=hparams,
         )
         return Job(
             run=run,
@@ -332,7 +336,7 @@ class Session:
 
 
 def open_session(
-    study: str | Path | Mapping[str, Any] | Study,
+    study: StudySource,
     overrides: Iterable[str] = (),
     *,
     out: Path | None = None,
@@ -366,14 +370,14 @@ def open_session(
     return Session(make_plan(_loaded(study, overrides), found), found, out or default_out(), files, cache, weights)
 
 
-def _loaded(study: str | Path | Mapping[str, Any] | Study, overrides: Iterable[str]) -> Study:
+def _loaded(study: StudySource, overrides: Iterable[str]) -> Study:
     if isinstance(study, Study):
         return study
     return validate_study(study, "study") if isinstance(study, Mapping) else load_study(str(study), overrides)
 
 
 def run_study(
-    study: str | Path | Mapping[str, Any] | Study,
+    study: StudySource,
     overrides: Iterable[str] = (),
     *,
     out: Path | None = None,

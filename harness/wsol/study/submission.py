@@ -20,7 +20,6 @@ from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
-from wsol.options import OptionValues
 from wsol.plugins import Plugins, load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
@@ -30,7 +29,7 @@ from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening
 from wsol.study.session import default_out
 
 UNCHANGED = "none"
-"""The normalizer for maps that are in [0, 1] already; it is the only one that maps are checked for."""
+"""The normalizer for maps that are in [0, 1] already; only for it the range of the maps is checked."""
 MIN_MAX = ComponentRef(name="minmax")
 RECORD_SUFFIX = ".record.json"
 ScoredSplit = Literal["val", "test"]
@@ -199,18 +198,18 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
 
 def _create(given: Submission, plugins: Plugins) -> ScoringComponents:
     benchmark = plugins.create("benchmarks", given.benchmark.name, given.benchmark.options)
-    normalizer, rule = given.normalizer, given.box_rule
+    normalizer, box_rule = given.normalizer, given.box_rule
     return ScoringComponents(
         benchmark=benchmark,
         protocol=evaluation_protocol(benchmark, given.protocol or benchmark.protocol),
         normalizer=plugins.create("normalizers", normalizer.name, normalizer.options) if normalizer else None,
-        box_rule=plugins.create("box_rules", rule.name, rule.options) if rule else None,
+        box_rule=plugins.create("box_rules", box_rule.name, box_rule.options) if box_rule else None,
         metrics=[plugins.create("metrics", name) for name in given.metrics or benchmark.metrics],
     )
 
 
 def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunIdentity:
-    """What the record is of. ``plan`` is the hash of maps and logits: other ones are another submission."""
+    """What the record is of. ``plan`` is the hash of maps and logits, so that other files are another submission."""
     train = TrainSpec(
         benchmark=given.benchmark,
         parts=filled(method=ComponentRef(name=given.name)),
@@ -230,13 +229,13 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
 
 
 def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
-    """Scoring on test is a look at test like any other: it is in the ledger before an annotation is read."""
+    """Write the test evaluation to the ledger, before an annotation is read."""
     cell = cell_name(run.train, run.evaluations[0])
     return TestOpening(selection=run.plan, evaluations=record_opening(ledger, cell, run.plan, run.run_id))
 
 
-def _calibrations(given: Submission, protocol: EvalProtocol) -> list[OptionValues] | None:
-    """What the metrics carry to test; None on val, where they choose."""
+def _calibrations(given: Submission, protocol: EvalProtocol) -> list[Calibrations] | None:
+    """What the metrics chose on val, for test; None on val, where they choose now."""
     if given.split == "val":
         if given.calibration is not None:
             raise UsageError("--calibration: on val, thresholds are chosen on val itself; give it with --split test")
@@ -281,10 +280,17 @@ class ScoringComponents:
 def check_inputs(
     kind: PredictionKind, classes: int | None, parts: ScoringComponents, calibrations: Sequence[Calibrations] | None
 ) -> None:
-    """Raise where a submission of ``kind`` cannot be scored by ``parts``, whatever the annotations say.
+    """Check, without annotations, that a submission can be scored.
 
-    ``classes``: columns of its logits, None without any. ``calibrations``: what is carried from val, None on val.
-    Raises UsageError for parts that do not fit, DataError for logits of another number of classes.
+    Args:
+        kind: ``"maps"`` or ``"boxes"``.
+        classes: Number of columns of the logits; None without logits.
+        parts: The components that are to score it.
+        calibrations: What is carried over from val; None on val.
+
+    Raises:
+        UsageError: The parts do not fit the submission, or the primary metric lacks something.
+        DataError: The logits are of another number of classes than the benchmark's.
     """
     if kind == "maps" and parts.protocol.interpolation is None:
         raise UsageError(f"protocol '{parts.protocol.name}' scores boxes, not maps; give boxes, or another protocol")
