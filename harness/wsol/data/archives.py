@@ -1,4 +1,4 @@
-"""Archives as publishers offer them: what is in them, and unpacking that can be interrupted and resumed."""
+"""Archives of data sets: their contents, and unpacking that can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,22 @@ from typing import IO
 from wsol.errors import DataError
 
 BLOCK = 4096
-"""A file takes whole blocks of a disk: small images need up to twice their bytes."""
+"""Bytes in a block of a disk: a file takes whole blocks, so that small images need up to twice their bytes."""
 CHUNK = 1 << 20
 SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-Advance = Callable[[int], object]
-"""Takes how many bytes were done since the last call."""
+Advance = Callable[[int], None]
+"""Called with the number of bytes that were done since the last call."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: its path with slashes, its size in bytes, and how to read it."""
+    """A file in an archive.
+
+    Attributes:
+        name: Its path, with slashes.
+        size: Its size in bytes.
+        open: Opens it for reading.
+    """
 
     name: str
     size: int
@@ -38,7 +44,13 @@ class Member:
 
 @dataclass(frozen=True)
 class Contents:
-    """How many files an archive has, their bytes, and the bytes of disk that those still to be written need."""
+    """What an archive contains.
+
+    Attributes:
+        files: Number of files.
+        bytes: Their size in bytes.
+        needed: Bytes of disk needed by files that are not unpacked yet.
+    """
 
     files: int
     bytes: int
@@ -46,14 +58,22 @@ class Contents:
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is unpacked; others are data as they are."""
+    """Whether a file of this name is an archive to unpack; other files are used as they are."""
     return name.lower().endswith(SUFFIXES)
 
 
 def survey(path: Path, folder: Path) -> Contents:
-    """Look through an archive that is to be unpacked into ``folder``, writing nothing.
+    """Read an archive without writing anything.
 
-    Raises DataError when it is cut short or broken, or holds a link or a path that leads out of ``folder``.
+    Args:
+        path: The archive.
+        folder: The folder that it is to be unpacked into.
+
+    Returns:
+        What it contains.
+
+    Raises:
+        DataError: The archive is incomplete or broken, or contains a link or a path that leads out of ``folder``.
     """
     files = total = needed = 0
     with _readable(path):
@@ -66,10 +86,17 @@ def survey(path: Path, folder: Path) -> Contents:
 
 
 def unpack(path: Path, folder: Path, part: Path, advance: Advance) -> None:
-    """Write all files of an archive below ``folder``. What is there with the same size stays as it is.
+    """Unpack an archive; files that exist with the right size are left as they are.
 
-    Each file is written as ``part``, on the same disk, and renamed when complete. Raises DataError for a file that is
-    there with another size, and when the archive is broken or the disk full; what was unpacked until then stays.
+    Args:
+        path: The archive.
+        folder: Where to unpack it.
+        part: Temporary path on the same disk; each file is written there and renamed when complete.
+        advance: Called after each file.
+
+    Raises:
+        DataError: A file exists with another size, the archive is broken, or the disk is full. What was unpacked until
+            then remains.
     """
     made = set()
     with _readable(path):
@@ -88,7 +115,7 @@ def unpack(path: Path, folder: Path, part: Path, advance: Advance) -> None:
 
 
 def md5(path: Path, advance: Advance) -> str:
-    """The MD5 checksum of a file, in hexadecimal."""
+    """Compute the MD5 checksum of a file, in hexadecimal; ``advance`` is called after each chunk."""
     found = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -134,7 +161,7 @@ def _zip_members(path: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def _tar_members(path: Path, tar: tarfile.TarFile, prefix: str) -> Iterator[Member]:
-    """Files of a tar; a tar within it stands for a folder of its name, as in the training images of ILSVRC."""
+    """Files of a tar; an inner tar is unpacked into a folder of its name, as in the training images of ILSVRC."""
     for info in tar:
         name = _safe(path, prefix + info.name)
         if info.isdir():
@@ -150,7 +177,7 @@ def _tar_members(path: Path, tar: tarfile.TarFile, prefix: str) -> Iterator[Memb
 
 def _opened(tar: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     file = tar.extractfile(info)
-    assert file is not None  # only files are asked for
+    assert file is not None  # only called for files
     return file
 
 
@@ -166,7 +193,7 @@ def _refused(path: Path, name: str, why: str) -> DataError:
 
 
 def _check_end(path: Path) -> None:
-    """A tar ends with blocks of zeros; tarfile does not mind when one was cut off between two files."""
+    """Check that a tar ends with blocks of zeros; tarfile accepts one that was cut off between two files."""
     with path.open("rb") as file:
         file.seek(-512, os.SEEK_END)
         if any(file.read()):
@@ -175,7 +202,7 @@ def _check_end(path: Path) -> None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turns what reading a broken archive and writing to a full disk raise into a DataError."""
+    """Turn the errors of reading a broken archive and of writing to a full disk into DataError."""
     try:
         yield
     except (EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
@@ -185,6 +212,6 @@ def _readable(path: Path) -> Iterator[None]:
             raise DataError(f"{path}: broken or cut short ({error}); get it again") from None
         where = f" ({error.filename})" if error.filename else ""
         raise DataError(
-            f"{path}: cannot be unpacked: {error.strerror}{where}; what was unpacked stays, and the next "
-            "'wsol data prepare' goes on there"
+            f"{path}: cannot be unpacked: {error.strerror}{where}; what was unpacked remains, and the next "
+            "'wsol data prepare' resumes there"
         ) from None

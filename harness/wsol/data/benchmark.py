@@ -1,4 +1,4 @@
-"""What benchmarks give and what stages get: images with labels, and, apart from them, annotations."""
+"""Benchmarks: what they provide, images with labels and, separately, annotations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from wsol.arrays import Array, IntArray
+from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
 from wsol.errors import DataError
 from wsol.options import Options as AnyOptions
@@ -17,27 +17,30 @@ from wsol.options import option
 
 Split = Literal["train", "val", "test"]
 CacheMode = Literal["memmap", "ram", "device", "none"]
-"""How decoded images are kept. ``memmap``: in a file that all runs of a node share; ``ram``: in each run's own memory;
-``device``: the same, and the training images on the GPU; ``none``: decoded again whenever they are needed."""
-Masks = tuple[Array | list[Array], Array | None]
-"""Foreground, or a mask an instance, and what to ignore."""
+"""How decoded images are kept: ``memmap`` in a file that all runs on a machine share, ``ram`` in each run's own memory,
+``device`` also the training images on the GPU, ``none`` not at all: images are decoded whenever they are needed."""
+Masks = tuple[BoolArray | list[BoolArray], BoolArray | None]
+"""The foreground, or one mask for each instance, bool [H, W]; and the pixels to ignore, bool [H, W] or None."""
 Report = Callable[[str, str], None]
-"""Takes the kind of a problem and a message that says where it is."""
+"""Called with the kind of a problem, and a message that says what is wrong and where."""
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """The images of a split and their labels, without any annotation of where the object is.
+    """The images of a split and their labels, without any annotation of where objects are.
 
-    ``load(i)`` decodes image i: uint8 [H, W, 3], RGB, original size; raises DataError naming the file when broken.
-    ``fingerprint`` identifies the content, the same on every machine (names, labels and sizes of files, or the
-    generator's version and seed): it goes into records. ``stamp`` tells what else a cache of decoded images depends on
-    here (places and times of files).
+    Attributes:
+        ids: Image ids, each once.
+        labels: Classes, int64 [N].
+        load: Decodes image i: uint8 [H, W, 3], RGB, original size. Raises DataError that names a broken file.
+        fingerprint: Identifies the content, equally on every machine (ids, labels and sizes of files, or a generator's
+            version and seed); recorded with results.
+        stamp: Identifies what else a cache of decoded images depends on, on this machine (paths and times of files).
     """
 
     ids: Sequence[str]
     labels: IntArray
-    load: Callable[[int], Array]
+    load: Callable[[int], ByteArray]
     fingerprint: str
     stamp: str = ""
 
@@ -47,11 +50,14 @@ class ImageList:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Where the objects are. ``sizes`` int64 [N, 2]: (width, height) of the original images.
+    """Where the objects are, image by image.
 
-    ``boxes``: per image int64 [G, 4], (x0, y0, x1, y1) in original pixels, or None for a benchmark without boxes.
-    ``masks(i)``: (foreground bool [H, W], ignore bool [H, W] or None) at original size, or None without masks. Where
-    the public masks of an image have sizes of their own, foreground is a list: each is resized once, to the frame.
+    Attributes:
+        sizes: Width and height of the original images, int64 [N, 2].
+        boxes: Boxes of each image, int64 [G, 4]: x0, y0, x1, y1 in original pixels. None without boxes.
+        masks: Reads the masks of image i: the foreground and the pixels to ignore, at original size. Where public
+            masks have sizes of their own, the foreground is a list, and each mask is resized once, to the evaluation
+            frame. None without masks.
     """
 
     sizes: IntArray
@@ -61,9 +67,13 @@ class Annotations:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A benchmark's published training schedule; a study may change any of it.
+    """A benchmark's published training schedule; a study may change any value.
 
-    The learning rate is multiplied by ``decay`` at the start of every ``decay_every``-th epoch, counted from 1.
+    Attributes:
+        epochs: Number of epochs.
+        decay_every: The learning rate decays at the start of every ``decay_every``-th epoch, counted from 1.
+        batch_size: Images in a batch.
+        decay: Factor on the learning rate at each decay.
     """
 
     epochs: int
@@ -76,8 +86,16 @@ class Schedule:
 class Archive:
     """One file of a data set as its publisher offers it, for ``wsol data info`` and ``wsol data prepare``.
 
-    Unpacked into the folder ``into`` below the root; ``gives`` is a path below the root that is there afterwards.
-    ``size`` in bytes and ``md5`` are None where they are not known; neither is then checked.
+    Attributes:
+        name: File name.
+        url: Where to get it.
+        gives: A path below the root that exists once the file is in place.
+        into: Folder below the root that the file is unpacked into.
+        size: Size in bytes; None where it is unknown, and then not checked.
+        md5: MD5 checksum in hexadecimal; None where it is unknown, and then not checked.
+        optional: Whether the benchmark's default options do not need it.
+        note: What the user must know: a registration, a licence to accept, files to move.
+        download: Whether ``wsol data prepare --download`` may get it: torchvision keeps a downloader for this address.
     """
 
     name: str
@@ -87,11 +105,8 @@ class Archive:
     size: int | None = None
     md5: str | None = None
     optional: bool = False
-    """Not needed by the benchmark's default options."""
     note: str = ""
-    """What its user must know: a registration, a licence to accept, files to move."""
     download: bool = False
-    """Whether ``wsol data prepare --download`` may get it: torchvision keeps a downloader for this address."""
 
 
 class BenchmarkOptions(AnyOptions):
@@ -101,65 +116,82 @@ class BenchmarkOptions(AnyOptions):
 
 
 class Benchmark(Component, ABC):
-    """A data set with its splits, schedule and primary metric.
+    """A data set with its splits, schedule and metrics.
 
-    Readers are split in two so that a stage can be given images without annotations: :meth:`images` never touches
-    an annotation, and :meth:`annotations` is called by the engine alone: for val when a search starts, for test only
-    after a selection was sealed, for train never.
+    Images and annotations are read by separate methods, so that a stage gets the one without the other: :meth:`images`
+    reads no annotation, and only the engine calls :meth:`annotations`: for val when a search starts, for test after a
+    selection was sealed, for train never.
 
-    ``metrics``, ``resize`` and ``crop`` are the class's; an instance whose options change them sets its own.
+    ``metrics``, ``resize`` and ``crop`` are set by the class; an instance whose options change them sets its own.
+    ``Options`` need no ``root`` where nothing is read from files.
     """
 
     Options: ClassVar[type[AnyOptions]] = BenchmarkOptions
     metrics: tuple[str, ...]
-    """Metric names; the first is the primary one, which selection and ranking use."""
+    """Names of metrics; selection and ranking use the first one."""
     protocol: ClassVar[str] = "wsoleval-v2"
     schedule: ClassVar[Schedule]
     resize: int = 256
-    """Side in pixels that training images are squashed to."""
+    """Side in pixels that training images are resized to, ignoring the aspect ratio."""
     crop: int = 224
     """Side in pixels of a network input."""
     cache: ClassVar[CacheMode] = "memmap"
-    """How decoded images are kept, unless the study says otherwise."""
+    """How decoded images are kept by default; a study may say otherwise."""
     split_sizes: ClassVar[tuple[int, int, int] | None] = None
-    """Images of train, val and test as published, for lists and for estimates where the data are not at hand."""
+    """Published numbers of images of train, val and test, for lists, and for estimates without the data."""
     licence: ClassVar[str] = ""
     citation: ClassVar[str] = ""
     source: ClassVar[str] = ""
-    """What to get from where, and the folder layout expected, for ``wsol data info``."""
+    """What to get from where, and the expected folder layout, for ``wsol data info``."""
     archives: ClassVar[tuple[Archive, ...]] = ()
-    """The files to get, for ``wsol data prepare``."""
+    """The publisher's files, for ``wsol data prepare``."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:
-        """Names of the classes, in order of their indices."""
+        """Names of the classes in the order of their indices; raises DataError when they cannot be read."""
 
     @abstractmethod
     def images(self, split: Split) -> ImageList:
-        """Images and labels of a split; reads no annotation. Raises DataError with file and line."""
+        """Images and labels of a split, without reading an annotation.
+
+        Raises:
+            DataError: A file is missing or broken; the message names file and line.
+        """
 
     @abstractmethod
     def annotations(self, split: Split) -> Annotations:
-        """Boxes or masks of a split, in the order of :meth:`images`. Raises DataError with file and line."""
+        """Boxes or masks of a split, in the order of :meth:`images`.
+
+        Raises:
+            UsageError: The split is train.
+            DataError: A file is missing or broken; the message names file and line.
+        """
 
     def training_images(self, *, search: bool) -> ImageList:
-        """What trials (``search``) or final runs are trained on: train, unless trials see fewer images of it."""
+        """The images that trials (``search``) or final runs are trained on; trials may see fewer of them."""
         return self.images("train")
 
     def data_folder(self) -> Path:
-        """Where the files are, absolute: the option ``root``, or else ``$WSOL_DATA/<name>``.
+        """The absolute path of the data set: the option ``root``, or else ``$WSOL_DATA/<name>``.
 
-        For benchmarks with :class:`BenchmarkOptions`; raises DataError when neither is set.
+        Raises:
+            DataError: Neither is set.
         """
-        given, shared = self.options.root, os.environ.get("WSOL_DATA")
+        given = self.options.root if isinstance(self.options, BenchmarkOptions) else None
+        shared = os.environ.get("WSOL_DATA")
         if not given and not shared:
             raise DataError(f"{self.name}: no data folder; set the benchmark's option 'root', or WSOL_DATA")
         return Path(given or Path(shared or "", self.name)).expanduser().absolute()
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
-        """:meth:`images` and :meth:`annotations` with what is wrong told to ``report``; None for what cannot be read.
+        """Read a split for ``wsol data check``; a benchmark that can go on after a problem overrides this.
 
-        A benchmark that can go on behind a problem overrides this, so that ``wsol data check`` finds all of them.
+        Args:
+            split: The split.
+            report: Called for each problem.
+
+        Returns:
+            Images and annotations; None for what cannot be read, and for annotations of train.
         """
         images, annotations = None, None
         try:
@@ -171,7 +203,7 @@ class Benchmark(Component, ABC):
 
     @classmethod
     def describe_class(cls) -> dict[str, Any]:
-        """What ``wsol benchmarks`` lists."""
+        """What ``wsol benchmarks --json`` prints for this class: JSON values by name."""
         return {
             "name": cls.name,
             "summary": cls.summary(),

@@ -1,4 +1,4 @@
-"""Decoded images on disk: one memory-mapped file a split and transform, shared by all runs of a node."""
+"""Decoded images on disk: one memory-mapped file for each split and transform, shared by all runs on a machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsol.arrays import Array, ByteArray, IntArray
+from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
@@ -24,16 +24,28 @@ from wsol.files import AtomicFile, bytes_on_disk, check_space, lock, make_folder
 CACHE = "the image cache"
 """What the files are called in messages."""
 FORMAT = 1
-"""Raised when the same source and transform give other bytes."""
+"""Increased when the same source and transform give other bytes."""
 LARGE = 2**29
-"""Bytes from which on a file is announced before it is written."""
+"""Size in bytes from which a file is announced before it is written."""
 OnDecoded = Callable[[int, int], None]
 """Called after each decoded image with the number of images done and the number of all images."""
 
 
 @dataclass(frozen=True)
 class Transform:
-    """Squash to ``resize`` x ``resize``, then crop the middle ``crop`` x ``crop`` (None: all of it)."""
+    """Resizes an image to a square, ignoring its aspect ratio, and crops the centre.
+
+    Attributes:
+        resize: Side in pixels that the image is resized to.
+        crop: Side in pixels of the centre crop; None keeps the whole image.
+
+    Example:
+        >>> import numpy as np
+        >>> from wsol.data.cache import Transform
+        >>> transform = Transform(resize=256, crop=224)
+        >>> transform(np.zeros((300, 400, 3), dtype=np.uint8)).shape, transform.label
+        ((3, 224, 224), 'crop-256-224')
+    """
 
     resize: int
     crop: int | None = None
@@ -48,19 +60,24 @@ class Transform:
         """``squash-256``, or ``crop-256-224``."""
         return f"squash-{self.resize}" if self.crop is None else f"crop-{self.resize}-{self.crop}"
 
-    def __call__(self, image: Array) -> Array:
-        """uint8 [H, W, 3] → uint8 [3, side, side]."""
+    def __call__(self, image: ByteArray) -> ByteArray:
+        """Transform an RGB image, uint8 [H, W, 3] → uint8 [3, side, side]."""
         squashed = resize_square(image, self.resize)
         cropped = squashed if self.crop is None else centre_crop(squashed, self.crop)
         return np.ascontiguousarray(cropped.transpose(2, 0, 1))
 
 
 Shape = tuple[int, int, int, int]
-"""N, 3, S, S."""
+"""Numbers of images and channels, height and width: N, 3, S, S."""
 
 
 class CachedImages:
-    """Images of one size, uint8 [N, 3, S, S], in a file that is mapped, not read."""
+    """Images of one size in a memory-mapped file.
+
+    Args:
+        path: The file.
+        shape: Shape of the images in it, (N, 3, S, S); they are uint8.
+    """
 
     def __init__(self, path: Path, shape: Shape) -> None:
         self.path = path
@@ -71,7 +88,7 @@ class CachedImages:
         return self.shape[0]
 
     def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
-        """The images of ``rows``, copied: uint8 [B, 3, S, S]."""
+        """A copy of the images of ``rows``, uint8 [B, 3, S, S]."""
         picked: ByteArray = self._pixels[np.asarray(rows)]
         return picked
 
@@ -87,13 +104,22 @@ def default_cache() -> Path:
 def cached_images(
     images: ImageList, transform: Transform, folder: Path | None = None, progress: OnDecoded | None = None
 ) -> CachedImages:
-    """The decoded images, from the cache or built now; ``progress`` is called for every image that was decoded.
+    """Open the decoded images of a split, decoding them first unless they are in the cache.
 
-    The file's name holds a hash of source and transform, so a changed source makes a new file; beside it an index in
-    JSON names its images in order. It is written under
-    another name and renamed when complete: a crash leaves nothing that is taken for whole. Processes that want the
-    same file at once build it one after the other, so that all but the first find it. Raises DataError for a broken
-    image, for a split without any, or when the disk is too small, before anything is decoded.
+    The name of the file contains a hash of source and transform, so that a changed source makes a new file. A JSON file
+    beside it lists the ids in order. Of processes that need the same file at once, one decodes and the others wait.
+
+    Args:
+        images: The images to decode.
+        transform: Resizing and cropping of every image.
+        folder: Folder of the cache; None is :func:`default_cache`.
+        progress: Called after each decoded image; None prints to standard error now and then.
+
+    Returns:
+        The decoded images.
+
+    Raises:
+        DataError: An image is broken, the split is empty, or the disk is too small (before anything is decoded).
     """
     if len(images) == 0:
         raise DataError(f"{images.fingerprint}: the split is empty; there is nothing to decode")
@@ -101,7 +127,7 @@ def cached_images(
     if not _is_whole(path, shape):
         make_folder(path.parent, CACHE)
         with lock(path.with_suffix(".lock")) as alone:
-            if alone:  # then these are what a killed process left
+            if alone:  # then these files were left by a process that was killed
                 for rest in _unfinished(path):
                     rest.unlink(missing_ok=True)
             if not _is_whole(path, shape):
@@ -110,10 +136,10 @@ def cached_images(
 
 
 def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
-    """Bytes that :func:`cached_images` has yet to find room for: 0 where its file is there.
+    """The number of bytes that :func:`cached_images` still has to write: 0 where its file exists.
 
-    What lies there of a file that is not finished counts as room: a killed process left it and it will be deleted, or
-    another process is writing it and it will be used.
+    Bytes of an unfinished file are not counted: it will be deleted if a killed process left it, or used if another
+    process is writing it.
     """
     path, shape = _place(images, transform, folder)
     if _is_whole(path, shape):
@@ -171,6 +197,6 @@ def _build(images: ImageList, transform: Transform, path: Path, shape: Shape, pr
 
 
 def _write_index(images: ImageList, transform: Transform, path: Path, shape: Shape) -> None:
-    """What the file holds, image by image, for people and for other programs; nothing here reads it."""
+    """List the images of the file in order, for users and other programs; the harness does not read it."""
     index = {"source": images.fingerprint, "transform": transform.label, "shape": shape, "ids": list(images.ids)}
     write_atomic(path.with_suffix(".json"), json.dumps(index), CACHE)

@@ -1,4 +1,4 @@
-"""Looks at every file of a data set and tells all that is wrong at once, before a search spends days on it."""
+"""Checks every file of a data set and reports all problems at once, before a search spends days on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from wsol.arrays import Array
+from wsol.arrays import ByteArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Split
 from wsol.data.files import in_threads
 from wsol.data.readers.problems import box_problem
@@ -17,12 +17,17 @@ from wsol.errors import DataError, WsolError
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 CheckProgress = Callable[[Split, int, int], None]
-"""(split, images done, images in all)."""
+"""Called with the split, the number of images done and the number of all images."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """``kind`` sorts it; ``message`` says what is wrong and where."""
+    """A problem in a data set.
+
+    Attributes:
+        kind: Groups problems in reports: ``bad box``, ``unreadable image``.
+        message: What is wrong, and where.
+    """
 
     kind: str
     message: str
@@ -30,7 +35,16 @@ class Problem:
 
 @dataclass
 class SplitReport:
-    """What a split holds and what is wrong with it. ``boxes`` and ``masked`` count boxes and images with masks."""
+    """What a split contains, and its problems.
+
+    Attributes:
+        split: The split.
+        images: Number of images.
+        classes: Number of classes with an image.
+        boxes: Number of boxes.
+        masked: Number of images with masks.
+        problems: The problems, in the order they were found.
+    """
 
     split: Split
     images: int = 0
@@ -40,31 +54,44 @@ class SplitReport:
     problems: list[Problem] = field(default_factory=list)
 
     def report(self, kind: str, message: str) -> None:
-        """Note a problem."""
+        """Add a problem."""
         self.problems.append(Problem(kind, message))
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was found in a data set."""
+    """The result of checking a data set.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        splits: The result for each split.
+    """
 
     benchmark: str
     splits: tuple[SplitReport, ...]
 
     @property
     def problems(self) -> list[Problem]:
-        """Of all splits."""
+        """The problems of all splits."""
         return [problem for split in self.splits for problem in split.problems]
 
     def counts(self) -> dict[str, int]:
-        """How many problems there are of each kind, most first."""
+        """The number of problems of each kind, the most frequent first."""
         return dict(Counter(problem.kind for problem in self.problems).most_common())
 
 
 def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: CheckProgress | None = None) -> CheckReport:
-    """Read all metadata of ``splits``, decode every image and mask, and compare them with each other.
+    """Read all metadata of a data set, decode every image and mask, and compare them with each other.
 
-    Train's annotations are not read. Problems are collected, never raised.
+    Annotations of train are not read. Problems are collected, never raised.
+
+    Args:
+        benchmark: The data set.
+        splits: The splits to check.
+        progress: Called after each image.
+
+    Returns:
+        What the splits contain, and all problems.
     """
     reports = []
     seen: dict[str, Split] = {}
@@ -94,7 +121,7 @@ def _examine(benchmark: Benchmark, split: Split, report: SplitReport) -> tuple[I
 
 
 def _check_ids(images: ImageList, report: SplitReport, seen: dict[str, Split]) -> None:
-    """An image in two splits is a leak."""
+    """Report images that are in two splits: a leak from training into evaluation."""
     for image_id in images.ids:
         if image_id in seen:
             report.report("image in two splits", f"'{image_id}' is in {seen[image_id]} and in {report.split}")
@@ -105,7 +132,7 @@ def _check_classes(benchmark: Benchmark, images: ImageList, report: SplitReport)
     try:
         names = benchmark.class_names()
     except WsolError:
-        return  # train's own report says why
+        return  # reported when train is checked
     counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
     for label in np.flatnonzero(counts[: len(names)] == 0).tolist() if report.split == "train" else ():
         report.report("empty class", f"class {label} ('{names[label]}') has no image in train")
@@ -124,7 +151,7 @@ def _check_images(
 
 
 def _problems(images: ImageList, annotations: Annotations | None, index: int) -> list[Problem]:
-    """What is wrong with one image."""
+    """The problems of one image."""
     try:
         image = images.load(index)
     except DataError as error:
@@ -135,14 +162,14 @@ def _problems(images: ImageList, annotations: Annotations | None, index: int) ->
     return [] if annotations is None else _annotation_problems(image, annotations, index, where)
 
 
-def _annotation_problems(image: Array, annotations: Annotations, index: int, where: str) -> list[Problem]:
+def _annotation_problems(image: ByteArray, annotations: Annotations, index: int, where: str) -> list[Problem]:
     size = annotations.sizes[index]
     if not size.all():
-        return []  # told when the sizes were read
+        return []  # reported when the sizes were read
     problems = []
     if annotations.masks is not None:
         problems += _mask_problems(annotations, index, where)
-    # Without boxes the sizes are the masks', which the public ones do not share with their images.
+    # Without boxes the sizes are those of the masks, which differ from the images' sizes in public data.
     if (annotations.boxes is not None or annotations.masks is None) and tuple(size) != image.shape[1::-1]:
         width, height = size.tolist()
         actual = f"{image.shape[1]} x {image.shape[0]}"
@@ -161,6 +188,6 @@ def _mask_problems(annotations: Annotations, index: int, where: str) -> list[Pro
     except DataError as error:
         return [Problem("unreadable mask", str(error))]
     positive = any(mask.any() for mask in foreground)
-    if positive or (ignore is not None and ignore.all()):  # all ignored: the benchmark knows about it
+    if positive or (ignore is not None and ignore.all()):  # the benchmark ignores the whole image on purpose
         return []
     return [Problem("empty mask", f"{where}: its mask has no positive pixel")]

@@ -1,4 +1,4 @@
-"""The decoded images of a split, wherever they are kept: on disk, in memory, or decoded anew each time."""
+"""The decoded images of a split: on disk, in memory, or decoded again each time."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ class DecodedImages(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
-        """The images of ``rows``, copied: uint8 [B, 3, S, S]. Raises DataError for one that cannot be read."""
+        """A copy of the images of ``rows``, uint8 [B, 3, S, S]; raises DataError for one that cannot be read."""
         ...
 
 
 class ImagesInMemory:
-    """All images decoded at once, into this process's memory."""
+    """Images that are all decoded at once, into the memory of this process.
+
+    Raises:
+        DataError: An image is broken, or the machine has less memory than the images need.
+    """
 
     def __init__(self, images: ImageList, transform: Transform) -> None:
         shape = (len(images), 3, transform.side, transform.side)
@@ -54,9 +58,15 @@ class ImagesInMemory:
 
 
 class ImagesOnDemand:
-    """Nothing kept: images are decoded when they are asked for, a batch at a time over ``threads`` threads.
+    """Images that are decoded whenever they are read, a batch at a time.
 
-    Raises UsageError where ``load`` is a benchmark's own method: a stage would have its annotations at hand.
+    Args:
+        images: The images to decode.
+        transform: Resizing and cropping of every image.
+        threads: Threads that decode a batch.
+
+    Raises:
+        UsageError: ``images.load`` is a method of a benchmark, through which a stage could reach the annotations.
     """
 
     def __init__(self, images: ImageList, transform: Transform, threads: int = 1) -> None:
@@ -75,8 +85,7 @@ class ImagesOnDemand:
         return np.stack(list(self._pool.map(self._decode, np.asarray(rows).tolist())))
 
     def _decode(self, index: int) -> ByteArray:
-        decoded: ByteArray = self._transform(self._load(index))
-        return decoded
+        return self._transform(self._load(index))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Many files at once: are they there, what identifies them, and the masks among them."""
+"""Files of a split, many at once: whether they exist, what identifies them, images and masks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,31 @@ from typing import TypeVar
 
 import numpy as np
 
-from wsol.arrays import Array, IntArray
+from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList, Masks, Report
 from wsol.data.images import decode_image, decode_mask, image_size
 from wsol.errors import DataError
 
 T = TypeVar("T")
 CHUNK = 256
-"""Items a thread takes at a time: handing them over one by one costs more than looking at a file."""
+"""Items that a thread takes at a time: handing over single items costs more than a file's status."""
 
 
 def in_threads(work: Callable[[int], T], count: int, chunk: int = CHUNK) -> Iterator[T]:
-    """``work(0)``, ``work(1)``, … ``work(count - 1)`` in order, computed in threads, one an allowed CPU.
+    """Compute ``work(0)`` to ``work(count - 1)`` in threads, one for each usable CPU.
 
-    The first error is raised and cancels what has not begun.
+    Args:
+        work: Takes an index.
+        count: Number of items.
+        chunk: Items that a thread takes at a time.
+
+    Yields:
+        The results in order. The first error is raised, and cancels items that were not begun.
+
+    Example:
+        >>> from wsol.data.files import in_threads
+        >>> list(in_threads(lambda i: i * i, 4))
+        [0, 1, 4, 9]
     """
     starts = range(0, count, chunk)
     pool = ThreadPoolExecutor(usable_cpus())
@@ -36,12 +47,12 @@ def in_threads(work: Callable[[int], T], count: int, chunk: int = CHUNK) -> Iter
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on: a cluster's share, not the node's."""
+    """The number of CPUs that this process may run on, which a cluster may limit to a part of the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def digest(*parts: str | bytes) -> str:
-    """16 hex digits that stand for ``parts``."""
+    """A hash of ``parts`` in 16 hexadecimal digits, each part with its length."""
     joined = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -50,7 +61,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def file_states(paths: Sequence[str]) -> IntArray:
-    """Sizes in bytes and times of change in nanoseconds, int64 [N, 2]; -1 for a file that is not there."""
+    """Sizes in bytes and modification times in nanoseconds, int64 [N, 2]; -1 for a missing file."""
     return np.array(list(in_threads(lambda i: _state(paths[i]), len(paths))), dtype=np.int64).reshape(-1, 2)
 
 
@@ -63,17 +74,21 @@ def _state(path: str) -> tuple[int, int]:
 
 
 class ImageFiles:
-    """Decodes image i of a list of files."""
+    """Decodes images of a list of files.
+
+    Args:
+        paths: The files.
+    """
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.paths = paths
 
-    def __call__(self, index: int) -> Array:
-        """uint8 [H, W, 3], RGB; raises DataError naming the file."""
+    def __call__(self, index: int) -> ByteArray:
+        """Decode image ``index``: uint8 [H, W, 3], RGB; raises DataError that names a broken file."""
         return decode_image(Path(self.paths[index]))
 
     def sizes(self, report: Report) -> IntArray:
-        """Widths and heights from the headers, int64 [N, 2]; 0 for a file that cannot be read, told to ``report``."""
+        """Widths and heights from the headers, int64 [N, 2]; a file that cannot be read is reported and has size 0."""
 
         def size(index: int) -> tuple[int, int]:
             try:
@@ -85,7 +100,11 @@ class ImageFiles:
         return np.array(list(in_threads(size, len(self.paths))), dtype=np.int64).reshape(-1, 2)
 
     def identity(self) -> tuple[bytes, str]:
-        """What identifies the files anywhere, and what identifies them here; raises DataError when any is missing."""
+        """What identifies the files on any machine (sizes), and what identifies them on this one (paths, times).
+
+        Raises:
+            DataError: A file is missing.
+        """
         states = file_states(self.paths)
         missing = np.flatnonzero(states[:, 0] < 0)
         if len(missing):
@@ -95,9 +114,19 @@ class ImageFiles:
 
 
 def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[str]) -> ImageList:
-    """The images of a split at ``paths``, in the order of ``ids`` and ``labels`` (int64 [N]).
+    """Make the :class:`wsol.ImageList` of images in files.
 
-    The fingerprint is ``name`` and a hash of ids, classes and sizes of the files. Raises DataError for a missing file.
+    Args:
+        name: Start of the fingerprint; a hash of ids, classes and sizes of the files follows.
+        ids: Image ids.
+        labels: Classes, int64 [N].
+        paths: The files, in the same order.
+
+    Returns:
+        The list; images are decoded when they are loaded.
+
+    Raises:
+        DataError: A file is missing.
     """
     load = ImageFiles(paths)
     content, stamp = load.identity()
@@ -106,10 +135,13 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
 
 
 class MaskFiles:
-    """Reads the masks of image i: of its instances, and of what is to be ignored.
+    """Reads masks from image files.
 
-    A pixel belongs to a mask where it is brighter than ``above``. ``sizes``, int64 [N, 2] (width, height), are the
-    images'; without them the size of an image's first mask is taken for its own.
+    Args:
+        instances: Mask files of the instances in each image.
+        ignore: File with the pixels to ignore of each image, or None.
+        above: A pixel belongs to a mask where it is brighter than this, of 255.
+        sizes: Widths and heights of the images, int64 [N, 2]; by default the size of an image's first mask.
     """
 
     def __init__(
@@ -126,9 +158,10 @@ class MaskFiles:
         self.given = sizes
 
     def __call__(self, index: int) -> Masks:
-        """(bool [H, W], bool [H, W] or None) of the image's size, or masks each of its own where any has another.
+        """Read the masks of image ``index``: the foreground and the pixels to ignore.
 
-        Raises DataError naming the file.
+        The foreground is the union of the instances, bool [H, W], where all masks have the image's size; otherwise it
+        is a list of masks with sizes of their own. Raises DataError that names a missing or broken file.
         """
         masks = [decode_mask(Path(path), self.above) for path in self.instances[index]]
         name = self.ignore[index]
@@ -139,9 +172,9 @@ class MaskFiles:
         return list(masks), ignore
 
     def sizes(self, report: Report) -> IntArray:
-        """(width, height) of the first instance's mask of every image, int64 [N, 2].
+        """Width and height of the first mask of each image, int64 [N, 2].
 
-        0 for an image whose first mask cannot be read or that lacks another one, which is told to ``report``.
+        An image whose first mask cannot be read, or that lacks another one, is reported and has size 0.
         """
         return np.array(list(in_threads(lambda i: self._size(i, report), len(self.instances))), dtype=np.int64)
 

@@ -6,20 +6,33 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from wsol.arrays import IntArray
+from wsol.arrays import BoolArray, IntArray
 from wsol.errors import DataError
 
 
-def hold_out(ids: Sequence[str], labels: Sequence[int] | IntArray, per_class: int) -> npt.NDArray[np.bool_]:
-    """Which images to keep out of training, bool [N]: of each class the ``per_class`` with the smallest hashes.
+def hold_out(ids: Sequence[str], labels: Sequence[int] | IntArray, per_class: int) -> BoolArray:
+    """Choose the images to hold out of training: of each class, those whose ids have the smallest hashes.
 
-    The hash is SHA-256 of the image id in UTF-8. So the choice depends on nothing but the ids of a class: it is the
-    same on every machine and in every version, whatever the order of the files and whatever the other classes are, and
-    a larger ``per_class`` keeps the smaller choice. Labels below 0 (unknown) are never chosen.
+    The hash is SHA-256 of the id in UTF-8. The choice depends on the ids of a class only: it is the same on every
+    machine and in every version, for any order of the files and any other classes, and a larger ``per_class`` includes
+    the smaller choice.
 
-    Raises DataError for a repeated id, and for a class that would have no image left to train on.
+    Args:
+        ids: Image ids, each once.
+        labels: Classes, int [N]; images with a label below 0 (unknown) are never chosen.
+        per_class: Images to hold out of each class.
+
+    Returns:
+        Whether each image is held out, bool [N].
+
+    Raises:
+        DataError: An id is repeated, or a class would have no image left to train on.
+
+    Example:
+        >>> from wsol.data.holdout import hold_out
+        >>> hold_out(["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"], [0, 0, 0, 1, 1], per_class=1).tolist()
+        [False, True, False, False, True]
     """
     if len(set(ids)) < len(ids):
         raise DataError("images cannot be held out: an image id is repeated; 'wsol data check' names it")

@@ -1,4 +1,4 @@
-"""Decoding, squashing and writing images."""
+"""Decoding, resizing and writing images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from wsol.arrays import Array
+from wsol.arrays import Array, BoolArray, ByteArray
 from wsol.errors import DataError
 from wsol.files import write_atomic
 
@@ -19,26 +18,42 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def decode_image(path: Path) -> Array:
-    """uint8 [H, W, 3], RGB, as PIL's ``convert("RGB")`` gives it: grey and CMYK become RGB, EXIF rotation is ignored.
+def decode_image(path: Path) -> ByteArray:
+    """Decode an image file.
 
-    Annotations of the public data sets refer to the stored pixels, not to the rotated ones. Raises DataError that
-    names the file when it is missing, truncated or no image.
+    EXIF rotation is ignored: annotations of the public data sets refer to the stored pixels.
+
+    Args:
+        path: The file, of any format that PIL reads.
+
+    Returns:
+        The image, uint8 [H, W, 3], as PIL's ``convert("RGB")`` gives it; grey and CMYK images become RGB.
+
+    Raises:
+        DataError: The file is missing, truncated or not an image.
     """
     with _opened(path) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def decode_mask(path: Path, above: int = 0) -> npt.NDArray[np.bool_]:
-    """bool [H, W]: where the image is brighter than ``above`` of 255. Raises DataError as :func:`decode_image`."""
+def decode_mask(path: Path, above: int = 0) -> BoolArray:
+    """Where an image is brighter than ``above`` of 255, bool [H, W]; raises DataError like :func:`decode_image`."""
     with _opened(path) as image:
         return np.asarray(image.convert("L")) > above
 
 
 def decode_values(path: Path) -> Array:
-    """[H, W]: pixels as stored, for label masks: indices of a palette, not its colours; grey of any depth; bool.
+    """Decode an image file that stores labels.
 
-    Of an image with colours it is the brightest channel. Raises DataError as :func:`decode_image`.
+    Args:
+        path: The file.
+
+    Returns:
+        Pixel values as stored, [H, W]: indices of a palette rather than its colours, grey of any depth, or bool; of an
+        image with several channels the largest one.
+
+    Raises:
+        DataError: The file is missing, truncated or not an image.
     """
     with _opened(path) as image:
         grey = len(image.getbands()) == 1
@@ -47,7 +62,7 @@ def decode_values(path: Path) -> Array:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) from the file's header. Raises DataError as :func:`decode_image`."""
+    """Width and height from the header of an image file; raises DataError like :func:`decode_image`."""
     with _opened(path) as image:
         return image.size
 
@@ -65,8 +80,17 @@ def _opened(path: Path) -> Iterator[Image]:
         raise DataError(f"{path}: not a readable image ({error})") from None
 
 
-def resize_square(image: Array, size: int) -> Array:
-    """uint8 [H, W, 3] → [size, size, 3], aspect ignored: antialiased bilinear, as torchvision's ``Resize`` on PIL."""
+def resize_square(image: ByteArray, size: int) -> ByteArray:
+    """Resize an image to a square, ignoring its aspect ratio.
+
+    Args:
+        image: RGB image, uint8 [H, W, 3].
+        size: Side of the result in pixels.
+
+    Returns:
+        The image, uint8 [size, size, 3], with antialiased bilinear interpolation, like torchvision's ``Resize`` of a
+        PIL image.
+    """
     from PIL import Image
 
     if image.shape[:2] == (size, size):
@@ -74,13 +98,13 @@ def resize_square(image: Array, size: int) -> Array:
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
-def centre_crop(image: Array, size: int) -> Array:
-    """The middle of uint8 [H, W, 3], [size, size, 3]; offsets rounded as torchvision's ``CenterCrop``."""
+def centre_crop(image: ByteArray, size: int) -> ByteArray:
+    """Crop the centre, uint8 [H, W, 3] → [size, size, 3]; offsets are rounded like torchvision's ``CenterCrop``."""
     top, left = (round((side - size) / 2.0) for side in image.shape[:2])
     return image[top : top + size, left : left + size]
 
 
-def write_png(path: Path, image: Array) -> None:
+def write_png(path: Path, image: ByteArray) -> None:
     """Write an image, uint8 [H, W, 3] RGB; raises DataError when the file cannot be written."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     write_atomic(path, encoded.tobytes(), "the image")

@@ -1,4 +1,4 @@
-"""From the files that a publisher offers to a data set in place: find, verify, unpack, so that it can be checked."""
+"""Preparing a data set from its publisher's files: find, verify and unpack them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from wsol.errors import DataError
 from wsol.files import check_space, make_folder, writing
 
 PrepareProgress = Callable[[str, int, int], None]
-"""(what is being done, bytes done, bytes in all)."""
-Say = Callable[[str], object]
-"""Takes one line about what was done."""
+"""Called with what is being done, the bytes done and the bytes in all."""
+Say = Callable[[str], None]
+"""Called with one line about what was done."""
 
 
 def prepare(
@@ -27,11 +27,21 @@ def prepare(
     progress: PrepareProgress = lambda what, done, total: None,
     say: Say = lambda line: None,
 ) -> None:
-    """Bring the files that ``benchmark`` names in place below ``root``; archives in ``archives`` (None: ``root``).
+    """Verify and unpack the files that a benchmark names.
 
-    Nothing is done for what is there already, no archive is ever deleted, and no file is overwritten. Raises DataError
-    that names every missing file with its address, every file of a wrong size or checksum, and a disk that is too
-    small, before anything is written.
+    What is in place already is left as it is, no archive is deleted, and no file is overwritten.
+
+    Args:
+        benchmark: Names the files.
+        root: Folder of the data set.
+        archives: Folder of the files as downloaded; None is ``root``.
+        download: Whether to get missing files that torchvision can download.
+        progress: Called while files are verified and unpacked.
+        say: Called with a line about each file.
+
+    Raises:
+        DataError: Files are missing (the message lists all with their addresses), have a wrong size or checksum, or do
+            not fit on the disk; raised before anything is written. Or another process is unpacking the same file.
     """
     folder = root if archives is None else archives
     found = {archive.name: _find(archive, root, folder) for archive in benchmark.archives}
@@ -53,9 +63,17 @@ def prepare(
 
 
 def fetch(archive: Archive, folder: Path) -> Path:
-    """Download a file into ``folder`` with torchvision, which shows its progress; returns its path.
+    """Download a file with torchvision, which shows its progress.
 
-    It is complete, and its checksum right where that is known, when it gets its name. Raises DataError otherwise.
+    Args:
+        archive: The file.
+        folder: Where to put it.
+
+    Returns:
+        Its path. The file gets its name when it is complete and, where its checksum is known, verified.
+
+    Raises:
+        DataError: The file cannot be downloaded, or its checksum is wrong.
     """
     from torchvision.datasets.utils import download_url
 
@@ -78,7 +96,7 @@ def _find(archive: Archive, root: Path, folder: Path) -> Path | None:
 
 
 def _is_in_place(archive: Archive, root: Path, found: Path | None) -> bool:
-    """Unpacked by us to the end; or, without the archive at hand, by its user, whom we then believe."""
+    """Whether the archive was unpacked completely: by this module or, where the archive is missing, by the user."""
     if not is_archive(archive.name):
         return found is not None and found == root / archive.gives and not _wrong(archive, found)
     if is_unpacked(root, archive, found):
@@ -101,7 +119,7 @@ def _check_missing(benchmark: type[Benchmark], missing: list[Archive], folder: P
 
 
 def describe(archive: Archive) -> str:
-    """One line: name, size, address, and what its user must know."""
+    """One line with name, size, address, and what the user must know."""
     size = f" ({archive.size:,} bytes)" if archive.size else ""
     return f"{archive.name}{size}  {archive.url}" + (f"  [{archive.note}]" if archive.note else "")
 
@@ -113,10 +131,10 @@ def _verify(files: dict[Archive, Path], progress: PrepareProgress) -> None:
 
 
 def _wrong(archive: Archive, path: Path, progress: PrepareProgress | None = None) -> str:
-    """What is wrong with a file by its publisher's word; "" if nothing."""
+    """Compare size and checksum with the published values; returns what is wrong, or an empty string."""
     size = path.stat().st_size
     if archive.size is not None and size != archive.size:
-        return f"{path}: {size} bytes instead of {archive.size}; a download that was cut short? Get it again"
+        return f"{path}: {size} bytes instead of {archive.size}; the download may be incomplete; get it again"
     if archive.md5 is None:
         return ""
     actual = md5(path, _counter(progress, f"checksum of {archive.name}", size))

@@ -1,4 +1,4 @@
-"""The folder that holds a data set, and the marks in it that say what was unpacked there and how far."""
+"""Marks in the folder of a data set that say which archives were unpacked there, and whether completely."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WHAT = "the mark of an unpacked archive"
 
 
 def refuse_unfinished(root: Path) -> None:
-    """Raises DataError when the unpacking of an archive below ``root`` was begun and not finished."""
+    """Raise DataError when the unpacking of an archive below ``root`` was begun and not finished."""
     begun = sorted(mark.stem for mark in (root / MARKS).glob("*.begun"))
     if begun:
         raise DataError(
-            f"{root}: {', '.join(begun)} is not wholly unpacked (still at it, or interrupted); "
-            "run 'wsol data prepare' again: it goes on where it stopped"
+            f"{root}: {', '.join(begun)} is not wholly unpacked (in progress, or interrupted); "
+            "run 'wsol data prepare' again to resume it"
         )
 
 
@@ -34,7 +34,7 @@ def is_begun(root: Path, archive: Archive) -> bool:
 
 
 def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
-    """Whether ``archive`` was unpacked below ``root`` to the end, from a file as large as ``found`` (None: gone)."""
+    """Whether ``archive`` was completely unpacked below ``root``, from a file of the size of ``found`` (None: any)."""
     try:
         mark = json.loads((root / MARKS / f"{archive.name}.done").read_text())
     except (OSError, ValueError):
@@ -45,9 +45,18 @@ def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
 
 @contextmanager
 def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
-    """While the block runs, and after a crash in it, ``root`` is marked as not whole; yields a file for scratch.
+    """Mark ``root`` as incomplete while the block unpacks an archive, and after a crash in it.
 
-    Raises DataError when another process is at the same archive, and when the marks cannot be written.
+    Args:
+        root: Folder of the data set.
+        archive: The archive to unpack.
+        found: Its file.
+
+    Yields:
+        A path on the same disk for temporary files.
+
+    Raises:
+        DataError: Another process is unpacking the archive, or the marks cannot be written.
     """
     folder = root / MARKS
     begun, part = folder / f"{archive.name}.begun", folder / f"{archive.name}.part"
@@ -60,8 +69,8 @@ def unpacking(root: Path, archive: Archive, found: Path) -> Iterator[Path]:
         finally:
             part.unlink(missing_ok=True)
         if hasattr(os, "sync"):
-            os.sync()  # the mark must not outlive, in a power cut, what it says
+            os.sync()  # after a power cut there must be no mark without its files
         content = json.dumps({"archive": archive.name, "size": found.stat().st_size})
         write_atomic(folder / f"{archive.name}.done", content, WHAT)
         with writing(begun, WHAT):
-            begun.unlink(missing_ok=True)  # two that began one just after the other share it
+            begun.unlink(missing_ok=True)  # a second process that began at once shares the mark

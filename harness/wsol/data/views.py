@@ -1,4 +1,4 @@
-"""What each stage is handed: plain arrays, with no way back to the benchmark or to another split."""
+"""What each stage gets: plain arrays, without a reference to the benchmark or to another split."""
 
 from __future__ import annotations
 
@@ -16,22 +16,37 @@ from wsol.protocols import EvalProtocol, get_protocol
 
 @dataclass(frozen=True)
 class TrainData:
-    """The training split: images at the training resolution and labels, nothing else."""
+    """The training split: images at the training resolution, and labels.
+
+    Attributes:
+        ids: Image ids.
+        labels: Classes, int64 [N].
+        images: Decoded images, uint8 [N, 3, S, S].
+        num_classes: Number of classes, C.
+        crop: Side of a network input in pixels.
+        fingerprint: Identifies the content.
+        on_device: Whether to keep all images on the device that trains.
+    """
 
     ids: Sequence[str]
     labels: IntArray
     images: DecodedImages
     num_classes: int
     crop: int
-    """Side of a network input in pixels."""
     fingerprint: str
     on_device: bool = False
-    """Whether all images are to be kept on the device that trains."""
 
 
 @dataclass(frozen=True)
 class SplitImages:
-    """The images of a split and their labels, without any annotation."""
+    """The images of a split and their labels, without any annotation.
+
+    Attributes:
+        ids: Image ids.
+        labels: Classes, int64 [N].
+        images: Decoded images after the protocol's test transform, uint8 [N, 3, S, S].
+        fingerprint: Identifies the content of the images.
+    """
 
     ids: Sequence[str]
     labels: IntArray
@@ -48,7 +63,7 @@ class EvalData(SplitImages):
 
 @dataclass(frozen=True)
 class SearchData:
-    """What a trial sees."""
+    """What a trial sees: train without annotations, and val."""
 
     train: TrainData
     val: EvalData
@@ -130,16 +145,40 @@ def fill_cache(
     cache: Path | None = None,
     progress: OnDecoded | None = None,
 ) -> Path:
-    """Decode a split's images ahead of its first use; returns the file. Reads no annotation."""
+    """Decode the images of a split before their first use, without reading an annotation.
+
+    Args:
+        benchmark: The data set.
+        protocol: Its test transform is applied to the images of val and test.
+        split: The split.
+        cache: Folder of the cache; None is the default one.
+        progress: Called after each decoded image.
+
+    Returns:
+        The file of decoded images.
+
+    Raises:
+        DataError: An image is broken, or the disk is too small.
+    """
     return cached_images(benchmark.images(split), _transform(benchmark, protocol, split), cache, progress).path
 
 
 def reserve_cache(
     benchmark: Benchmark, protocol: EvalProtocol, splits: Sequence[Split], cache: Path | None = None
 ) -> tuple[Path, int]:
-    """The cache's folder, and the bytes that :func:`fill_cache` has yet to write for ``splits``: 0 for what is there.
+    """Check that the decoded images of several splits fit on the disk together.
 
-    Raises DataError where they do not fit together, so that nobody waits hours for the last split to be refused.
+    Args:
+        benchmark: The data set.
+        protocol: As in :func:`fill_cache`.
+        splits: The splits to decode.
+        cache: Folder of the cache; None is the default one.
+
+    Returns:
+        The cache's folder, and the number of bytes that :func:`fill_cache` still has to write.
+
+    Raises:
+        DataError: They do not fit; checking first saves hours of decoding before the last split fails.
     """
     folder = default_cache() if cache is None else cache
     sizes = [missing_bytes(benchmark.images(split), _transform(benchmark, protocol, split), folder) for split in splits]
@@ -153,14 +192,33 @@ def _transform(benchmark: Benchmark, protocol: EvalProtocol, split: Split) -> Tr
 
 
 def evaluation_transform(benchmark: Benchmark, protocol: EvalProtocol) -> Transform:
-    """The protocol's test transform at the benchmark's own sides: squash to the crop, or squash larger and crop."""
+    """A protocol's test transform at the sizes of a benchmark.
+
+    Args:
+        benchmark: Gives the sides to resize and crop to.
+        protocol: Says whether to crop the centre.
+
+    Returns:
+        Resizing to the crop's side; or resizing to a larger side and cropping the centre.
+    """
     if protocol.centre_crop:
         return Transform(benchmark.resize, benchmark.crop)
     return Transform(benchmark.crop)
 
 
 def evaluation_protocol(benchmark: Benchmark, name: str) -> EvalProtocol:
-    """The protocol for a benchmark. Where it crops, frame and crop are the benchmark's; a squashed image's frame is
-    always the protocol's, whatever the network's input."""
+    """A protocol at the sizes of a benchmark.
+
+    Args:
+        benchmark: Gives the sides to resize and crop to.
+        name: Name of the protocol.
+
+    Returns:
+        The protocol. One that crops the centre takes both sides from the benchmark; one that does not keeps its own
+        frame, whatever the size of the network's input.
+
+    Raises:
+        UsageError: There is no such protocol.
+    """
     protocol = get_protocol(name)
     return protocol.at(benchmark.resize, benchmark.crop) if protocol.centre_crop else protocol

@@ -1,4 +1,4 @@
-"""Base of benchmarks that read a data set's own files: a subclass lists images and annotates them, the rest is here."""
+"""Base class of benchmarks that read a data set's own files: a subclass lists the images and reads annotations."""
 
 from __future__ import annotations
 
@@ -22,21 +22,42 @@ from wsol.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class ImageTable:
-    """Image ids (paths below the data set's folder, with slashes) and their classes, int64 [N]; -1: unknown."""
+    """Images of a split.
+
+    Attributes:
+        ids: Image ids: paths below the folder of the data set, with slashes.
+        labels: Classes, int64 [N]; -1 for an unknown class.
+    """
 
     ids: Sequence[str]
     labels: IntArray
 
     def held_out(self, per_class: int, val: bool) -> ImageTable:
-        """The images that :func:`hold_out` chooses (``val``), or all others, in the order they have here."""
+        """The images that :func:`wsol.hold_out` chooses (``val``), or all others, in this order.
+
+        Args:
+            per_class: Images to hold out of each class.
+            val: Whether to return the images that are held out, or the rest.
+        """
         rows = np.flatnonzero(hold_out(self.ids, self.labels, per_class) == val)
         return ImageTable([self.ids[row] for row in rows.tolist()], self.labels[rows])
 
 
 class ImageListBuilder:
-    """Collects a listing line by line; what is wrong goes to ``report`` with where it stands.
+    """Collects the images of a split line by line.
 
-    Classes in the files run from ``first`` on; ``names`` counts them.
+    Args:
+        num_classes: Number of classes.
+        report: Called for each problem.
+        first: The first class number in the files; it becomes class 0.
+
+    Example:
+        >>> from wsol.data.readers.file_list import ImageListBuilder
+        >>> from wsol.data.readers.problems import raise_data_error
+        >>> builder = ImageListBuilder(num_classes=2, report=raise_data_error, first=1)
+        >>> builder.add("list.txt:1", "cat/1.jpg", 2)
+        >>> builder.listing().labels.tolist()
+        [1]
     """
 
     def __init__(self, num_classes: int, report: Report, first: int = 0) -> None:
@@ -47,11 +68,17 @@ class ImageListBuilder:
         self._places: dict[str, str] = {}
 
     def add(self, where: str, image_id: str, label: int) -> None:
-        """An image whose line stands at ``where`` (file:line). A repeated one is left out, a bad class becomes -1."""
+        """Add an image; a repeated one is skipped, and a class that is out of range becomes -1.
+
+        Args:
+            where: Place of the image in the files, ``FILE:LINE``, for messages.
+            image_id: Path of the image below the folder of the data set.
+            label: Class number as in the files.
+        """
         if leads_outside(image_id):
             self.report("bad line", f"{where}: '{image_id}' leads out of the data folder")
         elif image_id in self._labels:
-            self.report("duplicate id", f"{where}: '{image_id}' was there already, at {self._places[image_id]}")
+            self.report("duplicate id", f"{where}: '{image_id}' is repeated; it was at {self._places[image_id]}")
         else:
             index = label - self.first
             if not 0 <= index < self.num_classes:
@@ -61,32 +88,32 @@ class ImageListBuilder:
             self._labels[image_id], self._places[image_id] = index, where
 
     def listing(self) -> ImageTable:
-        """What was collected."""
+        """The images that were added, in order."""
         return ImageTable(list(self._labels), np.array(list(self._labels.values()), dtype=np.int64))
 
 
 class FileListBenchmark(Benchmark):
-    """Reads images named by a data set's own lists. A subclass gives :meth:`listing` and :meth:`annotate`."""
+    """Reads a data set from its own files; a subclass implements :meth:`listing` and :meth:`annotate`."""
 
     landmark: ClassVar[str]
-    """A path that is in the data set's folder whenever the data are."""
+    """A path that exists in the folder of a complete data set."""
     folders: ClassVar[tuple[str, ...]] = ()
-    """Folders below the root that the data set may lie in, beside the root itself."""
+    """Folders below the root that may contain the data set instead of the root itself."""
 
     @abstractmethod
     def listing(self, split: Split, report: Report) -> ImageTable:
-        """The images of a split, without looking at annotations; tells ``report`` what is wrong and goes on."""
+        """List the images of a split, without reading annotations; problems are reported and skipped."""
 
     @abstractmethod
     def annotate(self, split: Split, ids: Sequence[str], report: Report) -> Annotations:
-        """Annotations of val or test, in the order of ``ids``; tells ``report`` what is wrong and goes on."""
+        """Read the annotations of val or test, in the order of ``ids``; problems are reported and skipped."""
 
     @cached_property
     def root(self) -> Path:
-        """The data set's folder; raises DataError when it is not there or not wholly unpacked."""
+        """The folder of the data set; raises DataError when it is missing or not completely unpacked."""
         given = self.data_folder()
         refuse_unfinished(given)
-        if given.name in self.folders:  # an archive was unpacked beside it
+        if given.name in self.folders:  # the archive was unpacked into the folder above
             refuse_unfinished(given.parent)
         for folder in (*self.folders, ""):
             if (given / folder / self.landmark).exists():
@@ -97,20 +124,20 @@ class FileListBenchmark(Benchmark):
         )
 
     def images(self, split: Split) -> ImageList:
-        """Images and labels; raises DataError with file and line, or naming the image that is missing."""
+        """See :meth:`wsol.Benchmark.images`."""
         listing = self.listing(split, raise_data_error)
         if not listing.ids:
             raise DataError(f"{self.root}: the split '{split}' has no image")
         return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids))
 
     def annotations(self, split: Split) -> Annotations:
-        """Boxes or masks. Raises UsageError for train, whose annotations are never read."""
+        """See :meth:`wsol.Benchmark.annotations`; annotations of train are never read."""
         if split == "train":
-            raise UsageError(f"{self.name}: train has image labels only; where its objects are is never read")
+            raise UsageError(f"{self.name}: train has image labels only; its annotations are never read")
         return self.annotate(split, self.listing(split, raise_data_error).ids, raise_data_error)
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
-        """Everything that can be read, with every problem told to ``report``. Broken images show when loaded."""
+        """See :meth:`wsol.Benchmark.examine`; broken images are found when they are loaded."""
 
         def without_images(kind: str, message: str) -> None:
             if kind != "unreadable image":
@@ -123,13 +150,23 @@ class FileListBenchmark(Benchmark):
         return images, None if split == "train" else self.annotate(split, listing.ids, without_images)
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
-        """(width, height) of images from the headers of their files, int64 [N, 2]; 0 for one that cannot be read."""
+        """Widths and heights of images from the headers of their files, int64 [N, 2]; 0 for a file that is reported."""
         return ImageFiles(self._paths(ids)).sizes(report)
 
     def boxed(
         self, ids: Sequence[str], boxes: Mapping[str, tuple[str, Sequence[int]]], source: Path, report: Report
     ) -> Annotations:
-        """Annotations of one box an image: ``boxes`` has (where it stands, (x0, y0, x1, y1)) by image id."""
+        """Make annotations of one box for each image.
+
+        Args:
+            ids: Image ids.
+            boxes: For each image id, the place of its box in the files (``FILE:LINE``), and x0, y0, x1, y1 in pixels.
+            source: File or folder that boxes come from, for messages.
+            report: Called for each problem; the box is then left out.
+
+        Returns:
+            The boxes, with the sizes of the images.
+        """
         sizes = self.sizes(ids, report)
         found = []
         for image_id, size in zip(ids, sizes, strict=True):

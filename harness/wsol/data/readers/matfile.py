@@ -1,4 +1,4 @@
-"""Reading MATLAB files, which several data sets keep their lists in."""
+"""Reading MATLAB files, in which several data sets store their lists."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from wsol.errors import DataError
 
 
 def read_mat(path: Path, *names: str) -> tuple[Array, ...]:
-    """The variables ``names`` of a .mat file (up to version 7.2), each [N]: vectors and cell arrays are squeezed.
+    """Read variables of a .mat file, up to version 7.2.
 
-    A struct array has a dtype with fields. Raises DataError when the file or a variable is missing or broken.
+    Args:
+        path: The file.
+        *names: Names of the variables.
+
+    Returns:
+        The variables, [N] each: vectors and cell arrays are squeezed, a struct array has a dtype with fields.
+
+    Raises:
+        DataError: The file or a variable is missing or broken.
     """
     from scipy.io import loadmat
 

@@ -1,8 +1,13 @@
-"""Reading the text files of the wsoleval metadata layout, one folder a split.
+"""Reading the text files of the wsoleval metadata layout, one folder for each split.
 
-Files are UTF-8, without a header: ``image_ids.txt`` (one id a line: a path below the image folder),
-``class_labels.txt`` (id, class from 0), ``image_sizes.txt`` (id, width, height), ``localization.txt`` (id, x0, y0, x1,
-y1, one line a box; or id, mask, ignore mask, one line an instance, with the ignore mask on an image's first line only).
+Files are UTF-8, without a header:
+
+* ``image_ids.txt``: one id on each line, a path below the image folder;
+* ``class_labels.txt``: id, class from 0;
+* ``image_sizes.txt``: id, width, height;
+* ``localization.txt``: id, x0, y0, x1, y1, one line for each box; or id, mask, ignore mask, one line for each instance,
+  with the ignore mask on an image's first line only.
+
 The layout is that of Choe et al., "Evaluating weakly supervised object localization methods right" (CVPR 2020).
 """
 
@@ -19,12 +24,17 @@ from wsol.data.benchmark import Report
 from wsol.data.readers.problems import box_problem, raise_data_error
 
 LARGEST = 2**31 - 1
-"""No class, side or coordinate is larger."""
+"""Largest class, side or coordinate that is accepted."""
 
 
 @dataclass(frozen=True)
 class MaskNames:
-    """Masks of one image, as paths below the mask folder: one an instance, and what is to be ignored."""
+    """Mask files of one image, as paths below the mask folder.
+
+    Attributes:
+        instances: One file for each instance.
+        ignore: File with the pixels to ignore, or None.
+    """
 
     instances: tuple[str, ...] = ()
     ignore: str | None = None
@@ -33,7 +43,9 @@ class MaskNames:
 class SplitFiles:
     """The metadata of one split.
 
-    What is wrong goes to ``report``, with file and line. Where that returns, the line is left out and reading goes on.
+    Args:
+        folder: Folder of the text files.
+        report: Called for each problem with file and line; if it returns, the line is skipped.
     """
 
     def __init__(self, folder: Path, report: Report = raise_data_error) -> None:
@@ -41,7 +53,7 @@ class SplitFiles:
         self.report = report
 
     def ids(self, file: str = "image_ids.txt") -> list[str]:
-        """Image ids in the order of the file, each once."""
+        """Image ids in the order of ``file``, each once."""
         path = self.folder / file
         lines = self._lines(path)
         names = [line.strip() for line in lines]
@@ -57,7 +69,7 @@ class SplitFiles:
         return list(found)
 
     def labels(self, ids: Sequence[str], num_classes: int | None = None) -> IntArray:
-        """Classes, int64 [N]; ``num_classes`` None takes any class from 0 on. -1 where the file has none."""
+        """Classes of ``ids``, int64 [N], -1 where the file has none; with ``num_classes`` larger ones are a problem."""
         path = self.folder / "class_labels.txt"
         quick = self._aligned(path, ids, 1)
         if quick is not None and quick.min() >= 0 and (num_classes is None or quick.max() < num_classes):
@@ -73,7 +85,7 @@ class SplitFiles:
         return labels
 
     def sizes(self, ids: Sequence[str]) -> IntArray:
-        """Widths and heights, int64 [N, 2]; 0 where the file has none."""
+        """Widths and heights of ``ids``, int64 [N, 2]; 0 where the file has none."""
         path = self.folder / "image_sizes.txt"
         quick = self._aligned(path, ids, 2)
         if quick is not None and quick.min() >= 1:
@@ -87,12 +99,12 @@ class SplitFiles:
         return sizes
 
     def has_sizes(self) -> bool:
-        """Whether there is anything in ``image_sizes.txt``: the public files of some splits are empty."""
+        """Whether ``image_sizes.txt`` has content: the public files of some splits are empty."""
         path = self.folder / "image_sizes.txt"
         return path.is_file() and path.stat().st_size > 0
 
     def boxes(self, ids: Sequence[str], sizes: IntArray) -> list[IntArray]:
-        """Boxes of every image, int64 [G, 4] (x0, y0, x1, y1), G >= 1; x1 and y1 may be the width and height."""
+        """Boxes of each image, int64 [G, 4]: x0, y0, x1, y1 in pixels; x1 and y1 may be the width and the height."""
         path = self.folder / "localization.txt"
         boxes: list[list[tuple[int, ...]]] = [[] for _ in ids]
         seen = [False] * len(ids)
@@ -107,13 +119,13 @@ class SplitFiles:
         return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
 
     def masks(self, ids: Sequence[str]) -> list[MaskNames]:
-        """Mask files of every image."""
+        """Mask files of each image."""
         path = self.folder / "localization.txt"
         instances: list[list[str]] = [[] for _ in ids]
         ignore: dict[int, str] = {}
         for number, index, (instance, ignored) in self._keyed(path, ids, 2):
             if ignored and instances[index]:
-                self.report("bad line", f"{path}:{number}: an ignore mask stands on the image's first line only")
+                self.report("bad line", f"{path}:{number}: an ignore mask belongs on the image's first line only")
             elif ignored:
                 ignore[index] = ignored
             instances[index].append(instance)
@@ -121,10 +133,10 @@ class SplitFiles:
         return [MaskNames(tuple(found), ignore.get(index)) for index, found in enumerate(instances)]
 
     def _aligned(self, path: Path, ids: Sequence[str], values: int) -> IntArray | None:
-        """Numbers behind the ids, int64 [N, values], of a file whose lines have the order of ``ids`` and no fault.
+        """Read the numbers after the ids, int64 [N, values], of a valid file whose lines have the order of ``ids``.
 
-        None for any other file, which is then read line by line. The public files are like this, and a million lines
-        of them are read in a few seconds.
+        None for any other file, which is then read line by line. The public files are valid and in order; this reads a
+        million lines in a few seconds.
         """
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -137,7 +149,7 @@ class SplitFiles:
         return np.stack(numbers, axis=1)
 
     def _rows(self, path: Path, fields: int, lines: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
-        """Line numbers from 1, and the fields of each line: ``fields`` of them."""
+        """Line numbers from 1, and the fields of each line that has as many as it should."""
         for number, line in enumerate(self._lines(path) if lines is None else lines, start=1):
             values = [value.strip() for value in line.rsplit(",", fields - 1)]
             if len(values) != fields or not values[0]:
@@ -155,7 +167,7 @@ class SplitFiles:
         return []
 
     def _keyed(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, list[str]]]:
-        """Line numbers, rows of the images they are about, and the values behind the id."""
+        """Line numbers, rows of the images in ``ids``, and the values after the id."""
         rows = {image_id: index for index, image_id in enumerate(ids)}
         for number, (image_id, *rest) in self._rows(path, values + 1):
             if image_id in rows:
@@ -175,7 +187,7 @@ class SplitFiles:
                 yield number, index, numbers
 
     def _once(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-        """As :meth:`_integers`, for a file with exactly one line an image."""
+        """Like :meth:`_integers`, for a file with exactly one line for each image."""
         seen = [False] * len(ids)
         for number, index, numbers in self._integers(path, ids, values):
             if seen[index]:

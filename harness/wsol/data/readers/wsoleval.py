@@ -1,4 +1,4 @@
-"""Base of benchmarks in the wsoleval metadata layout: CUB, ImageNet, OpenImages, or anybody's own data."""
+"""Base class of benchmarks in the wsoleval metadata layout: CUB, ImageNet, OpenImages, or your own data."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 
 PROBED = 50
-"""Images of a split that are looked for to find their folder."""
+"""Number of images of a split that are searched for to find their folder."""
 
 
 class WsolevalBenchmark(Benchmark):
     """Reads ``<root>/metadata/<split>/*.txt``, with the images below ``<root>/images`` or, without that, ``<root>``.
 
-    A subclass adds name, metrics, schedule and texts, and the folders that unpacking its archives leaves, so that
-    nobody has to move files. The root is the option ``root``, or else ``$WSOL_DATA/<name>``. There are as many classes
-    as the largest label of train says.
+    A subclass sets name, metrics, schedule and texts, and the folders that unpacking its archives leaves, so that users
+    need not move files. The root is the option ``root``, or else ``$WSOL_DATA/<name>``. The number of classes follows
+    from the largest label of train.
     """
 
     annotation: ClassVar[Literal["boxes", "masks"]] = "boxes"
-    """What ``localization.txt`` holds."""
+    """What ``localization.txt`` contains."""
     upstream: ClassVar[str] = ""
-    """Name of the data set in the public metadata, where its splits lie in ``metadata/<upstream>/<split>``."""
+    """Name of the data set in the public metadata, which is in ``metadata/<upstream>/<split>``."""
     metadata_folders: ClassVar[tuple[str, ...]] = ("metadata", "wsolevaluation-master/metadata")
-    """Folders below the root that may hold the text files of a split; the first that does is read."""
+    """Folders below the root that may contain the text files; the first one that does is read."""
     image_folders: ClassVar[tuple[str, ...]] = ("images", "")
-    """Folders below the root that ids may be paths in; all images of a split lie in the first that has any of them."""
+    """Folders below the root that may contain the images; the first one with an image of a split is used for it."""
     mask_folders: ClassVar[tuple[str, ...]] = ("masks", "")
-    """Folders below the root that mask files may be paths in; the first that is there is read."""
+    """Folders below the root that may contain the mask files; the first one that exists is used."""
 
     @cached_property
     def root(self) -> Path:
-        """The data set's folder; raises DataError when it is not there or not wholly unpacked."""
+        """The folder of the data set; raises DataError when it is missing or not completely unpacked."""
         root = self.data_folder()
         refuse_unfinished(root)
         if not any((root / folder).is_dir() for folder in self.metadata_folders):
@@ -48,7 +48,7 @@ class WsolevalBenchmark(Benchmark):
         return root
 
     def class_names(self) -> Sequence[str]:
-        """Names from the folders in train's ids, where every class has one of its own; else the numbers."""
+        """Names from the folders in train's ids, if each class has a folder of its own; otherwise numbers."""
         ids, labels = self._train
         folders: list[set[str]] = [set() for _ in range(self._num_classes)]
         for image_id, label in zip(ids, labels.tolist(), strict=True):
@@ -57,11 +57,11 @@ class WsolevalBenchmark(Benchmark):
         return names if len(set(names) - {""}) == len(names) else [str(number) for number in range(len(names))]
 
     def class_name(self, folder: str) -> str:
-        """The name of a class whose images lie in ``folder``."""
+        """The name of a class whose images are in ``folder``."""
         return folder.rpartition("/")[2]
 
     def labelled(self, split: Split, report: Report | None = None) -> tuple[list[str], IntArray]:
-        """Ids of a split's images and their classes, int64 [N]. Problems go to ``report``, or raise DataError."""
+        """Image ids and classes, int64 [N], of a split; problems are reported, or without ``report`` raise DataError."""
         if split == "train" and report is None:
             return self._train
         files = self.split_files(split, report)
@@ -69,27 +69,27 @@ class WsolevalBenchmark(Benchmark):
         return ids, files.labels(ids, None if split == "train" else self._num_classes)
 
     def image_paths(self, split: Split, ids: Sequence[str]) -> list[str]:
-        """Where images lie, there or not; raises DataError for an id that leads out of the data folder."""
+        """Paths of images, which may not exist; raises DataError for an id that leads out of the data folder."""
         folder = self._image_folder(ids[:PROBED])
         return [f"{folder}/{self.inside(image_id)}" for image_id in ids]
 
     def images(self, split: Split) -> ImageList:
-        """Images and labels; raises DataError with file and line, or naming the image that is missing."""
+        """See :meth:`wsol.Benchmark.images`."""
         return self.image_list(split, *self.labelled(split))
 
     def image_list(self, split: Split, ids: list[str], labels: IntArray) -> ImageList:
-        """Some images of a split; raises DataError naming one that is missing."""
+        """The images ``ids`` of a split; raises DataError for a missing one."""
         return image_list(f"{self.name}-{split}", ids, labels, self.image_paths(split, ids))
 
     def annotations(self, split: Split) -> Annotations:
-        """Boxes or masks. Raises UsageError for train, whose ``localization.txt`` is never opened."""
+        """See :meth:`wsol.Benchmark.annotations`; ``localization.txt`` of train is never opened."""
         if split == "train":
             raise UsageError(f"{self.name}: train has image labels only; its localization.txt is never read")
         files = self.split_files(split)
         return self._annotations(files, files.ids())
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
-        """Everything that can be read, with every problem told to ``report``. Missing images show when loaded."""
+        """See :meth:`wsol.Benchmark.examine`; missing images are found when they are loaded."""
         ids, labels = self.labelled(split, report)
         files = self.split_files(split, report)
         images = ImageList(ids, labels, ImageFiles(self.image_paths(split, ids)), "")
@@ -98,7 +98,7 @@ class WsolevalBenchmark(Benchmark):
         return images, Annotations(files.sizes(ids)) if files.has_sizes() else None
 
     def split_files(self, split: Split, report: Report | None = None) -> SplitFiles:
-        """The text files of a split, wherever they lie. What is wrong with them goes to ``report``, or is raised."""
+        """The text files of a split; problems are reported, or without ``report`` raise DataError."""
         own = [self.root / folder / split for folder in self.metadata_folders]
         public = [self.root / folder / self.upstream / split for folder in self.metadata_folders]
         return SplitFiles(
@@ -107,7 +107,7 @@ class WsolevalBenchmark(Benchmark):
 
     @cached_property
     def _train(self) -> tuple[list[str], IntArray]:
-        """All of train, whatever part of it a run is trained on: it says which classes there are."""
+        """Ids and classes of all of train, which determines the classes, even for runs that use a part of it."""
         files = self.split_files("train")
         ids = files.ids()
         return ids, files.labels(ids)
@@ -129,7 +129,7 @@ class WsolevalBenchmark(Benchmark):
         return Annotations(masks.sizes(files.report), masks=masks)
 
     def _image_folder(self, ids: Sequence[str]) -> str:
-        """Where images are; where none is, the first folder that there is, for the message that names the file."""
+        """The folder of the images; without any image the first existing folder, for the error message."""
         places = [place for place in self._places(self.image_folders) if place.is_dir()]
         holding = (place for place in places if any((place / image_id).is_file() for image_id in ids))
         return str(next(holding, places[0]))
@@ -138,7 +138,7 @@ class WsolevalBenchmark(Benchmark):
         return [*(self.root / folder for folder in folders), self.root]
 
     def inside(self, name: str) -> str:
-        """``name``, checked; raises DataError for one that leads out of the data folder."""
+        """Return ``name``; raises DataError if it leads out of the data folder."""
         if leads_outside(name):
             raise DataError(f"{self.root}: '{name}' leads out of the data folder")
         return name
