@@ -71,7 +71,7 @@ class TinyImageNet(wsol.FileListBenchmark):
         found: dict[str, str] = {}
         for where, (wnid,) in _rows(path, 1, wsol.raise_data_error):
             if wnid in found:
-                raise wsol.DataError(f"{where}: class '{wnid}' was there already, at {found[wnid]}")
+                raise wsol.DataError(f"{where}: class '{wnid}' is repeated; it was at {found[wnid]}")
             found[wnid] = where
         if not found:
             raise wsol.DataError(f"{path}: names no class")

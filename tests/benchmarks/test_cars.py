@@ -201,7 +201,7 @@ def test_all_problems_are_reported_with_their_place(root: Path) -> None:
     assert f"{file}:1: class 4 is out of range; classes are 1 to 3" in messages
     assert f"{file}:2: box (2, 2, 25, 8) of 'cars_test/00002.jpg' is not inside the image of 24 x 16 pixels" in messages
     assert f"{file}:3: box (8, 2, 4, 8) of 'cars_test/00003.jpg' ends before it starts" in messages
-    assert f"{file}:5: 'cars_test/00005.jpg' was there already, at {file}:4" in messages
+    assert f"{file}:5: 'cars_test/00005.jpg' is repeated; it was at {file}:4" in messages
     with pytest.raises(wsol.DataError, match=r"withlabels.mat:1: class 4"):
         cars(root).images("test")
 

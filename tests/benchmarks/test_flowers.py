@@ -230,7 +230,7 @@ def test_all_problems_are_reported_with_their_place(root: Path) -> None:
     messages = [problem.message for problem in report.problems]
     assert f"{root}/setid.mat:tstid(3): class 103 is out of range; classes are 1 to 102" in messages
     assert (
-        f"{root}/setid.mat:tstid(4): 'jpg/image_00206.jpg' was there already, at {root}/setid.mat:tstid(2)" in messages
+        f"{root}/setid.mat:tstid(4): 'jpg/image_00206.jpg' is repeated; it was at {root}/setid.mat:tstid(2)" in messages
     )
     assert f"{root}/setid.mat:tstid(5): no image 9999; imagelabels.mat has {COUNT}" in messages
     assert "'jpg/image_00001.jpg' is in train and in test" in messages

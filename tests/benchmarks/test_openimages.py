@@ -99,7 +99,7 @@ def test_an_ignore_mask_on_a_later_line_is_an_error(root: Path) -> None:
     assert lines[1].endswith(",")
     lines[1] += lines[0].rpartition(",")[2]
     path.write_text("\n".join(lines))
-    with pytest.raises(wsol.DataError, match=r"localization.txt:2: an ignore mask stands on the image's first line"):
+    with pytest.raises(wsol.DataError, match=r"localization.txt:2: an ignore mask belongs on the image's first line"):
         openimages(root).annotations("val")
 
 

@@ -162,7 +162,7 @@ def test_a_partly_unpacked_folder_is_an_error(root: Path) -> None:
     mark = root.parent / ".wsol" / "tiny-imagenet-200.zip.begun"
     mark.touch()
     for place in (root, root.parent):
-        with pytest.raises(wsol.DataError, match=r"tiny-imagenet-200.zip is not wholly unpacked"):
+        with pytest.raises(wsol.DataError, match=r"tiny-imagenet-200.zip is not completely unpacked"):
             tiny(place).images("train")
     assert set(check(tiny(root)).counts()) == {"cannot be read"}
     mark.unlink()
@@ -201,7 +201,7 @@ def test_all_problems_are_reported_with_file_and_line(root: Path) -> None:
         f"{path}: no valid line for '{names[8]}'",
         f"{path}:3: '0 x 5 5' should be whole numbers",
         f"{path}:4: box (0, 0, 65, 5) of 'val/images/{names[3]}' is not inside the image of 64 x 64 pixels",
-        f"{path}:6: 'val/images/{names[4]}' was there already, at {path}:5",
+        f"{path}:6: 'val/images/{names[4]}' is repeated; it was at {path}:5",
         f"{boxes}:{line}: box (9, 9, 3, 12) of 'train/{wnid}/images/{held}' ends before it starts",
         f"{root}/train/{WNIDS[1]}/images/{WNIDS[1]}_4.JPEG: no such image",
     ):
@@ -221,7 +221,7 @@ def test_missing_files_are_named(root: Path) -> None:
     with pytest.raises(wsol.DataError, match=r"val_annotations.txt: no such file"):
         tiny(root).images("test")
     spoil(root / "wnids.txt", 3, WNIDS[0])
-    with pytest.raises(wsol.DataError, match=r"wnids.txt:3: class 'n02124075' was there already"):
+    with pytest.raises(wsol.DataError, match=r"wnids.txt:3: class 'n02124075' is repeated"):
         tiny(root).class_names()
     write_lines(root / "wnids.txt", [])
     with pytest.raises(wsol.DataError, match="names no class"):

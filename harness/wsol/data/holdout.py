@@ -32,7 +32,7 @@ def hold_out(ids: Sequence[str], labels: Sequence[int] | IntArray, per_class: in
     Example:
         >>> from wsol.data.holdout import hold_out
         >>> hold_out(["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"], [0, 0, 0, 1, 1], per_class=1).tolist()
-        [False, True, False, False, True]
+        [True, False, False, False, True]
     """
     if len(set(ids)) < len(ids):
         raise DataError("images cannot be held out: an image id is repeated; 'wsol data check' names it")

@@ -23,7 +23,7 @@ def refuse_unfinished(root: Path) -> None:
     begun = sorted(mark.stem for mark in (root / MARKS).glob("*.begun"))
     if begun:
         raise DataError(
-            f"{root}: {', '.join(begun)} is not wholly unpacked (in progress, or interrupted); "
+            f"{root}: {', '.join(begun)} is not completely unpacked (in progress, or interrupted); "
             "run 'wsol data prepare' again to resume it"
         )
 

@@ -151,5 +151,5 @@ def test_masks_and_the_ignore_mask_on_the_first_line(folder: Path) -> None:
         MaskNames(("c.png",), None),
     ]
     edit(path, 3, f"{FIRST},b.png,late.png")
-    with pytest.raises(DataError, match=r"localization.txt:3: an ignore mask stands on the image's first line only"):
+    with pytest.raises(DataError, match=r"localization.txt:3: an ignore mask belongs on the image's first line only"):
         SplitFiles(folder).masks(ids("test"))

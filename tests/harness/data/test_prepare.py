@@ -212,7 +212,7 @@ def test_wrong_sizes_and_checksums_are_errors_before_writing(tmp_path: Path) -> 
     with pytest.raises(wsol.DataError) as error:
         prepare(offered, tmp_path / "root", tmp_path)
     first, second = str(error.value).splitlines()
-    assert first.startswith(f"{tmp_path / 'x.zip'}: {size} bytes instead of {size + 1}; a download that was cut short?")
+    assert first.startswith(f"{tmp_path / 'x.zip'}: {size} bytes instead of {size + 1}; the download may be incomplete")
     assert second.startswith(f"{tmp_path / 'y.zip'}: its MD5 checksum is {right} instead of {'0' * 32}")
     assert not (tmp_path / "root").exists()
 
@@ -385,7 +385,7 @@ def test_a_killed_unpacking_is_detected_and_resumed(tmp_path: Path, name: str, m
     assert half.items() <= files.items()
 
     (root / "metadata").mkdir()  # otherwise it looks like a data set
-    with pytest.raises(wsol.DataError, match=rf"{name} is not wholly unpacked .*'wsol data prepare' again"):
+    with pytest.raises(wsol.DataError, match=rf"{name} is not completely unpacked .*'wsol data prepare' again"):
         Boxes(wsol.BenchmarkOptions(root=str(root))).images("train")
     (tmp_path / name).rename(tmp_path / "elsewhere")  # nor without its archive
     with pytest.raises(wsol.DataError, match=f"missing in {tmp_path}"):
@@ -452,7 +452,7 @@ def test_unpacking_resumes_after_a_full_disk(
     files = {f"a/{i}": os.urandom(300_000) for i in range(9)}
     write_any(tmp_path / name, files)
     monkeypatch.setattr(prepare_module.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 2**40}))
-    with pytest.raises(wsol.DataError, match=r"cannot be unpacked: No space left on device.*goes on there"):
+    with pytest.raises(wsol.DataError, match=r"cannot be unpacked: No space left on device.*resumes there"):
         prepare(benchmark(archive(name)), small_disk, tmp_path)
     half = files_below(small_disk)
     assert 3 <= len(half) < 9

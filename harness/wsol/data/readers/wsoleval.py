@@ -61,7 +61,7 @@ class WsolevalBenchmark(Benchmark):
         return folder.rpartition("/")[2]
 
     def labelled(self, split: Split, report: Report | None = None) -> tuple[list[str], IntArray]:
-        """Image ids and classes, int64 [N], of a split; problems are reported, or without ``report`` raise DataError."""
+        """Image ids and classes, int64 [N], of a split; problems are reported or, without ``report``, raised."""
         if split == "train" and report is None:
             return self._train
         files = self.split_files(split, report)
@@ -98,7 +98,7 @@ class WsolevalBenchmark(Benchmark):
         return images, Annotations(files.sizes(ids)) if files.has_sizes() else None
 
     def split_files(self, split: Split, report: Report | None = None) -> SplitFiles:
-        """The text files of a split; problems are reported, or without ``report`` raise DataError."""
+        """The text files of a split; problems are reported or, without ``report``, raised."""
         own = [self.root / folder / split for folder in self.metadata_folders]
         public = [self.root / folder / self.upstream / split for folder in self.metadata_folders]
         return SplitFiles(
