@@ -45,7 +45,6 @@ class SplitImages:
         ids: Image ids.
         labels: Classes, int64 [N].
         images: Decoded images after the protocol's test transform, uint8 [N, 3, S, S].
-        fingerprint: Identifies the content of the images.
     """
 
     ids: Sequence[str]
@@ -55,7 +54,12 @@ class SplitImages:
 
 @dataclass(frozen=True)
 class EvalData(SplitImages):
-    """A split to evaluate on: images as the protocol's test transform gives them, labels and annotations."""
+    """A split to evaluate on.
+
+    Attributes:
+        annotations: Boxes or masks.
+        fingerprint: Identifies the content of the images.
+    """
 
     annotations: Annotations
     fingerprint: str
