@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.support.studies import run_here
-from wsol.plugins import load_plugins
 from wsol.records import RunRecord
-from wsol.study.config import validate_study
-from wsol.study.plan import make_plan
-from wsol.study.session import Session
+from wsol.study.job import SerialRunner
+from wsol.study.session import open_session
 
 EPOCHS = 10
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA, as the engine casts only there")
@@ -33,10 +30,8 @@ def trained(folder: Path, precision: str) -> RunRecord:
         "precision": precision,
         "schedule": {"epochs": EPOCHS, "decay_every": 7},
     }
-    plugins = load_plugins()
-    session = Session(make_plan(validate_study(content, precision), plugins), plugins, folder, cache=folder / "cache")
-    session.open()
-    (record,) = session.search(run_here)
+    session = open_session(content, out=folder, cache=folder / "cache")
+    (record,) = session.search(SerialRunner())
     assert (record.status, len(record.history)) == ("complete", EPOCHS), record.reason
     return record
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.support.studies import run_here
 from wsol.inference.build import WEIGHTS
-from wsol.plugins import load_plugins
 from wsol.records import EpochLog, RunRecord
-from wsol.study.config import validate_study
-from wsol.study.job import Job, execute
-from wsol.study.plan import make_plan
-from wsol.study.session import Runner, Session
+from wsol.study.job import Job, RunProgress, SerialRunner, execute
+from wsol.study.session import Runner, Session, open_session
 
 EPOCHS = 30
 METHODS: dict[str, dict[str, Any]] = {
@@ -30,23 +27,24 @@ class Stopped(BaseException):
     """As KeyboardInterrupt: no handler of errors takes it for a failure of the run."""
 
 
-def stopped_at(*epochs: int) -> Runner:
-    """Runs jobs here, each of which is stopped after every one of ``epochs`` and then called again."""
+class StoppingRunner(SerialRunner):
+    """Stops each job after every one of ``epochs``, and starts it again."""
 
-    def run(jobs: Sequence[Job]) -> None:
+    def __init__(self, *epochs: int) -> None:
+        self.epochs = epochs
+
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
         for job in jobs:
-            for last in epochs:
-
-                def stop(log: EpochLog, done: int, last: int = last) -> None:
-                    if done == last:
-                        raise Stopped
-
+            for last in self.epochs:
                 with pytest.raises(Stopped):
-                    execute(job, on_epoch=stop)
+                    execute(job, on_epoch=partial(stop, last))
                 assert not job.record_path.exists()
-            execute(job)
+        super().run(jobs, progress)
 
-    return run
+
+def stop(last: int, log: EpochLog, done: int) -> None:
+    if done == last:
+        raise Stopped
 
 
 def session(folder: Path, method: dict[str, Any]) -> Session:
@@ -60,13 +58,12 @@ def session(folder: Path, method: dict[str, Any]) -> Session:
         "bootstrap": 0,
         "schedule": {"epochs": EPOCHS, "decay_every": 12},
     }
-    plugins = load_plugins()
-    return Session(make_plan(validate_study(content, "long"), plugins), plugins, folder, cache=folder.parent / "cache")
+    return open_session(content, out=folder, cache=folder.parent / "cache")
 
 
-def final(of: Session, run: Runner) -> tuple[RunRecord, dict[str, Any]]:
+def final(of: Session, runner: Runner) -> tuple[RunRecord, dict[str, Any]]:
     """The record of the final run, and its weights."""
-    (record,) = of.final(run)
+    (record,) = of.final(runner)
     return record, torch.load(of.runs / record.run_id / WEIGHTS, weights_only=True)
 
 
@@ -78,13 +75,12 @@ def numbers(record: RunRecord) -> Any:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_resumed_training_equals_an_uninterrupted_one(name: str, tmp_path: Path) -> None:
     searched = session(tmp_path / "whole", METHODS[name])
-    searched.open()
-    searched.search(run_here)
+    searched.search(SerialRunner())
     searched.seal()
     shutil.copytree(tmp_path / "whole", tmp_path / "stopped")
-    record, weights = final(searched, run_here)
+    record, weights = final(searched, SerialRunner())
     assert (record.status, len(record.history)) == ("complete", EPOCHS), record.reason
-    resumed, same = final(session(tmp_path / "stopped", METHODS[name]), stopped_at(1, EPOCHS // 2, EPOCHS - 1))
+    resumed, same = final(session(tmp_path / "stopped", METHODS[name]), StoppingRunner(1, EPOCHS // 2, EPOCHS - 1))
     assert numbers(resumed) == numbers(record)
     assert weights.keys() == same.keys()
     assert all(torch.equal(same[key], value) for key, value in weights.items())

@@ -49,7 +49,7 @@ def test_without_a_record_only_the_ledger_is_written(plugins: wsol.Plugins, tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"mine.maps", "ledger.jsonl"}
 
 
-def test_scores_are_returned_before_the_record_is_written(
+def test_scores_are_reported_before_the_record_is_written(
     plugins: wsol.Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full disk must not lose a test evaluation that the ledger counts already."""
