@@ -15,18 +15,18 @@ from tests.support.paths import SHARED
 
 @pytest.fixture
 def cub20() -> Path:
-    """A sample of real photographs in the wsoleval layout, beside the checkout; skips where it is absent."""
+    """A sample of real photographs in the wsoleval layout, next to the checkout; skips if it is absent."""
     root = SHARED / "data" / "cub20"
     if not root.is_dir():
-        pytest.skip("no real photographs beside the checkout (shared/data/cub20)")
+        pytest.skip("no real photographs next to the checkout (shared/data/cub20)")
     return root
 
 
 @pytest.fixture
 def real_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Real ImageNet weights of MobileNetV2, beside the checkout; skips where they are absent."""
+    """Real ImageNet weights of MobileNetV2, next to the checkout; skips if they are absent."""
     folder = SHARED / "weights"
     if not (folder / "mobilenet_v2-imagenet.pth").is_file():
-        pytest.skip("no ImageNet weights beside the checkout (shared/weights)")
+        pytest.skip("no ImageNet weights next to the checkout (shared/weights)")
     monkeypatch.setenv("WSOL_WEIGHTS", str(folder))
     return folder

@@ -1,4 +1,4 @@
-"""What benchmarks say of their archives fits what they read: miniatures are packed as published, and unpacked again."""
+"""The archives that benchmarks list unpack to the layouts that they read, shown on miniatures packed as published."""
 
 from __future__ import annotations
 

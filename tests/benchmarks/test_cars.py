@@ -1,4 +1,4 @@
-"""Stanford Cars, on a miniature of its official layout with everything that can be wrong in it."""
+"""Stanford Cars, on a miniature of its official layout, valid and with every kind of error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The birds benchmark: the official layout, its traps, masks beside boxes, and a real sample where there is one."""
+"""CUB: the official layout and its irregularities, masks in addition to boxes, and a real sample if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Oxford Flowers-102, on a miniature of its official layout, and what JPEG does to a blue background."""
+"""Oxford Flowers-102, on a miniature of its official layout, and the effect of JPEG on a blue background."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_lists(root)
     for number in range(1, COUNT + 1):
         write(root / "jpg" / f"image_{number:05d}.jpg", seed=number, mode={205: "L", 206: "CMYK"}.get(number, "RGB"))
-        if number > 102:  # nobody opens those of train
+        if number > 102:  # those of train are never opened
             segment(root, number, on_blue(petals(SIZE[1], SIZE[0]), number, (200, 60, 60)))
     return root
 
@@ -153,7 +153,7 @@ def test_the_mask_rule_at_its_thresholds() -> None:
 
 @pytest.mark.parametrize(("quality", "subsampling"), [(75, 0), (75, 2), (90, 2), (95, 0), (95, 2)])
 def test_the_tolerance_recovers_the_outline(quality: int, subsampling: int) -> None:
-    """Better than taking the background literally, and than a tolerance that eats blue flowers."""
+    """Better than no tolerance, and than a tolerance so large that blue petals are lost."""
 
     def overlap(tolerance: int) -> float:
         found = []
@@ -178,7 +178,7 @@ def test_an_empty_segmentation_is_ignored_everywhere(root: Path) -> None:
 
 
 def test_the_masks_as_maps_score_100(root: Path, tmp_path: Path) -> None:
-    """Through the command that a stranger uses, in the frame of the protocol: the middle 224 of 256 pixels."""
+    """Through ``wsol score``, in the frame of the protocol: the middle 224 of 256 pixels."""
     segment(root, 103, on_blue(np.zeros(SIZE[::-1], dtype=bool), 0))
     data = flowers(root)
     images, annotations = data.images("val"), data.annotations("val")

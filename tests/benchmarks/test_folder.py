@@ -1,4 +1,4 @@
-"""A user's own folder: classes, boxes, masks, and an error with its place for all that is not as it should be."""
+"""A user's own folder: classes, boxes, masks, and errors that name the file and line."""
 
 from __future__ import annotations
 

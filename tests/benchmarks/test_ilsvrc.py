@@ -1,4 +1,4 @@
-"""ImageNet: the official layout, the files that were renamed, the proxy list, and where people keep the images."""
+"""ImageNet: the official layout, renamed files, the proxy list, and other usual layouts of the images."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
 
 
 def rename_images(root: Path) -> None:
-    """What happened upstream."""
+    """Rename images of val as ImageNetV2 did."""
     for image_id, label in ilsvrc_ids("val").items():
         new = new_name(label, int(Path(image_id).stem))
         (root / image_id.replace("val2", V2)).rename(root / new.replace("val2", V2))
 
 
 def rename_ids(root: Path) -> None:
-    """What the text files' authors then did."""
+    """Rename ids in the text files as their authors did afterwards."""
     for file in ("image_ids.txt", "class_labels.txt", "image_sizes.txt", "localization.txt"):
         path = metadata(root, "val", file)
         text = path.read_text()

@@ -1,4 +1,4 @@
-"""OpenImages30k: masks of several instances, regions to ignore, and sizes that only the masks know."""
+"""OpenImages30k: masks of several instances, regions to ignore, and image sizes taken from the masks."""
 
 from __future__ import annotations
 

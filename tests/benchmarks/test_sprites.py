@@ -1,4 +1,4 @@
-"""The generated benchmark: the same on every machine, balanced, annotated exactly, and a trap for class maps."""
+"""The generated benchmark: the same on every machine, balanced, exactly annotated, and hard for class maps."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Tiny-ImageNet: a miniature of its official layout, and a sample of the real files where there is one."""
+"""Tiny-ImageNet: a miniature of its official layout, and a sample of the real files if there is one."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_box_file_that_is_missing_is_named(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every tenth class of the real data set, beside the checkout; skips where it is absent."""
+    """Every tenth class of the real data set, next to the checkout; skips if it is absent."""
     path = SHARED / "data" / "tiny-imagenet-20.zip"
     if not path.is_file():
         pytest.skip("no sample of Tiny-ImageNet beside the checkout (shared/data/tiny-imagenet-20.zip)")

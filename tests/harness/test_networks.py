@@ -16,7 +16,7 @@ from wsol.options import build_options
 
 
 class Add(nn.Module):
-    """Adds a parameter, so that an output says which units it went through."""
+    """Adds a parameter, so that an output shows which units it passed."""
 
     def __init__(self, value: float) -> None:
         super().__init__()

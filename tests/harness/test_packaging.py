@@ -1,5 +1,5 @@
-"""The wheel in a fresh environment, outside the checkout: it lists what the editable install lists, and a plugin that
-somebody else packaged is found, trained, and on the leaderboard."""
+"""The wheel in a fresh environment, outside the checkout: it lists what the editable install lists, and a
+third-party plugin is found, trained, and on the leaderboard."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_wheel_contains_the_studies_and_the_page(fresh: Path, tmp_path: Path
 
 
 def mypy(python: Path, source: str, folder: Path) -> str:
-    """What mypy in strict mode says about a plugin that sees the installed wheel only."""
+    """The output of mypy in strict mode on a plugin that sees the installed wheel only."""
     (folder / "plugin.py").write_text(source)
     command = [
         python,

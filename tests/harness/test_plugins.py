@@ -1,4 +1,4 @@
-"""Loading: what is broken is reported, nothing shadows, nothing stops the rest."""
+"""Loading: a broken plugin is reported, hides no other component and does not stop the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained weights: where they are looked for, in which order, and what the errors say."""
+"""Pretrained weights: where they are searched, in which order, and the error messages."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_other_contents_are_not_a_state_dict(tmp_path, content):
 
 
 class Boom:
-    """An object that a careless reader would run code for."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self):
         return (pytest.fail, ("code from the file was run",))

@@ -15,7 +15,7 @@ OUTSIDE = re.compile(r"https?://|//[a-z]|@import|url\((?!#)|<link|src=", re.IGNO
 
 
 class Outline(HTMLParser):
-    """Checks that every element is closed in order, and keeps what the tests ask for."""
+    """Checks that every element is closed in order, and collects what the tests need."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

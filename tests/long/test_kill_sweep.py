@@ -1,4 +1,4 @@
-"""A study whose driver or worker is killed at any of several points ends with the records of one that was not."""
+"""A study whose driver or worker is killed at any of several points ends with the records of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 
 def wait_until(place: Workplace, records: int, running: Callable[[], bool]) -> None:
-    """Until there are that many records and a run is in the middle of its training."""
+    """Wait until there are that many records and a further run has a checkpoint."""
     deadline = time.monotonic() + 300
     while not (len(place.record_paths()) >= records and any((place.results / "runs").glob(f"*/{CHECKPOINT}"))):
         assert running()

@@ -1,4 +1,4 @@
-"""Thirty epochs of a small network, stopped and resumed several times, equal thirty epochs in one go, to the bit."""
+"""Thirty epochs of a small network, stopped and resumed several times, equal thirty uninterrupted epochs exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 class Stopped(BaseException):
-    """As KeyboardInterrupt: no handler of errors takes it for a failure of the run."""
+    """Like KeyboardInterrupt, it is not handled as a failure of the run."""
 
 
 class StoppingRunner(SerialRunner):

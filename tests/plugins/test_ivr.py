@@ -167,7 +167,7 @@ def test_the_percentile_is_chosen_on_stored_maps_and_the_curve_is_kept(tmp_path:
 def on_maps(swept: Any) -> tuple[Scorer, Any, Any]:
     """A scorer, a split of 12 images and maps of it: the box 1 high, around it up to 0.6, and a hole of varying depth.
 
-    The hole's depth is what min-max cannot see past: at one threshold it fits all images only once it is cut off.
+    Min-max is misled by the depth of the hole: at one threshold it fits all images only once it is cut off.
     """
     rng = np.random.default_rng(0)
     boxes, maps = [], []

@@ -241,7 +241,7 @@ def test_with_old_gradients_momentum_moves_frozen_layers_but_no_statistics(data:
 
 @pytest.mark.parametrize("old_zero_grad", [False, True])
 def test_what_the_second_step_does_to_each_parameter_by_hand(data: TrainData, old_zero_grad: bool) -> None:
-    """Nesterov momentum as torch.optim.SGD documents it: gradients of 0 still decay, and go on as they went."""
+    """Nesterov momentum as torch.optim.SGD documents it: with gradients of 0, decay and momentum still apply."""
     method = build(epochs=1, old_zero_grad=old_zero_grad)
     name_of = {id(p): name for name, p in method.named_parameters()}
     lr_of = {name_of[id(p)]: 0.01 * g.lr_multiplier for g in method.parameter_groups() for p in g.parameters}
@@ -261,7 +261,7 @@ def test_without_regularizations_there_is_one_step(data: TrainData) -> None:
 
 
 def test_frr_enlarges_and_crr_shrinks_what_is_covered(data: TrainData) -> None:
-    """What the paper says of the two: 'minimize' and 'maximize' the activations of the map."""
+    """As in the paper: they 'minimize' and 'maximize' the activations of the map."""
     covered = {}
     for name, weights in {"crr": {"crr": 1, "frr": 0}, "frr": {"crr": 0, "frr": 1}}.items():
         method = build(scale="paper", **weights).eval()

@@ -1,4 +1,4 @@
-"""MobileNetV1 in units: the published size, every stride, and the very numbers that timm's own network gives."""
+"""MobileNetV1 in units: the published size, every stride, and the same numbers as timm's network."""
 
 from __future__ import annotations
 

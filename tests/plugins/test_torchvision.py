@@ -53,13 +53,13 @@ def build(name: str, **options: Any) -> Features:
 
 
 def outline(name: str, **options: Any) -> Features:
-    """The network without memory for its parameters: shapes and counts cost nothing."""
+    """The network on the meta device: it has shapes and counts, and no memory."""
     with torch.device("meta"):
         return build(name, **options)
 
 
 def lived_in(network: nn.Module) -> nn.Module:
-    """Batch norms as after training, so that an output depends on them too."""
+    """Give batch norms the statistics of a trained network, so that an output depends on them too."""
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.running_mean, 0, 0.1)
@@ -223,7 +223,7 @@ def test_densenet_from_new_and_published_names(old_names, tmp_path):
 
 @pytest.fixture
 def vgg_file(tmp_path):
-    """Torchvision's VGG-16 convolutions and a file with them, beside a classifier of another size."""
+    """Torchvision's VGG-16 convolutions and a file with them and a classifier of another size."""
     convolutions = models.vgg.make_layers(models.vgg.cfgs["D"], batch_norm=False)
     state = {f"features.{key}": value for key, value in convolutions.state_dict().items()}
     torch.save({**state, "classifier.0.weight": torch.zeros(5, 7)}, tmp_path / "vgg.pth")
@@ -242,7 +242,7 @@ def test_vgg_without_its_last_poolings(vgg_file, stride, pools_left):
 
 
 def inception_reference(network: nn.Module, features: Features, images: Tensor, stride: int) -> Tensor:
-    """The altered InceptionV3 of the benchmark, written a second time from its description."""
+    """The altered InceptionV3 of the benchmark, written again from its description."""
 
     def convolve(block: nn.Module, x: Tensor, **change: int) -> Tensor:
         arguments = {"stride": block.conv.stride, "padding": block.conv.padding, **change}

@@ -1,4 +1,4 @@
-"""The documentation is whole: every plugin, benchmark and study has its place in it, and links lead somewhere."""
+"""The documentation is complete: it lists every plugin, benchmark and study, and links have targets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def prose(page: Path) -> str:
-    """The text without code, in which brackets mean something else."""
+    """The text without code, in which brackets have another meaning."""
     return re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
-    """What a heading's text becomes in a link."""
+    """The anchors of the page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: scripts run, and a picture comes out. Skipped where Chromium is not installed."""
+"""The leaderboard's page in a real browser: its scripts run, and a screenshot shows it. Skipped without Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line for tests: in this process, or in one of its own where that is the point."""
+"""The command line for tests: in this process, or in a separate one for tests of imports, signals and Ray."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENVIRONMENT = {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left: its exit code and what it printed."""
+    """The exit code of a command and what it printed."""
 
     returncode: int
     stdout: str
@@ -29,9 +29,9 @@ class Result:
 
 
 def run_cli(*arguments: object, cwd: Path | None = None, **environment: str) -> Result:
-    """Run ``wsol`` in this process, from the function of the console script on, which turns errors into exit codes.
+    """Run ``wsol`` in this process, through the function of the console script, which maps errors to exit codes.
 
-    ``environment`` comes on top of the present one. Folder and environment are afterwards what they were before.
+    ``environment`` is added to the present one. Afterwards folder and environment are restored.
     """
     words = [str(argument) for argument in arguments]
     with CliRunner().isolation() as (stdout, stderr, *_), _restored(words, cwd, environment):
@@ -48,7 +48,7 @@ def run_cli(*arguments: object, cwd: Path | None = None, **environment: str) -> 
 
 @contextlib.contextmanager
 def _restored(words: list[str], cwd: Path | None, environment: dict[str, str]) -> Iterator[None]:
-    """``wsol`` with ``words`` as this process's command line; whatever a call changes for good is put back."""
+    """``wsol`` with ``words`` as this process's command line; global state that a call changes is restored."""
     commands, groups = list(entry.app.registered_commands), list(entry.app.registered_groups)
     hook, folder = sys.excepthook, Path.cwd()
     with mock.patch.dict(os.environ, {**ENVIRONMENT, **environment}), mock.patch.object(sys, "argv", ["wsol", *words]):
@@ -63,7 +63,7 @@ def _restored(words: list[str], cwd: Path | None, environment: dict[str, str]) -
 
 
 def start_process(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
-    """Start the installed ``wsol`` script as a process of its own, which may be sent signals."""
+    """Start the installed ``wsol`` script in a separate process."""
     script = Path(sysconfig.get_path("scripts")) / "wsol"
     return subprocess.Popen(
         [str(script), *(str(argument) for argument in arguments)],
@@ -76,7 +76,7 @@ def start_process(*arguments: object, cwd: Path | None = None, **environment: st
 
 
 def run_process(*arguments: object, cwd: Path | None = None, timeout: float = 500, **environment: str) -> Result:
-    """Run the installed ``wsol`` script in a process of its own: for what an import, a signal or Ray does to it."""
+    """Run the installed ``wsol`` script in a separate process: for tests of imports, signals and Ray."""
     with start_process(*arguments, cwd=cwd, **environment) as process:
         try:
             stdout, stderr = process.communicate(timeout=timeout)

@@ -43,7 +43,7 @@ def write_lines(path: Path, lines: list[str]) -> None:
 
 
 def write_data(root: Path) -> Path:
-    """Train, val and test. Train's ``localization.txt`` is a folder: whoever opens it fails."""
+    """Train, val and test. Train's ``localization.txt`` is a folder, so that opening it fails."""
     for split in COUNTS:
         folder = root / "metadata" / split
         write_lines(folder / "image_ids.txt", ids(split))
@@ -89,7 +89,7 @@ def write_masks(root: Path) -> Path:
 
 
 def edit(path: Path, line: int, text: str | None) -> None:
-    """Replace a line (from 1) of a text file; None deletes it; a line behind the last one is added."""
+    """Replace a line (from 1) of a text file; None deletes it; a line after the last one is added."""
     lines = path.read_text().splitlines()
     lines[line - 1 : line] = [] if text is None else [text]
     path.write_text("\n".join(lines))

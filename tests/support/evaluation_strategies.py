@@ -1,4 +1,4 @@
-"""Score maps and boxes for property tests: small, of every kind that could trip a contour search."""
+"""Score maps and boxes for property tests: small, of every kind that is difficult for a contour search."""
 
 import numpy as np
 from hypothesis import strategies as st

@@ -35,13 +35,13 @@ def write_mask(path: Path, size: Size, box: tuple[int, int, int, int], value: in
 
 
 def write_lines(path: Path, lines: list[str]) -> None:
-    """As upstream: no line break behind the last line."""
+    """As upstream: no line break after the last line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
 
 
 def write_split(folder: Path, labels: dict[str, int], sizes: list[str], localization: list[str] | None) -> None:
-    """The four text files; train's ``localization.txt`` (None) is a folder, so that whoever opens it fails."""
+    """The four text files; train's ``localization.txt`` (None) is a folder, so that opening it fails."""
     write_lines(folder / "image_ids.txt", list(labels))
     write_lines(folder / "class_labels.txt", [f"{name},{label}" for name, label in labels.items()])
     write_lines(folder / "image_sizes.txt", sizes)
@@ -57,7 +57,7 @@ def size_of(index: int) -> Size:
 
 
 def cub_ids(split: str) -> dict[str, int]:
-    """Id → class; val's are numbers, the first as upstream."""
+    """Id → class; those of val are numbers, the first as upstream."""
     place, first = SPLITS.index(split), 30107316117
     return {
         f"{folder}/{first + 10 * label + i if split == 'val' else f'{split}_{label}_{i}'}.jpg": label
@@ -92,12 +92,12 @@ def write_cub(root: Path) -> Path:
 
 
 def old_name(label: int, i: int) -> str:
-    """What ImageNetV2's file was called when the text files were made."""
+    """The name of ImageNetV2's file when the text files were made."""
     return f"val2/{label}/{i}.jpeg"
 
 
 def new_name(label: int, i: int) -> str:
-    """What it is called today."""
+    """Its name today."""
     return f"val2/{label}/{'abcdef'[(label + 5 * i) % 6] * 40}{i}.jpeg"
 
 

@@ -1,4 +1,4 @@
-"""Where tests find files of the repository and beside it."""
+"""Paths of files in the repository and next to it."""
 
 from __future__ import annotations
 

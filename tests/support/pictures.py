@@ -1,4 +1,4 @@
-"""Pictures for miniatures of data sets: ordinary ones, and the kinds that readers stumble over."""
+"""Pictures for miniatures of data sets: ordinary ones, and kinds that are difficult to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZE = (24, 16)
 
 
 def write(path: Path, seed: int = 0, size: tuple[int, int] = SIZE, mode: str = "RGB", turned: bool = False) -> None:
-    """A JPEG of smooth colours. ``turned``: its EXIF says that it is to be shown rotated by 90 degrees."""
+    """A JPEG of smooth colours. ``turned``: its EXIF orientation is a rotation by 90 degrees."""
     path.parent.mkdir(parents=True, exist_ok=True)
     corners = np.random.default_rng(seed).integers(0, 256, (3, 3, 3), dtype=np.uint8)
     exif = Image.Exif()

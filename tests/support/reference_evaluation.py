@@ -1,4 +1,4 @@
-"""The evaluation rules written the plain, slow way: threshold, search contours, a thousand times an image."""
+"""The evaluation rules as a plain, slow algorithm: threshold and search contours a thousand times per image."""
 
 import cv2
 import numpy as np
@@ -71,5 +71,5 @@ def smooth(rng, shape=(224, 224), sigma=20.0):
 
 
 def noisy(rng, shape=(224, 224)):
-    """Every pixel for itself: thousands of components and holes."""
+    """Independent pixels: thousands of components and holes."""
     return normalise(rng.random(shape))

@@ -1,6 +1,6 @@
 """A one-file plugin for tests: a benchmark of a few generated images and a method that trains in milliseconds.
 
-The method misbehaves on request: it can diverge, fail, or kill its worker once.
+The method can be told to diverge, to fail or to kill its worker.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ToyBenchmark(wsol.Benchmark):
 
 
 class Toy(wsol.Method):
-    """One convolution; its map is the map."""
+    """One convolution, whose output is the score map."""
 
     name = "toy"
     paper = "none"
@@ -89,7 +89,7 @@ class Toy(wsol.Method):
         self.epoch = getattr(self, "epoch", 0) + 1
         kind, _, file = self.options.trouble.partition(":")
         if kind == "error":
-            raise ValueError("a bug in somebody's plugin")
+            raise ValueError("a bug in a plugin")
         if kind == "killed" and self.epoch == 2 and not (file and Path(file).exists()):
             if file:
                 Path(file).touch()

@@ -1,4 +1,4 @@
-"""What the tests of the weight maps share: a small set of coloured squares, the two methods on a tiny backbone."""
+"""Helpers of the weight-map tests: a small set of coloured squares, and the two methods on a tiny backbone."""
 
 from __future__ import annotations
 

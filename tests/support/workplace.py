@@ -44,11 +44,11 @@ class Workplace:
         return run_cli(*arguments, cwd=self.folder, **self.environment)
 
     def run_process(self, *arguments: object) -> Result:
-        """A command in a process of its own."""
+        """A command in a separate process."""
         return run_process(*arguments, cwd=self.folder, **self.environment)
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """A command in a process of its own, still running."""
+        """A command in a separate process, still running."""
         return start_process(*arguments, cwd=self.folder, **self.environment)
 
     def run_until(self, records: int, how: signal.Signals) -> tuple[int, str]:
@@ -77,7 +77,7 @@ class Workplace:
         return content
 
     def outcome(self) -> Any:
-        """Everything that must not depend on interruptions: each run's values, and what was chosen."""
+        """The results that must not depend on interruptions: values of each run, and the choice."""
         values = {
             run_id: [(r.split, {name: metric.value for name, metric in r.metrics.items()}) for r in record.results]
             for run_id, record in self.records().items()

@@ -1,4 +1,4 @@
-"""What the tests of the wsoleval baselines share: methods by name on any backbone, without weights."""
+"""Helpers of the wsoleval tests: methods by name on any backbone, without weights."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def method(name: str, given: wsol.Parts, **options: Any) -> Any:
 
 
 def outline(name: str, backbone: str, stride: int = 16, **options: Any) -> Any:
-    """A method without memory for its parameters: shapes and counts cost nothing."""
+    """A method on the meta device: it has shapes and counts, and no memory."""
     with torch.device("meta"):
         return method(name, parts(backbone, stride=stride), **options)

@@ -264,7 +264,7 @@ def centred() -> Array:
 
 @pytest.fixture
 def two(place: Path) -> tuple[Path, Path]:
-    """A record of bumps, and one of bumps where the box is."""
+    """A record of maps with bumps anywhere, and one of maps with bumps in the box."""
     a, b = place / "a.record.json", place / "b.record.json"
     scored(write_maps(place / "a.maps"), "--record", a, *METRICS)
     scored(write_maps(place / "b.maps", maps=centred()), "--record", b, *METRICS)

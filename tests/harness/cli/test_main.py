@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what is listed, printed and refused, and with which exit code."""
+"""The command line: what it lists and prints, its errors and exit codes."""
 
 from __future__ import annotations
 

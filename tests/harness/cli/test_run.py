@@ -14,7 +14,7 @@ from wsol.study.ledger import read_ledger
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A study that ran from one end to the other."""
+    """A complete study."""
     place = Workplace(tmp_path_factory.mktemp("done"), STUDY)
     ran = place.run_process("run", "s.yaml")
     assert ran.returncode == 0, ran.stderr
@@ -113,7 +113,7 @@ def test_a_stopped_study_resumes_to_the_same_result(done: Workplace, tmp_path: P
 
 
 def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Path) -> None:
-    """Three recipes on one cluster: a worker killed once goes on from its checkpoint; NaN diverges; a bug fails."""
+    """Three recipes on one cluster: a run resumes after its worker was killed, diverges on NaN, or fails."""
     troubles = [f"killed:{tmp_path / 'once'}", "nan", "error"]
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in troubles]
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": methods}], "max_failures": 1})
@@ -126,7 +126,7 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     assert (tmp_path / "once").exists()
     assert [log.epoch for log in records[troubles[0]].history] == [1, 2, 3]
     assert "nan" in records["nan"].reason
-    assert records["error"].reason == "ValueError: a bug in somebody's plugin"
+    assert records["error"].reason == "ValueError: a bug in a plugin"
     traceback = place.results / "runs" / records["error"].run_id / "traceback.txt"
     assert "start_epoch" in traceback.read_text()
     # the steps as their own commands, and the others compete though one failed

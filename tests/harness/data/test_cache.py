@@ -1,4 +1,4 @@
-"""The image cache: what it holds, when it is built anew, and that nothing half done is ever taken for whole."""
+"""The image cache: its content, when it is rebuilt, and that a partial file is never used."""
 
 from __future__ import annotations
 

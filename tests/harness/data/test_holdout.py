@@ -1,4 +1,4 @@
-"""The held-out part of train: fixed, balanced, the same whatever the order of files."""
+"""The held-out part of train: fixed, balanced, and independent of the order of files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def chosen(ids: list[str], labels: np.ndarray, per_class: int) -> set[str]:
 
 
 def test_exactly_these_images_are_held_out() -> None:
-    """As ``printf %s ID | sha256sum | sort`` has them."""
+    """The order of ``printf %s ID | sha256sum | sort``."""
     assert chosen(IDS, LABELS, 2) == {
         "train/robin/18.jpg",
         "train/robin/17.jpg",

@@ -1,4 +1,4 @@
-"""The text files of the wsoleval layout: what is read, and that every fault is named with file and line."""
+"""The text files of the wsoleval layout: their content, and that every error names file and line."""
 
 from __future__ import annotations
 

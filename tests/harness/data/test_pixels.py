@@ -1,4 +1,4 @@
-"""Where decoded images are kept: the same bytes from everywhere, in the same order, with the same errors."""
+"""Cache modes of decoded images: the same bytes in the same order, and the same errors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_seed_gives_the_same_batches_in_every_cache_mode(mode: CacheMode, thre
 
 def test_pixels_may_be_copied_before_they_are_normalised(tmp_path: Path) -> None:
     class Late(wsol.RandomCrop):
-        """As the crop, but behind the conversion."""
+        """As the crop, but after the conversion."""
 
         geometric = False
 
@@ -124,7 +124,7 @@ def test_images_larger_than_the_memory_are_an_error(monkeypatch: pytest.MonkeyPa
 
 def test_images_on_demand_may_not_reference_their_benchmark() -> None:
     class Own(wsol.Benchmark):
-        """Loads by a method of its own."""
+        """Loads images with a bound method."""
 
         name = "own"
 

@@ -1,4 +1,4 @@
-"""``wsol data prepare``: from archives of every kind to a data set in place, whatever goes wrong on the way."""
+"""``wsol data prepare``: from archives of every kind to an installed data set, also after errors on the way."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_any(path: Path, files: dict[str, bytes] = FILES) -> Path:
 
 
 def files_below(root: Path) -> dict[str, bytes]:
-    """Everything but the marks."""
+    """All files except the marks."""
     found = (path for path in root.rglob("*") if path.is_file() and ".wsol" not in path.parts)
     return {str(path.relative_to(root)): path.read_bytes() for path in found}
 
@@ -142,7 +142,7 @@ def test_another_archive_under_the_same_name_is_unpacked(tmp_path: Path) -> None
 
 
 def test_a_repeated_unpacking_is_finished(tmp_path: Path) -> None:
-    """A second unpacking of a larger archive was killed; then the first archive is there again."""
+    """A second unpacking, of a larger archive, was killed; then the first archive is back in place."""
     write_zip(tmp_path / "x.zip")
     root = tmp_path / "root"
     prepare(benchmark(archive("x.zip")), root, tmp_path)
@@ -468,7 +468,7 @@ def test_unpacking_resumes_after_a_full_disk(
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Path]:
-    """A folder that a web server on this machine offers; its address is in the file ``address`` there."""
+    """A folder that a web server on this machine serves; the file ``address`` in it holds the address."""
     folder = tmp_path / "server"
     folder.mkdir()
 
@@ -550,7 +550,7 @@ def wsol_benchmarks():
 
 @pytest.fixture
 def packed(tmp_path: Path) -> Path:
-    """A folder with the plugin and the archive of a whole data set, which is beside them to be spoiled."""
+    """A folder with the plugin and the archive of a data set, and the unpacked data set, for tests that damage it."""
     (tmp_path / "packed.py").write_text(PLUGIN)
     data = write_data(tmp_path / "data")
     (data / "metadata" / "train" / "localization.txt").rmdir()

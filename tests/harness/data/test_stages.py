@@ -1,4 +1,4 @@
-"""What a stage is handed, and what cannot be reached from it by any way."""
+"""The data that a stage gets, and that no other data can be reached from them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def benchmark(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 
 def neighbours(value: Any) -> Iterator[Any]:
-    """Everything that an object leads to: attributes, slots, items, closures, defaults, bound objects, array bases."""
+    """All that an object references: attributes, slots, items, closures, defaults, bound objects, array bases."""
     if isinstance(value, type | types.ModuleType):
         return
     if isinstance(value, dict):
@@ -121,7 +121,7 @@ def test_search_data_do_not_reference_test(benchmark: Benchmark, tmp_path: Path)
 
 def test_opening_the_search_reads_only_what_it_needs(tmp_path: Path) -> None:
     class Guarded(Boxes):
-        """Notes what is asked for."""
+        """Records which splits are read."""
 
         asked: list[tuple[str, str]]
 

@@ -1,4 +1,4 @@
-"""Benchmarks in the wsoleval layout: what they give, what they refuse, and that train's boxes are never read."""
+"""Benchmarks in the wsoleval layout: their content and errors, and that the boxes of train are never read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals and paired tests against plain loops, and against what statistics says they must be."""
+"""Intervals and paired tests against plain loops and against known statistics."""
 
 from __future__ import annotations
 

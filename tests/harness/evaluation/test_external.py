@@ -1,4 +1,4 @@
-"""Maps of anybody's code: what is wrong is named, all at once, and what is right is read as it is."""
+"""Maps of third-party code: all problems are reported together, and valid maps are read unchanged."""
 
 from __future__ import annotations
 

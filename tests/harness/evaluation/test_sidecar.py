@@ -1,4 +1,4 @@
-"""Observations kept beside a record: what comes back is what went in."""
+"""Observations stored next to a record: writing and reading give the same values."""
 
 from __future__ import annotations
 

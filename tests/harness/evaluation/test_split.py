@@ -1,4 +1,4 @@
-"""One pass over a store: what is scored, what is left out, what is refused, and that shards change nothing."""
+"""One pass over a store: scores, omitted metrics and errors, and that shards do not change the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score-map store: what comes back is what went in, and nothing half-written is taken for whole."""
+"""The score-map store: writing and reading give the same values, and a partial file is never read."""
 
 from __future__ import annotations
 

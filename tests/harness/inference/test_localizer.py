@@ -1,4 +1,4 @@
-"""Pictures of a finished run: what a map that locates nothing looks like."""
+"""Pictures of a finished run, also for maps that locate nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole study gives the same numbers wherever its decoded images are kept."""
+"""A study gives the same numbers in every cache mode."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
 
 
 def numbers(mode: CacheMode | None, plugins: Plugins, folder: Path) -> list[dict[str, Any]]:
-    """What the records of a trial and of a final run say of training, val and test."""
+    """The records of a trial and of a final run: training, val and test."""
     session = open_session(folder, plugins, cache=mode)
     records = session.search(SerialRunner())
     session.seal()

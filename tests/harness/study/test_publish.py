@@ -1,4 +1,4 @@
-"""Publishers are found by their entry point, and none of them can lose the results of a study."""
+"""Publishers are found by their entry point, and a failing one does not lose the results of a study."""
 
 from __future__ import annotations
 

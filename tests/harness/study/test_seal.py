@@ -1,4 +1,4 @@
-"""Choice and seal: nothing opens test that was not sealed, and every opening leaves a line."""
+"""Choice and seal: only a sealed run opens test, and the ledger records every opening."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when Tune itself gives up: runs without a record are started again, and none is left without one."""
+"""Errors of Tune itself: runs without a record are started again, and every run leaves a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a study from Python: the same steps and refusals as on the command line, without Ray."""
+"""Running a study from Python: the same steps and errors as on the command line, without Ray."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTENT: dict[str, Any] = {
 
 
 class Events(wsol.StudyObserver):
-    """Keeps what it is told, in order."""
+    """Records the events in order."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

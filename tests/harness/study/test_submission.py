@@ -1,4 +1,4 @@
-"""Scoring third-party maps from Python: the same refusals and the same record as on the command line."""
+"""Scoring third-party maps from Python: the same errors and the same record as on the command line."""
 
 from __future__ import annotations
 

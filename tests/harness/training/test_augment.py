@@ -15,7 +15,7 @@ COUNT, SIDE, CROP = 600, 12, 8
 
 
 def batch(count: int = COUNT, dtype: torch.dtype = torch.float32) -> wsol.Batch:
-    """Every pixel says where it is, so that one corner tells the crop."""
+    """Every pixel holds its position, so that one corner identifies the crop."""
     places = torch.arange(SIDE * SIDE).reshape(1, 1, SIDE, SIDE).expand(count, 3, SIDE, SIDE).to(dtype)
     boxes = torch.tensor([[0.25, 0.5, 0.75, 1.0]]).repeat(count, 1)
     labels = torch.zeros(count, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""The engine: what is resumed equals what never stopped, and every phase does what it says."""
+"""The engine: a resumed run equals an uninterrupted one, and phases run as they are described."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def test_to_float_equals_torchvision() -> None:
 
 
 def test_crop_and_flip_move_boxes_with_the_pixels() -> None:
-    """A bright rectangle and its box: after any augmentation the box is still around the rectangle."""
+    """A bright rectangle and its box: after any augmentation the box still bounds the rectangle."""
     images = torch.zeros(40, 3, 20, 20)
     images[:, :, 6:12, 8:14] = 1
     boxes = torch.tensor([[8, 6, 14, 12]]).repeat(40, 1) / 20

@@ -21,7 +21,7 @@ class Mean(wsol.Pooling):
 
 
 class Chain(wsol.Backbone):
-    """Of three units the last is new, and the one before it fast."""
+    """Three units, of which the last is new and the second fast."""
 
     name = "chain"
 

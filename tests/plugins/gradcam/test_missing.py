@@ -1,4 +1,4 @@
-"""Without the package grad-cam: the plugin is there, costs nothing, and says what to install when it is used."""
+"""Without the package grad-cam the plugin is listed, imports nothing, and names the package when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes of masks by hand, their encoding, and crops that take boxes along."""
+"""Boxes of masks by hand, their encoding, and crops that move boxes along."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_boxes_stay_around_a_bright_rectangle() -> None:
 
 
 def test_pixels_and_boxes_move_by_the_same_map() -> None:
-    """Images whose pixels say where they are from: what lies at the corners of a moved box is the old box."""
+    """Images whose pixels hold their positions: the pixels at the corners of a moved box give the old box."""
     count = 60
     axis = (torch.arange(SIDE) + 0.5) / SIDE
     ramps = torch.stack([axis[None, :].expand(SIDE, SIDE), axis[:, None].expand(SIDE, SIDE), torch.zeros(SIDE, SIDE)])
@@ -142,7 +142,7 @@ def test_without_an_overlap_the_whole_image_is_taken() -> None:
 
 
 def test_the_first_crop_that_shows_the_box_is_taken() -> None:
-    """Boxes that any crop shows leave the draws alone: they are those of an image without a box."""
+    """Boxes that every crop shows do not change the draws: they equal those of an image without a box."""
     crop, images = BoxCrop(SIZE), torch.rand(8, 3, SIDE, SIDE)
     everywhere = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(8, 1)
     one = crop(batch(images, None), torch.Generator().manual_seed(2))

@@ -1,4 +1,4 @@
-"""DDT: the heat map against scikit-learn's PCA on all descriptors, and what streaming, signs and boxes rest on."""
+"""DDT: the heat map against scikit-learn's PCA on all descriptors, and the parts of streaming, signs and boxes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_size_of_batches_does_not_matter(batch_size: int) -> None:
 
 @torch.no_grad()
 def test_one_class_at_a_time_is_read() -> None:
-    """Only one covariance is alive, so the rows of two classes never come in one reading."""
+    """Only one covariance is alive, so the rows of two classes are never read together."""
     train = view(15, 3)
     locator(mixing(), 3).fit(train)
     assert [sorted({int(train.labels[i]) for i in rows}) for rows in train.asked] == [[0], [0], [1], [1], [2], [2]]

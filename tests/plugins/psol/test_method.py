@@ -1,4 +1,4 @@
-"""PSOL through the engine: what moves in which phase, resuming in the middle of each, and that it learns."""
+"""PSOL through the engine: which parameters change in each phase, resuming, and that it learns."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def state_of(method: wsol.Method) -> dict[str, Tensor]:
 
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
-    """Names, up to the second dot at most, of what changed."""
+    """Names of changed parameters, up to the second dot."""
     return {".".join(k.split(".")[:2]) for k in after if k not in before or not torch.equal(before[k], after[k])}
 
 
@@ -327,7 +327,7 @@ def test_mistakes_are_found_before_training(values: dict[str, Any], message: str
 
 
 def test_images_are_read_in_their_phase_only(data: TrainData) -> None:
-    """The phases are lazy: nothing is computed before the engine asks."""
+    """The phases are lazy: nothing is computed before the engine starts a phase."""
     method = build()
 
     class Blind(TrainLoader):
@@ -351,7 +351,7 @@ def test_images_are_read_in_their_phase_only(data: TrainData) -> None:
 def test_networks_have_the_published_number_of_parameters(
     backbone: str, stage: str | None, classes: int, variant: str, published: float
 ) -> None:
-    """Table 2, in millions: which tells that the joint network's box head has two layers as well."""
+    """Table 2, in millions; they imply that the box head of the joint network has two layers as well."""
     with torch.device("meta"):
         trunk = load_plugins().create("backbones", backbone, {"pretrained": False})
         parts = wsol.Parts(classes, wsol.Schedule(1, 1), 224, trunk, GAP())

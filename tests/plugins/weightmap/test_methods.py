@@ -1,4 +1,4 @@
-"""Both methods through the engine: what moves in which phase, resuming in each, early stopping, and that they learn."""
+"""Both methods through the engine: which parameters change in each phase, resuming, early stopping, and learning."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_two_epochs_lower_the_losses(data: TrainData, name: str) -> None:
 
 
 def test_g_finds_the_squares(data: TrainData) -> None:
-    """The weights on what tells the classes apart end up well above those around it."""
+    """The weights on the squares, which differ between the classes, end up well above those around them."""
     method = build("weightmap1", epochs=12, held_out=0, lr=0.1, f={"lr": 0.05, "epochs": 6})
     run(method, data)
     (batch,) = loader(data, method).batches(batch_size=COUNT)

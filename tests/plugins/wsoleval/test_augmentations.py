@@ -1,4 +1,4 @@
-"""Hide-and-seek and CutMix: each image against what plain loops make of it."""
+"""Hide-and-seek and CutMix: each image against plain loops."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_cutmix_beta_gives_the_expected_area(u: float, beta: float) -> None:
 
 @pytest.mark.parametrize("u", [1e-9, 2 - 1e-12])
 def test_cutmix_at_the_ends_of_its_range(u: float) -> None:
-    """Beta narrows to lambda = 1/2, or falls apart into 0 and 1."""
+    """Beta concentrates at lambda = 1/2, or at 0 and 1."""
     areas = [(b[2] - b[0]) * (b[3] - b[1]) / 64**2 for s in range(40) for b in [box(u, s)]]
     assert all(math.isfinite(area) for area in areas)
     assert max(areas) == pytest.approx(0.5, abs=0.02) if u < 1 else min(areas) == 0

@@ -180,7 +180,7 @@ def test_regions_equal_a_direct_version(low: float, high: float) -> None:
 
 
 def test_a_small_region_of_one_image_does_not_change_the_others() -> None:
-    """With a leak, the images behind the faint one would take its low threshold too."""
+    """With a leak, the images after the faint one would get its low threshold too."""
     bright = torch.rand(3, 16, 16)
     faint = torch.rand(1, 16, 16) * 0.3
     alone = regions(bright, 0.1, 0.6, 30)

@@ -1,4 +1,4 @@
-"""The networks of the six baselines: sizes, parameters, where layers sit, what trains at which rate."""
+"""The networks of the six baselines: sizes, parameters, positions of layers, and learning rates."""
 
 from __future__ import annotations
 
