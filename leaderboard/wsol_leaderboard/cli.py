@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Format(str, Enum):
-    """What goes to standard output."""
+    """What is printed to standard output."""
 
     table = "table"
     csv = "csv"
@@ -25,19 +25,27 @@ class Format(str, Enum):
 def leaderboard(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDERS", help="Folders with records; searched to any depth, may overlap."),
+        typer.Argument(metavar="FOLDERS", help="Folders with records, searched to any depth; they may overlap."),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the leaderboard's files here.")] = None,
-    benchmark: Annotated[list[str] | None, typer.Option(help="Only this benchmark (repeatable).")] = None,
-    protocol: Annotated[list[str] | None, typer.Option(help="Only this protocol (repeatable).")] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Only this metric (repeatable).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write the leaderboard's files to.", show_default=False)
+    ] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="Only this benchmark (repeatable).", show_default=False)
+    ] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="Only this protocol (repeatable).", show_default=False)
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Only this metric (repeatable).", show_default=False)] = None,
     format: Annotated[Format, typer.Option("--format", "-f", help="What to print.")] = Format.table,
     published: Annotated[
-        bool, typer.Option("--published", help="Show published numbers of the same recipes too.")
+        bool, typer.Option("--published", help="Also show published numbers of the same recipes.")
     ] = False,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Skip broken records and list them.")] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Skip records that cannot be read, and list them.")
+    ] = False,
 ) -> None:
-    """Rank what the runs below FOLDERS left; with --out also write leaderboard.csv and leaderboard.html."""
+    """Rank the records below FOLDERS; with --out also write leaderboard.csv and leaderboard.html."""
     from wsol_leaderboard.build import write_files
     from wsol_leaderboard.published import beside
     from wsol_leaderboard.reading import read_records
@@ -56,7 +64,16 @@ def leaderboard(
 
 
 def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:
-    """The rows whose ``column`` is one of ``wanted`` (all when empty); raises UsageError for what is not there."""
+    """Filter rows.
+
+    Args:
+        frame: The table.
+        column: The column to filter by.
+        wanted: The values to keep; empty keeps all rows.
+
+    Raises:
+        UsageError: No row has one of the values.
+    """
     known = set(frame[column])
     for value in wanted:
         if value not in known:

@@ -1,4 +1,4 @@
-"""The table as text for machines: CSV with full precision, and JSON."""
+"""The table as CSV, with full precision, and as JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from wsol_leaderboard.table import JSON_COLUMNS
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """CSV: one header line, empty cells for what is not known, floats so that they read back to the bit."""
+    """Write the table as CSV: one header line, empty cells for unknown values, floats with all their digits."""
     return str(frame.to_csv(index=False, lineterminator="\n"))
 
 
 def to_json(frame: pd.DataFrame) -> str:
-    """A JSON array with one object a row; columns with structure are objects, and what is not known is null."""
+    """Write the table as a JSON array of objects, one for each row; unknown values are null."""
     return json.dumps(to_rows(frame), indent=1, ensure_ascii=False) + "\n"
 
 
 def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain Python values: None for what is not known, columns with structure decoded."""
+    """Return rows as plain Python values: None for unknown values, JSON columns decoded."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(k): json.loads(v) if k in JSON_COLUMNS else v for k, v in row.items()} for row in rows]

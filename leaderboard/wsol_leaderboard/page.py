@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file with every ranking, what failed, and how each number came to be."""
+"""The page: one self-contained HTML file with every ranking, all failures, and the origin of each number."""
 
 from __future__ import annotations
 
@@ -25,13 +25,18 @@ DETAILS = {
     "versions": "Versions",
     "record_ids": "Records",
 }
-"""Columns with structure that a row unfolds, with their headings."""
+"""JSON columns that a row's details show, with their headings."""
 
 
 def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
-    """The page for ``frame`` (see :mod:`wsol_leaderboard.table`), as HTML.
+    """Render the page.
 
-    ``published``: what :func:`wsol_leaderboard.published.beside` found; None shows nothing of it.
+    Args:
+        frame: The table (see :mod:`wsol_leaderboard.table`).
+        published: Published numbers, from :func:`wsol_leaderboard.published.beside`; None shows none.
+
+    Returns:
+        HTML.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
@@ -54,7 +59,7 @@ def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value from a record for reading: numbers to six digits, mappings and lists without brackets."""
+    """Format a value of a record: numbers with six digits, mappings and lists without brackets."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
     if isinstance(value, list):

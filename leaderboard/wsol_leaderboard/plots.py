@@ -1,4 +1,4 @@
-"""One figure a ranking: means with their image intervals and the values of the single seeds, as SVG for the page."""
+"""The figure of a ranking, as SVG for the page: means with intervals over images, and the values of single seeds."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 MOST = 30
-"""Rows in a figure; the table beside it has them all."""
+"""Most rows in a figure; the table beside it has all rows."""
 LONGEST = 48
-"""Characters of a row's label."""
+"""Most characters of a row's label."""
 INK, ACCENT = "#010203", "#040506"
-"""Colours that stand for the page's own, so that one figure suits light and dark."""
+"""Placeholders for the page's own colours, so that one figure suits light and dark pages."""
 PAGE_COLOURS = {INK: "currentColor", ACCENT: "var(--accent)"}
 
 
 def plot(rows: Sequence[dict[str, Any]], labels: Sequence[str], title: str) -> str:
-    """An ``<svg>`` element for the rows that have a mean (at most :data:`MOST`), best first; empty without any.
+    """Draw the rows that have a mean, at most :data:`MOST`; a row that is not ranked has a hollow mark.
 
-    ``rows`` as :func:`wsol_leaderboard.files.to_rows` gives them; ``labels``: one a row. The same rows give the same
-    text; a row that is not ranked has a hollow mark.
+    Args:
+        rows: Rows of a ranking, best first, from :func:`wsol_leaderboard.files.to_rows`.
+        labels: A label for each row.
+        title: The accessible name of the figure.
+
+    Returns:
+        An ``<svg>`` element, the same text for the same rows; empty when no row has a mean.
     """
     shown = [(row, label) for row, label in zip(rows, labels, strict=True) if row["mean"] is not None][:MOST]
     if not shown:
@@ -63,7 +68,7 @@ def _frame(axes: Axes, labels: list[str], metric: str) -> None:
 
 
 def _inline(svg: str, title: str) -> str:
-    """Make a stand-alone SVG an element of an HTML page: no prologue, no ids that could meet another figure's."""
+    """Make a stand-alone SVG an element of an HTML page: without prologue, and without ids that could clash."""
     body = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r' xmlns(:xlink)?="[^"]*"| font-family: [^;"]*;', "", body).replace("xlink:href", "href")
     used = set(re.findall(r"#([\w.]+)", body))

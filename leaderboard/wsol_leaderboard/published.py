@@ -1,18 +1,19 @@
-"""Numbers that papers printed, beside ours: looked up by benchmark, metric, backbone and method, and never ranked.
+"""Published numbers beside measured ones: matched by benchmark, metric, backbone and method, and never ranked.
 
-``data/published_results.csv`` holds them as facts: *BeyondGAP* (Körschens et al.), *MinMaxCAM* (Wang et al.), *IVR*
+``data/published_results.csv`` holds the numbers of *BeyondGAP* (Körschens et al.), *MinMaxCAM* (Wang et al.), *IVR*
 (Kim et al., "Normalization Matters"), *PSOL* (Zhang et al., "Rethinking the Route"), *WeightMap* (Shaharabany et al.),
-and what those papers quote from others. Values printed relative to a baseline are absolute here and say so in the note.
+and of other papers as these quote them. Values that a paper prints relative to a baseline are absolute in the file, as
+their note says.
 
-A published row is beside a measured one when all four agree after this reduction (options are not looked at):
+A published number is shown beside a measured one when all four are equal after this reduction (options are ignored):
 
-* benchmark, metric, backbone: letters and digits in lower case; a benchmark of ours may go on after the published name
-  (``cub200`` is ``CUB``), and the suffix ``Loc`` is no part of a metric's name.
+* benchmark, metric, backbone: letters and digits in lower case. A benchmark's name may continue after the published
+  one (``cub200`` matches ``CUB``), and the suffix ``Loc`` of a metric is dropped.
 * method: the set of words of method, pooling, augmentations, extractor and normalizer, less the backbone's name and
   :data:`NEUTRAL`. Of a published name, citations (``(Zhou et al., 2016)``) and what was left out (``[no Cutout]``) are
-  dropped. So ``HaS + IVR`` is whatever consists of ``has`` and ``ivr``, and ``GAP`` is plain CAM.
+  dropped. So ``HaS + IVR`` matches every recipe of ``has`` and ``ivr`` alone, and ``GAP`` matches plain CAM.
 
-Several papers may have a number for one recipe: all are listed, in the order of the file.
+If several papers have a number for one recipe, all are listed, in the order of the file.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ FACTS = Path(__file__).with_name("data") / "published_results.csv"
 NEUTRAL = frozenset(
     {"cam", "gap", "minmax", "none", "flip", "horizontal", "vertical", "random", "crop", "sep", "p2", "p3", "p4"}
 )
-"""Words for what plain CAM has anyway; ``Sep``, the ordinary form of PSOL; levels of a pyramid, an option here."""
+"""Words for parts of plain CAM, for the usual variant of PSOL (``Sep``), and for levels of a pyramid (an option)."""
 OURS = ["benchmark", "protocol", "protocol_version", "metric", "recipe", "mean", "std", "images"]
 THEIRS = ["paper", "table", "published_method", "published_value", "published_std", "note"]
 LEFT_OUT = re.compile(r"\([^)]*\b\d{4}[^)]*\)|\[(no|without)[^\]]*\]")
 
 
 class Key(NamedTuple):
-    """What must agree for two numbers to stand side by side."""
+    """What must be equal for two numbers to be shown side by side."""
 
     metric: str
     backbone: str
@@ -45,9 +46,13 @@ class Key(NamedTuple):
 
 
 def beside(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of ``frame`` that have a score, each with every published number for the same recipe.
+    """Pair each row of the table that has a score with every published number of the same recipe.
 
-    Columns: :data:`OURS` and :data:`THEIRS`; empty when nothing agrees.
+    Args:
+        frame: The table (see :mod:`wsol_leaderboard.table`).
+
+    Returns:
+        A table with the columns :data:`OURS` and :data:`THEIRS`; empty when no published number matches.
     """
     facts = _facts()
     pairs = [
@@ -72,7 +77,7 @@ def _facts() -> dict[Key, list[dict[Any, Any]]]:
 
 
 def _recipe(row: Mapping[Any, Any]) -> str:
-    """Method, backbone, and whatever else is not part of plain CAM."""
+    """Method, backbone, and all other parts that plain CAM does not have."""
     rest = [row[name] for name in _method_parts() if name != "method" and row[name] and row[name] not in NEUTRAL]
     return " · ".join([row["method"], *([row["backbone"]] if row["backbone"] else []), *rest])
 

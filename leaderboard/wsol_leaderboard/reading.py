@@ -1,4 +1,4 @@
-"""Records from folders, each run once."""
+"""Reading records, each run once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ import wsol
 
 
 def read_records(folders: Sequence[Path], keep_going: bool = False) -> tuple[list[wsol.RunRecord], list[str]]:
-    """All records below ``folders``, which may overlap, and what was wrong with those that were skipped.
+    """Read all records below some folders.
 
-    Raises DataError for a missing folder, for folders without any record, for two different records of one run, and,
-    unless ``keep_going``, for a record that cannot be read (the message names the file).
+    Args:
+        folders: Folders, searched to any depth; they may overlap.
+        keep_going: Skip records that cannot be read.
+
+    Returns:
+        The records, ordered by run id, and what is wrong with those that were skipped.
+
+    Raises:
+        DataError: A folder is missing, there is no record, a run has two different records, or, unless
+            ``keep_going``, a record cannot be read.
     """
     sources: list[tuple[str, wsol.RunRecord]] = []
     problems: list[str] = []
@@ -25,12 +33,22 @@ def read_records(folders: Sequence[Path], keep_going: bool = False) -> tuple[lis
             problems.append(str(error))
     if not sources and not problems:
         where = ", ".join(map(str, folders))
-        raise wsol.DataError(f"{where}: no records (*.record.json) here; give the folder that `wsol run` wrote")
+        raise wsol.DataError(f"{where}: no records (*.record.json) here; give the results folder of a study")
     return distinct(sources), problems
 
 
 def distinct(sources: Iterable[tuple[str, wsol.RunRecord]]) -> list[wsol.RunRecord]:
-    """Each run once, ordered by run id; raises DataError, naming both sources, when one id has two contents."""
+    """Drop repeated records.
+
+    Args:
+        sources: For each record, where it is from, for messages, and its content.
+
+    Returns:
+        Each run once, ordered by run id.
+
+    Raises:
+        DataError: Two records of one run id differ; the message names both sources.
+    """
     kept: dict[str, tuple[str, wsol.RunRecord]] = {}
     for source, record in sources:
         first, known = kept.setdefault(record.run_id, (source, record))

@@ -1,4 +1,4 @@
-"""Cells: one recipe in one study, with the runs that searched for it and the runs that give its score."""
+"""The results of one recipe in one study: the trials of its search and the runs that give its score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import wsol
 
 
 class RankedMetric(NamedTuple):
-    """What is ranked: a metric under a protocol. Results of different targets are never compared."""
+    """What a ranking is about: a metric under a protocol. Results of different ones are never compared."""
 
     protocol: str
     version: int
@@ -23,7 +23,17 @@ NOTHING = RankedMetric("", 0, "")
 
 @dataclass(frozen=True)
 class RecipeResults:
-    """One recipe in one study. ``runs``: its final runs, or scored maps, by seed; ``search``: its trials, by number."""
+    """One recipe in one study.
+
+    Attributes:
+        study: Name of the study.
+        plan: Hash of its plan.
+        recipe: Identity of the recipe.
+        train: What is trained.
+        evaluation: How it is evaluated.
+        search: The trials, by index.
+        runs: The final runs, or scored third-party maps, by seed.
+    """
 
     study: str
     plan: str
@@ -35,17 +45,17 @@ class RecipeResults:
 
     @property
     def sources(self) -> tuple[wsol.RunRecord, ...]:
-        """The runs, or the trials while there is no run."""
+        """The final runs, or the trials while there is no final run."""
         return self.runs or self.search
 
     @property
     def seeds_planned(self) -> int:
-        """How many seeds the study asks for; scored maps count as planned when they are there."""
+        """Number of seeds that the study plans; scored maps count as planned."""
         return max(len(self.runs), *(record.seeds_planned for record in self.sources))
 
     @property
     def trials_planned(self) -> int:
-        """How many trials the study asks for; 0 for scored maps."""
+        """Number of trials that the study plans."""
         return max(record.trials_planned for record in (*self.search, *self.runs))
 
     def results(self, record: wsol.RunRecord, split: Literal["val", "test"]) -> list[wsol.Result]:
@@ -53,7 +63,7 @@ class RecipeResults:
         return [r for r in record.results if r.split == split and r.evaluation == self.evaluation]
 
     def targets(self) -> dict[RankedMetric, bool]:
-        """Each target → is it the primary one; from test, or from val while nothing was tested."""
+        """Each ranked metric → whether it is primary; taken from test, or from val while there is no result on test."""
         tested = [result for run in self.runs for result in self.results(run, "test")]
         found: dict[RankedMetric, bool] = {}
         for result in tested or [result for trial in self.search for result in self.results(trial, "val")]:
@@ -64,7 +74,11 @@ class RecipeResults:
 
 
 def group_results(records: Iterable[wsol.RunRecord]) -> list[RecipeResults]:
-    """Cells in a fixed order; raises DataError when a recipe has two final runs of one seed in one study."""
+    """Group records by study, plan and recipe, in a fixed order.
+
+    Raises:
+        DataError: A recipe has two final runs of one seed in one study.
+    """
     groups: dict[tuple[str, str, str], list[tuple[wsol.EvalSpec, wsol.RunRecord]]] = {}
     for record in records:
         for recipe, evaluation in zip(record.recipe_ids(), record.evaluations, strict=True):
@@ -94,14 +108,14 @@ def _cell(key: tuple[str, str, str], members: list[tuple[wsol.EvalSpec, wsol.Run
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the runs of a cell gave for a target: seed → value, seed → why there is none."""
+    """The values of one metric: seed → value, and seed → reason for a missing value."""
 
     values: dict[int, wsol.MetricValue]
     gaps: dict[int, str]
 
 
 def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
-    """Collect the values that count: of complete runs, on test, finite."""
+    """Collect the values that count: finite, on test, of complete runs."""
     values: dict[int, wsol.MetricValue] = {}
     gaps: dict[int, str] = {}
     for run in cell.runs:
@@ -126,7 +140,7 @@ def find_value(results: Iterable[wsol.Result], target: RankedMetric) -> wsol.Met
 
 
 def verdict(cell: RecipeResults, found: Outcome) -> tuple[str, str]:
-    """Status (``complete``, ``partial``, ``failed``, ``diverged``) and, unless complete, the reason."""
+    """Return the status (``complete``, ``partial``, ``failed`` or ``diverged``) and, unless complete, the reason."""
     if not cell.runs:
         return _unstarted(cell)
     missing = cell.seeds_planned - len(cell.runs)
@@ -151,5 +165,5 @@ def _worst(records: tuple[wsol.RunRecord, ...]) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` with runs of white space, line breaks included, made single spaces."""
+    """Replace every run of white space, including line breaks, by a single space."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""The table in a terminal: one block a benchmark and protocol, with one metric in front."""
+"""The table in a terminal: one block for each benchmark and protocol, with the primary metric first."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rich.text import Text
 import wsol
 
 UNLIMITED = 10_000
-"""A width in characters at which no table is squeezed."""
+"""A width in characters that fits every table."""
 KEY = ["study", "plan", "recipe"]
 MARKS = {"complete": "", "partial": "yellow", "failed": "red", "diverged": "red"}
 
 
 def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
-    """Print ``frame`` (see :mod:`wsol_leaderboard.table`), to the width of the terminal."""
+    """Print the table (see :mod:`wsol_leaderboard.table`) at the width of the terminal."""
     console = console or Console()
     for (benchmark, protocol, version), block in frame.groupby(["benchmark", "protocol", "protocol_version"]):
         rule = f"{protocol} (version {version})" if protocol else "no result"
@@ -28,7 +28,7 @@ def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
 
 
 def print_published(beside: pd.DataFrame, console: Console | None = None) -> None:
-    """Print what :func:`wsol_leaderboard.published.beside` found; says so when that is nothing."""
+    """Print the published numbers that :func:`wsol_leaderboard.published.beside` found, or that there are none."""
     console = console or Console()
     if beside.empty:
         console.print("published: no paper has a number for these recipes")
@@ -39,7 +39,7 @@ def print_published(beside: pd.DataFrame, console: Console | None = None) -> Non
         table.add_column("recipe here", overflow="fold")
         for name in ("measured", "published"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("as the paper calls it", overflow="fold")
+        table.add_column("name in the paper", overflow="fold")
         table.add_column("paper", overflow="fold")
         for row in rows.to_dict("records"):
             numbers = score(row["mean"], row["std"]), score(row["published_value"], row["published_std"])
@@ -80,7 +80,7 @@ def interval(low: float, high: float) -> str:
 
 
 def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
-    """The block with as much beside the front metric as the terminal has room for."""
+    """The block, with as many columns beside the first metric as the terminal has room for."""
     metrics = list(dict.fromkeys(block["metric"]))
     front = block[block["metric"] == metrics[0]]
     varying, shared = split_parts(front)

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 import wsol
 
 TRIES = 30
-"""Crops that are drawn for an image before the whole of it is taken."""
+"""Crops that are drawn for an image before the whole image is taken."""
 
 
 class BoxCrop(wsol.Augmentation):
     """A random part of an image, enlarged to ``size``, that shows at least a piece of the box.
 
     Its area is a uniform share of the image's in ``SCALE``, the logarithm of its width over its height uniform in
-    ``RATIO``; a crop larger than the image, or beside the box, is drawn again. After 30 tries it is the largest one in
-    the middle, which of a square image, as training images are, is all of it. Boxes are clipped to the crop.
+    ``RATIO``; a crop that is larger than the image or misses the box is drawn again. After 30 draws the whole image is
+    taken (training images are square, so that it is the largest central crop). Boxes are clipped to the crop.
     """
 
     name = "box_crop"
@@ -31,7 +31,7 @@ class BoxCrop(wsol.Augmentation):
         self.size = size
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
-        """images float [B, 3, S, S] → [B, 3, size, size]; without boxes any crop that fits will do."""
+        """images float [B, 3, S, S] → [B, 3, size, size]; without boxes the first crop that fits is taken."""
         count = len(batch.images)
         boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(count, 1) if batch.boxes is None else batch.boxes
         windows = self.draw(boxes.cpu(), generator).to(batch.images.device)

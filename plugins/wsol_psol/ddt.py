@@ -27,10 +27,10 @@ class DDTOptions(wsol.Options):
     stage: str | None = wsol.option(
         None, "stage or unit whose output gives the descriptors; null: the last stage without layers added to it"
     )
-    pool: int = wsol.option(1, "side of a max pooling behind the stage; 2 on conv5 of VGG-16 is its pool5", ge=1)
+    pool: int = wsol.option(1, "side of a max pooling after the stage; 2 on conv5 of VGG-16 is its pool5", ge=1)
     sign: Literal["peak", "border"] = wsol.option(
         "peak",
-        "which end of the component is the object: where the largest absolute value lies, or not at the border",
+        "sign of the component: its largest absolute value is on the object, or its border is background",
     )
     threshold: Literal["features", "image"] = wsol.option(
         "features", "cut at 0 and take the component on the feature map (released code), or upsampled (paper)"
@@ -39,7 +39,7 @@ class DDTOptions(wsol.Options):
 
 
 class Moments:
-    """Mean and scatter of vectors that come in batches, in float64; what is kept does not grow with their number."""
+    """Mean and scatter matrix of vectors that are added in batches, in float64 and constant memory."""
 
     def __init__(self, width: int, device: torch.device | None = None) -> None:
         self.count = 0
@@ -58,7 +58,7 @@ class Moments:
         self.count = count
 
     def component(self) -> Tensor:
-        """The unit vector along which the vectors vary most, float64 [d]; its sign means nothing."""
+        """The first principal component: a unit vector, float64 [d], of arbitrary sign."""
         vectors: Tensor = torch.linalg.eigh(self.scatter / self.count)[1]
         return vectors[:, -1]
 
@@ -81,9 +81,17 @@ SIGN_RULES: dict[str, Callable[[Tensor], float]] = {"peak": peak_sign, "border":
 class CoLocalizer(nn.Module):
     """Mean and component of every class, and the heat maps and boxes that follow from them.
 
-    features: used up to the stage or unit that gives descriptors, in evaluation mode only. crop: side in pixels of a
-    network input. Buffers ``mean`` and ``component``, float32 [C, d]: zeros for a class without training images,
-    whose heat maps are 0 and whose boxes are the whole image. Raises UsageError for an unknown stage.
+    The buffers ``mean`` and ``component``, float32 [C, d], are zeros for a class without training images; its heat
+    maps are 0 and its boxes the whole image.
+
+    Args:
+        features: Used up to the stage or unit that gives the descriptors, always in evaluation mode.
+        num_classes: Number of classes C.
+        crop: Side of a network input in pixels.
+        options: Size of the images, stage, pooling, sign and threshold.
+
+    Raises:
+        wsol.UsageError: The stage is unknown.
     """
 
     mean: Tensor
@@ -101,10 +109,13 @@ class CoLocalizer(nn.Module):
             self.register_buffer(name, torch.zeros(num_classes, width))
 
     def fit(self, train: wsol.TrainView) -> Tensor:
-        """Learn all classes; returns the boxes of the training images, float32 [N, 4] on the CPU.
+        """Compute mean and component of every class.
 
-        Two forward passes, class by class, so that one d x d matrix is alive at a time and never the descriptors of
-        more than one batch: the component must be known before its sign can be told.
+        Every class takes two forward passes, because the sign of a component is determined with the finished
+        component. Memory holds one d x d matrix and the descriptors of one batch at a time.
+
+        Returns:
+            The boxes of the training images, float32 [N, 4] on the CPU.
         """
         self.eval()
         boxes = torch.zeros(len(train), 4)
@@ -154,9 +165,10 @@ def up_to(features: wsol.Features, name: str) -> nn.Sequential:
 
 
 def pretrained_stage(features: wsol.Features) -> str:
-    """The last stage in front of which no new unit stands: descriptors of random layers describe nothing.
+    """The last stage before the first new unit; descriptors of untrained layers carry no information.
 
-    Raises UsageError when there is none.
+    Raises:
+        wsol.UsageError: The first stage has new units already.
     """
     found = None
     for unit in features.units:

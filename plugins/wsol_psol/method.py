@@ -45,7 +45,7 @@ class PSOL(wsol.ClassifierMethod):
             self.regressor = Regressor(self.build_features(), copy.deepcopy(self.classifier.pooling))
 
     def build_features(self) -> wsol.Features:
-        """The backbone, cut behind the option ``stage``."""
+        """The backbone up to and including the option ``stage``."""
         features = super().build_features()
         if self.options.stage is not None:
             features.truncate(self.options.stage)
@@ -108,7 +108,7 @@ class PSOL(wsol.ClassifierMethod):
             self.boxes = read_boxes(Path(source), train.ids)
 
     def build_locator(self) -> CoLocalizer:
-        """DDT on a fresh backbone, on this method's device; nothing of it stays behind."""
+        """Build DDT on a fresh backbone, on this method's device; it is not part of the trained method."""
         locator = CoLocalizer(self.ddt_backbone.build(), self.parts.num_classes, self.parts.crop, self.options.ddt)
         return locator.to(self.classifier.head.weight.device)
 

@@ -1,4 +1,4 @@
-"""The network that predicts one box an image, and the averaged crops of a classifier."""
+"""The network that predicts one box per image, and classification averaged over ten crops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Regressor(nn.Module):
         return boxes
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Those with the new layers' learning rate: the head, and what the features say is new."""
+        """Parameters with the learning rate of new layers: the head, and the new units of the features."""
         return [*self.head.parameters(), *self.features.new_parameters()]
 
 

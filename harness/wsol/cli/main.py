@@ -44,18 +44,18 @@ app.command(rich_help_panel="Results")(score.score)
 app.command(rich_help_panel="Results")(compare.compare)
 app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)
-app.add_typer(data.data_app, name="data", rich_help_panel="Look around")
-app.command(rich_help_panel="Look around")(inspect.studies)
-app.command(rich_help_panel="Look around")(inspect.plugins)
-app.command(rich_help_panel="Look around")(inspect.benchmarks)
-app.command(rich_help_panel="Look around")(inspect.schema)
+app.add_typer(data.data_app, name="data", rich_help_panel="Information")
+app.command(rich_help_panel="Information")(inspect.studies)
+app.command(rich_help_panel="Information")(inspect.plugins)
+app.command(rich_help_panel="Information")(inspect.benchmarks)
+app.command(rich_help_panel="Information")(inspect.schema)
 
 
 def _add_commands() -> None:
     for entry in sorted(importlib.metadata.entry_points(group=common.COMMANDS), key=lambda e: e.name):
         try:
             command = entry.load()
-        except Exception as error:  # another package's command must not take the rest down
+        except Exception as error:  # a broken command of another package must not disable the others
             common.warn(f"command '{entry.name}' of {entry.value} cannot be loaded: {error}")
             continue
         if isinstance(command, typer.Typer):
@@ -65,7 +65,7 @@ def _add_commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected error becomes its message and its exit code."""
+    """Run the command line; an expected error is printed as one line and gives the exit code."""
     _add_commands()
     try:
         app()
@@ -73,7 +73,7 @@ def main() -> None:
         common.err.print(f"[red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        common.err.print("interrupted; run the same command again to go on")
+        common.err.print("interrupted; run the same command again to continue")
         sys.exit(130)
 
 
