@@ -53,13 +53,8 @@ def used_names(tree: ast.AST) -> set[str]:
     }
 
 
-PENDING = {"wsol_weightmap"}
-
-
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_package_imports_only_the_public_api(package: Path) -> None:
-    if package.name in PENDING:
-        pytest.skip("imports are being replaced")
     found = [
         f"{path}:{line}: {name}" for path, tree in modules(package) for line, name in violations(tree, package.name)
     ]
