@@ -21,7 +21,7 @@ class CarsOptions(wsol.BenchmarkOptions):
 
 
 class Row(NamedTuple):
-    """One annotation: where it stands, the image, and its fields, of which nothing has been looked at."""
+    """One annotation: its place in the files, the image, and a struct with its fields."""
 
     where: str
     image_id: str
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 class Cars(wsol.FileListBenchmark):
-    """Cars of 196 makes, models and years, one box an image: Stanford Cars, with five of a class held out as val."""
+    """Stanford Cars: 196 makes, models and years with one box each; five images of each class are held out as val."""
 
     name = "cars"
     paper = "Krause et al., 3D object representations for fine-grained categorization, 3dRR 2013"
@@ -95,7 +95,7 @@ class Cars(wsol.FileListBenchmark):
         return [str(name) for name in names]
 
     def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
-        """Names and classes; the boxes that stand beside them in the files are dropped."""
+        """List images and classes; the boxes in the same files are not used."""
         lister = wsol.ImageListBuilder(len(self.class_names()), report, first=1)
         for where, image_id, row in self._rows(split):
             label = _whole(row["class"])
@@ -107,9 +107,9 @@ class Cars(wsol.FileListBenchmark):
         return found if split == "test" else found.held_out(self.options.holdout, val=split == "val")
 
     def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
-        """The boxes of the images ``ids``, and of no other.
+        """Read the boxes of ``ids``, and of no other image.
 
-        The files count pixels from 1; (1, 1, W, H) is the whole image, here (0, 0, W - 1, H - 1). A 0 counts as a 1.
+        The files count pixels from 1: (1, 1, W, H) is the whole image, here (0, 0, W - 1, H - 1). A 0 is taken as a 1.
         """
         wanted = set(ids)
         boxes = {}
@@ -142,7 +142,7 @@ class Cars(wsol.FileListBenchmark):
 
 
 def _whole(value: Any) -> int | None:
-    """A number of a .mat file; None for anything that is no whole number."""
+    """The whole number in a field of a .mat file; None for any other value."""
     try:
         return int(value) if int(value) == value else None
     except (TypeError, ValueError, OverflowError):

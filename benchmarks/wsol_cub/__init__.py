@@ -20,10 +20,10 @@ class CubOptions(wsol.BenchmarkOptions):
 
 
 class Cub(wsol.WsolevalBenchmark):
-    """Birds of 200 kinds, one box an image: CUB-200-2011, with CUBV2 to choose on.
+    """CUB-200-2011: birds of 200 species with one box each; val is CUBV2.
 
-    With ``segmentations``, test has masks as well: what more than half of the annotators marked. The photographs of val
-    come from elsewhere and have none, so that choosing goes by boxes and ``pxap`` is there on test alone.
+    With ``segmentations`` test has masks as well: the pixels that more than half of the annotators marked. The images
+    of val come from another source and have none, so that selection uses boxes, and ``pxap`` exists on test only.
     """
 
     name = "cub"
@@ -77,7 +77,7 @@ class Cub(wsol.WsolevalBenchmark):
         "of its 'images', 001.Black_footed_Albatross …, in ROOT/images).\n"
         f"2. Images of val: CUBV2.tar, which {_SPLITS} points to, unpacked in ROOT/CUBV2 (or in ROOT/images).\n"
         f"3. Text files: the folder metadata/CUB of {_SPLITS}, as ROOT/metadata/CUB or ROOT/metadata, with a folder "
-        "each for train, val and test; its archive unpacked in ROOT will do.\n"
+        "each for train, val and test; its archive unpacked in ROOT works too.\n"
         f"4. If you want pxap on test as well (segmentations=true): segmentations.tgz from {_BIRDS}, unpacked in "
         "ROOT.\n"
         "Then: wsol data check cub --root ROOT"
@@ -93,9 +93,9 @@ class Cub(wsol.WsolevalBenchmark):
         return folder.rpartition("/")[2].partition(".")[2].replace("_", " ") or folder
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
-        """Boxes, and with ``segmentations`` the masks of test. Raises DataError naming a mask that is missing.
+        """Boxes, and with ``segmentations`` the masks of test; raises DataError for a missing mask.
 
-        The folder of the masks is looked for on val already, before a network is trained for them.
+        A missing folder of masks is reported on val already, before a network is trained.
         """
         boxes = super().annotations(split)
         if not self.options.segmentations or not self._segmentations or split != "test":
@@ -105,7 +105,7 @@ class Cub(wsol.WsolevalBenchmark):
         return replace(boxes, masks=masks)
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList | None, wsol.Annotations | None]:
-        """As of every benchmark in this layout, with the masks of test."""
+        """See :meth:`wsol.Benchmark.examine`; includes the masks of test."""
         images, boxes = super().examine(split, report)
         if self.options.segmentations and split == "test" and images is not None and boxes is not None:
             boxes = replace(boxes, masks=self._masks(boxes, images.ids))
@@ -120,7 +120,7 @@ class Cub(wsol.WsolevalBenchmark):
         raise wsol.DataError(f"{places[0]}: no such folder; segmentations=true needs it (see 'wsol data info cub')")
 
     def _masks(self, boxes: wsol.Annotations, ids: Sequence[str]) -> wsol.MaskFiles:
-        """Brightness is the share of annotators that marked a pixel."""
+        """The masks of test, whose brightness is the share of annotators that marked a pixel."""
         paths = [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]
         return wsol.MaskFiles([[path] for path in paths], above=128, sizes=boxes.sizes)
 

@@ -13,7 +13,7 @@ from wsol_flowers.names import NAMES
 _HOME = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
 _SPLITS: dict[wsol.Split, str] = {"train": "trnid", "val": "valid", "test": "tstid"}
 BLUE = 254
-"""The background is pure blue, which JPEG gives back as (0, 0, 254)."""
+"""Blue channel of the background: JPEG turns pure blue into (0, 0, 254)."""
 
 
 class FlowersOptions(wsol.BenchmarkOptions):
@@ -25,9 +25,13 @@ class FlowersOptions(wsol.BenchmarkOptions):
 
 
 class Segmentations:
-    """Masks from images of the flower on blue: foreground is what is not the blue of the background.
+    """Reads masks from images of the flower on blue: the foreground is everything else.
 
-    An image that is all blue says that the segmentation failed, not that there is no flower: all of it is ignored.
+    An image that is all blue means that the segmentation failed, not that there is no flower: all of it is ignored.
+
+    Args:
+        paths: The segmentation of each image.
+        tolerance: How far each channel of a background pixel may be from the background's blue.
     """
 
     def __init__(self, paths: Sequence[str], tolerance: int) -> None:
@@ -35,16 +39,20 @@ class Segmentations:
         self.tolerance = tolerance
 
     def __call__(self, index: int) -> tuple[wsol.BoolArray, wsol.BoolArray | None]:
-        """(bool [H, W], None), or where nothing was segmented (all False, all True).
+        """Read the mask of image ``index``.
 
-        Raises DataError naming a file that is missing or broken.
+        Returns:
+            The foreground, bool [H, W], and the pixels to ignore: None, or all where nothing was segmented.
+
+        Raises:
+            DataError: The file is missing or broken.
         """
         foreground = not_blue(wsol.decode_image(Path(self.paths[index])), self.tolerance)
         return foreground, None if foreground.any() else np.ones_like(foreground)
 
 
 def not_blue(image: wsol.ByteArray, tolerance: int) -> wsol.BoolArray:
-    """uint8 [H, W, 3], RGB → bool [H, W]: where any channel is more than ``tolerance`` away from (0, 0, 254)."""
+    """Where an RGB image, uint8 [H, W, 3], differs from (0, 0, 254) by more than ``tolerance`` in any channel."""
     red, green, blue = (image[..., channel] for channel in range(3))
     return np.asarray((red > tolerance) | (green > tolerance) | (blue < BLUE - tolerance))
 
@@ -106,7 +114,7 @@ class Flowers(wsol.FileListBenchmark):
         return NAMES
 
     def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
-        """The official split: images by number, with their labels."""
+        """List the official split: images by number, with their labels."""
         path = self.root / "setid.mat"
         (numbers,) = wsol.read_mat(path, _SPLITS[split])
         (labels,) = wsol.read_mat(self.root / "imagelabels.mat", "labels")
@@ -120,7 +128,7 @@ class Flowers(wsol.FileListBenchmark):
         return lister.listing()
 
     def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
-        """Masks of the images ``ids``, at the size of the images; those of train are never opened."""
+        """Read the masks of ``ids`` at the size of the images; masks of train are never opened."""
         paths = [f"{self.root}/segmim/{segmentation(image_id)}" for image_id in ids]
         sizes = self.sizes(ids, report)
         found = wsol.ImageFiles(paths).sizes(lambda kind, message: report("unreadable mask", message))
@@ -128,7 +136,7 @@ class Flowers(wsol.FileListBenchmark):
             if all(size) and all(mask) and size != mask:
                 text = f"{mask[0]} x {mask[1]} pixels, the image {size[0]} x {size[1]}"
                 report("wrong size", f"{self.root}/segmim/{segmentation(image_id)}: {text}")
-        # Size 0 says that the mask cannot be read: it is told here, and once is enough.
+        # Size 0 marks a mask that cannot be read, so that it is not reported a second time.
         sizes[(found == 0).any(axis=1)] = 0
         return wsol.Annotations(sizes, masks=Segmentations(paths, self.options.tolerance))
 

@@ -1,4 +1,4 @@
-"""The benchmark around a folder that its user made."""
+"""A benchmark from a folder of the user's images."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _SPLITS: tuple[wsol.Split, ...] = ("train", "val", "test")
 class FolderOptions(wsol.BenchmarkOptions):
     """Options of ``folder``."""
 
-    label: str | None = wsol.option(None, "what to call these data in results: those of two folders are not compared")
-    resize: int = wsol.option(256, "side in pixels that training images are squashed to", ge=1)
+    label: str | None = wsol.option(None, "name of these data in results, which are not compared between folders")
+    resize: int = wsol.option(256, "side in pixels that training images are resized to", ge=1)
     crop: int = wsol.option(224, "side in pixels of a network input, at most resize", ge=1)
-    exclusive: bool = wsol.option(False, "x1, y1 of boxes are the first pixel behind the box, not its last one")
+    exclusive: bool = wsol.option(False, "x1, y1 of boxes are the first pixel after the box, not its last one")
     ignore: int | None = wsol.option(None, "value of mask pixels that are left out of the score", ge=1, le=65535)
 
 
 class Folder(wsol.Benchmark):
-    """Your own images: ROOT/train, val, test with a folder a class; boxes in val.csv and test.csv, or masks.
+    """Your own images: ROOT/train, val and test with a folder for each class; boxes in val.csv and test.csv, or masks.
 
-    Which metrics there are follows from what lies beside val: boxes, masks, or both (then boxes choose). Classes are
-    the names of train's folders, sorted.
+    The metrics follow from the annotations of val: boxes, masks, or both (then selection uses boxes). Classes are the
+    names of train's folders, sorted.
     """
 
     name = "folder"
@@ -39,7 +39,7 @@ class Folder(wsol.Benchmark):
     licence = "your own"
     source = (
         "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
-        "tiff, webp), each directly in the folder of its class. Other files and hidden ones are passed over.\n"
+        "tiff, webp), each directly in the folder of its class. Other files and hidden files are ignored.\n"
         "Boxes: ROOT/val.csv and ROOT/test.csv, with '# wsol boxes: unit=pixels' as first line and then lines "
         "image,x0,y0,x1,y1 (a header with these names is optional). An image is a path below ROOT/val or ROOT/test, "
         "such as cat/1.jpg; a box is in whole pixels of the stored image, its last column and row included; several "
@@ -70,20 +70,20 @@ class Folder(wsol.Benchmark):
         return wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
-        """Boxes, masks or both. Raises UsageError for train, DataError with file and line."""
+        """See :meth:`wsol.Benchmark.annotations`: boxes, masks or both."""
         if split == "train":
             raise wsol.UsageError("folder: train has image labels only; boxes and masks are of val and test")
         return self._annotations(split, self._found(split, wsol.raise_data_error), wsol.raise_data_error)
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
-        """Everything that can be read, with every problem told to ``report``: copies of other splits' files too."""
+        """See :meth:`wsol.Benchmark.examine`; copies of other splits' files are reported too."""
         found = self._found(split, report)
         for other in _SPLITS[: _SPLITS.index(split)]:
             for path, same in copies(self._paths(split, found), self._paths(other, self._there(other))):
                 report("image in two splits", f"{path}: the same file as {same}")
         images = wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
 
-        def without_images(kind: str, message: str) -> None:  # those are told when they are decoded
+        def without_images(kind: str, message: str) -> None:  # those are reported when they are decoded
             if kind != "unreadable image":
                 report(kind, message)
 
@@ -94,7 +94,7 @@ class Folder(wsol.Benchmark):
         return find_images(folder, self.class_names(), report, all_classes=split == "train")
 
     def _there(self, split: wsol.Split) -> Found:
-        """The images of a split whose own faults are told elsewhere."""
+        """The images of a split, without reporting its problems."""
         try:
             return self._found(split, lambda kind, message: None)
         except wsol.DataError:
@@ -107,7 +107,7 @@ class Folder(wsol.Benchmark):
         return [f"{split}/{name}" for name in found.names]
 
     def _kinds(self, split: str) -> set[str]:
-        """What a split has: "boxes", "masks", both or neither."""
+        """The annotations that a split has: "boxes", "masks", both or neither."""
         try:
             root = self.data_folder()
         except wsol.DataError:
@@ -129,7 +129,7 @@ class Folder(wsol.Benchmark):
         return wsol.Annotations(sizes, boxes, LabelMasks(paths, self.options.ignore))
 
     def _check_kinds(self, root: Path) -> None:
-        """Val and test need the same: what was chosen on one kind of annotation is not scored on another."""
+        """Check that val and test have the same kinds of annotations: selection and scores must use the same kind."""
         there: list[wsol.Split] = [split for split in ("val", "test") if (root / split).is_dir()]
         for split in there:
             if not self._kinds(split):

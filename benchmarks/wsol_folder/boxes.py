@@ -67,7 +67,7 @@ def _lines(path: Path, report: wsol.Report) -> Iterator[wsol.BoxRow]:
 
 
 def _box(texts: Sequence[str], size: Sequence[int], last: int) -> tuple[list[int], str]:
-    """The box, and what is wrong with it ("" for nothing)."""
+    """The box, and what is wrong with it (an empty string for a valid one)."""
     try:
         numbers = [float(text) for text in texts]
     except ValueError:

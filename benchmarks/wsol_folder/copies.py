@@ -1,4 +1,4 @@
-"""Files that lie in two splits: what is trained on must not be what is scored."""
+"""Finding files that are in two splits: images to train on must not be scored."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from collections.abc import Iterator, Sequence
 
 
 def copies(paths: Sequence[str], others: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each of ``paths`` that has the bytes of one of ``others``, and that one. Files that cannot be read have none.
+    """Find files with equal content; only files of equal size are read.
 
-    Only files of equal size are read.
+    Args:
+        paths: Files to look for.
+        others: Files to compare with.
+
+    Yields:
+        Each of ``paths`` that has the content of one of ``others``, and that file. Unreadable files have no copies.
     """
     sizes = {size for path in paths if (size := _size(path))}
     known: dict[str, str] = {}
@@ -25,7 +30,7 @@ def copies(paths: Sequence[str], others: Sequence[str]) -> Iterator[tuple[str, s
 
 
 def _size(path: str) -> int:
-    """In bytes; 0 for a file that is not there or empty, which is no copy of anything."""
+    """The size of a file in bytes; 0 for a missing or empty file, which has no copies."""
     try:
         return os.path.getsize(path)
     except OSError:
@@ -33,7 +38,7 @@ def _size(path: str) -> int:
 
 
 def _digest(path: str) -> str:
-    """Of the content; the path's own, which no content has, where it cannot be read."""
+    """A hash of the content; the path itself for a file that cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()

@@ -1,4 +1,4 @@
-"""Images in class folders, and what else lies there that should not."""
+"""Images in class folders, and files that do not belong there."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ from pathlib import Path
 import wsol
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What counts as an image, in capitals too. Other files and hidden ones are passed over."""
+"""Suffixes of images, in any case; other files and hidden files are ignored."""
 
 
 @dataclass
 class Found:
-    """Images of a split: ``names``, paths below its folder, sorted class by class, and the classes' indices."""
+    """Images of a split, sorted within each class.
+
+    Attributes:
+        names: Paths below the folder of the split.
+        labels: Classes.
+    """
 
     names: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
 
 
 def class_names(train: Path) -> list[str]:
-    """Names of the folders in ``train``, sorted as Python sorts text; raises DataError where there is none."""
+    """Names of the folders in ``train``, sorted; raises DataError if there are none."""
     if not train.is_dir():
-        raise wsol.DataError(f"{train}: no such folder; it holds a folder of images for every class")
+        raise wsol.DataError(f"{train}: no such folder; it needs a folder of images for every class")
     names = [folder.name for folder in _visible(train) if folder.is_dir()]
     if not names:
         raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images")
@@ -31,10 +36,19 @@ def class_names(train: Path) -> list[str]:
 
 
 def find_images(split: Path, classes: Sequence[str], report: wsol.Report, *, all_classes: bool) -> Found:
-    """The images in the class folders of ``split``.
+    """List the images in the class folders of a split.
 
-    Told to ``report``: a folder that is no class, an image outside the class folders, and with ``all_classes`` a class
-    without an image. Raises DataError where the folder is missing or holds no image.
+    Args:
+        split: Folder of the split.
+        classes: Names of the classes.
+        report: Called for a folder that is not a class, and an image outside the class folders.
+        all_classes: Whether to report classes without an image.
+
+    Returns:
+        The images.
+
+    Raises:
+        DataError: The folder is missing or contains no image.
     """
     if not split.is_dir():
         raise wsol.DataError(f"{split}: no such folder (see 'wsol data info folder')")
@@ -60,7 +74,7 @@ def _images(folder: Path, report: wsol.Report) -> list[str]:
     names = []
     for entry in _visible(folder):
         if entry.is_dir():
-            report("folder in a class", f"{entry}: a folder inside a class; images lie directly in the class folder")
+            report("folder in a class", f"{entry}: a folder inside a class; images belong directly in the class folder")
         elif entry.suffix.lower() in SUFFIXES:
             names.append(entry.name)
     return names

@@ -11,14 +11,19 @@ import wsol
 
 
 class LabelMasks:
-    """Mask i: the object is where pixels are neither 0 nor ``ignore``; where they are ``ignore``, nothing counts."""
+    """Reads masks from image files whose pixels are 0 for the background and not 0 for the object.
+
+    Args:
+        paths: The mask of each image.
+        ignore: Pixel value to leave out of the score, or None.
+    """
 
     def __init__(self, paths: Sequence[str], ignore: int | None) -> None:
         self.paths = paths
         self.ignore = ignore
 
     def __call__(self, index: int) -> tuple[wsol.BoolArray, wsol.BoolArray | None]:
-        """(foreground bool [H, W], ignored bool [H, W] or None); raises DataError naming the file."""
+        """The foreground and the pixels to ignore, bool [H, W] or None, of image ``index``; raises DataError."""
         values = wsol.decode_values(Path(self.paths[index]))
         if self.ignore is None:
             return values != 0, None
@@ -27,9 +32,15 @@ class LabelMasks:
 
 
 def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[str]:
-    """Where the mask of every image lies: ``cat/1.jpg`` → ``cat/1.png`` in ``folder``.
+    """Find the mask of each image.
 
-    Told to ``report``: two images that would share a mask, an image without one, and a mask without an image.
+    Args:
+        folder: Folder of the masks.
+        names: Images as paths below the folder of the split.
+        report: Called for two images that share a mask, an image without a mask, and a mask without an image.
+
+    Returns:
+        The mask's path for each image: ``cat/1.png`` in ``folder`` for ``cat/1.jpg``.
     """
     owner: dict[str, str] = {}
     for name in names:
@@ -47,7 +58,7 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
 
 
 def compare_sizes(paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report) -> None:
-    """Tell of masks whose size, int64 [N, 2] (width, height), is not their image's; unreadable files are told too."""
+    """Report masks that cannot be read or differ in size from their images: ``sizes``, int64 [N, 2], width, height."""
     masks = wsol.ImageFiles(paths).sizes(report)
     for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():
         mask, image = masks[row].tolist(), sizes[row].tolist()

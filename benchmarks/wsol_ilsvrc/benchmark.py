@@ -1,10 +1,10 @@
-"""The benchmark: splits, the proxy list, and where three archives put their images."""
+"""The benchmark: splits, the proxy list, and the image folders of three archives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -24,10 +24,10 @@ class IlsvrcOptions(wsol.BenchmarkOptions):
 
 
 class Ilsvrc(wsol.WsolevalBenchmark):
-    """ImageNet's 1000 classes, one or more boxes an image: ILSVRC2012, with ImageNetV2 to choose on.
+    """ILSVRC2012: ImageNet's 1000 classes with one or more boxes for each image; val is ImageNetV2.
 
     Train is ILSVRC2012 train, val is ImageNetV2 (threshold 0.7) with boxes by Choe et al., test is ILSVRC2012 val. The
-    proxy list names a small part of train, every class in it, on which hyper-parameters are searched in bearable time.
+    proxy list names a small part of train with all classes, on which a hyper-parameter search takes less time.
     """
 
     name = "ilsvrc"
@@ -44,27 +44,27 @@ class Ilsvrc(wsol.WsolevalBenchmark):
     source = sources.SOURCE
     archives = sources.ARCHIVES
 
-    def labelled(self, split: wsol.Split, report: wsol.Report | None = None) -> tuple[list[str], Any]:
-        """Ids and classes; of train those of the proxy list where all training goes by it."""
+    def labelled(self, split: wsol.Split, report: wsol.Report | None = None) -> tuple[list[str], wsol.IntArray]:
+        """Image ids and classes; of train those of the proxy list, if all training uses it."""
         if split == "train" and self.options.train_list == "proxy":
             return self._proxy(report)
         return super().labelled(split, report)
 
     def training_images(self, *, search: bool) -> wsol.ImageList:
-        """Train, or in a search the proxy list where the option says so."""
+        """All of train, or in a search the proxy list if the option says so."""
         if search and self.options.train_list == "proxy_search":
             return self.image_list("train", *self._proxy())
         return super().training_images(search=search)
 
     def image_paths(self, split: wsol.Split, ids: Sequence[str]) -> list[str]:
-        """Where images lie, in any of the layouts that there are of them."""
+        """Paths of images in any of the known layouts."""
         paths = super().image_paths(split, ids)
         if split == "val":
             return self._val_paths(ids)
         return paths if split == "train" else self._sorted_paths(paths)
 
-    def _proxy(self, report: wsol.Report | None = None) -> tuple[list[str], Any]:
-        """The ids of the proxy list, and their classes from train's file. Raises DataError for an id train lacks."""
+    def _proxy(self, report: wsol.Report | None = None) -> tuple[list[str], wsol.IntArray]:
+        """The ids of the proxy list, and their classes from train's file; raises DataError for an unknown id."""
         ids, labels = super().labelled("train")
         proxy = self.split_files("train", report).ids("image_ids_proxy.txt")
         rows = {image_id: row for row, image_id in enumerate(ids)}
@@ -76,14 +76,14 @@ class Ilsvrc(wsol.WsolevalBenchmark):
         return proxy, labels[np.array([rows[image_id] for image_id in proxy], dtype=np.int64)]
 
     def _val_paths(self, ids: Sequence[str]) -> list[str]:
-        """Ids begin with ``val2``, which the archive calls otherwise, and files may have been renamed."""
+        """Ids begin with ``val2``, but the archive uses another folder name, and files may have been renamed."""
         places = [self.root / base / name for base in self.image_folders for name in sources.V2_FOLDERS]
         folder = next((place for place in places if place.is_dir()), self.root / "val2")
         names = [self.inside(image_id).removeprefix("val2/") for image_id in ids]
         return find_renamed(folder, names, self.split_files("val").folder / MAPPING)
 
     def _sorted_paths(self, paths: list[str]) -> list[str]:
-        """ILSVRC2012 val is often sorted into class folders: then a file is found by its name, which is unique."""
+        """ILSVRC2012 val is often sorted into class folders; files are then found by their names, which are unique."""
         if not paths or Path(paths[0]).is_file():
             return paths
         below = {path.name: str(path) for path in Path(paths[0]).parent.glob("*/*.JPEG")}

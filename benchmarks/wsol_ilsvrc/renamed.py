@@ -1,8 +1,8 @@
 """ImageNetV2's files under their old and new names.
 
 The ids of the benchmark's first years are ``val2/0/0.jpeg`` … ``val2/999/9.jpeg``; since the end of 2020 the archive
-holds ``0/a31041fd31109279f69ba5827fe508eee00abd75.jpeg``. Which is which cannot be told from names or order, so nothing
-is guessed: it is read from ``mapping.txt`` beside the ids (``0/0.jpeg, 0/a310….jpeg``), in either direction.
+contains ``0/a31041fd31109279f69ba5827fe508eee00abd75.jpeg``. Names and order do not tell which file is which, so it is
+read from ``mapping.txt`` beside the ids (``0/0.jpeg, 0/a310….jpeg``), in either direction.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ MAPPING = "mapping.txt"
 
 
 def read_mapping(path: Path) -> dict[str, str]:
-    """Old name → new name and new name → old name, below ``val2``; empty without the file.
+    """Read the mapping between old and new names.
 
-    Raises DataError with file and line for a line that is no pair, or a name that comes twice.
+    Args:
+        path: The file, one pair of names on each line.
+
+    Returns:
+        The new name of each old one and the old name of each new one, below ``val2``; empty without the file.
+
+    Raises:
+        DataError: A line is not a pair, or a name is repeated.
     """
     if not path.is_file():
         return {}
@@ -39,9 +46,18 @@ def read_mapping(path: Path) -> dict[str, str]:
 
 
 def find_renamed(folder: Path, names: Sequence[str], mapping: Path) -> list[str]:
-    """Where the images are, there or not: under their own name in ``folder``, or the one that the mapping gives.
+    """Find images under their old or new names.
 
-    Raises DataError where an image is missing and its folder holds another that nothing connects to an id.
+    Args:
+        folder: Folder of the images.
+        names: Names of the images below it.
+        mapping: File that maps old and new names.
+
+    Returns:
+        A path for each image; under its own name where neither exists.
+
+    Raises:
+        DataError: An image is missing, and its folder contains another one that belongs to no id.
     """
     other = read_mapping(mapping)
     known = {*names, *(other[name] for name in names if name in other)}
@@ -49,23 +65,23 @@ def find_renamed(folder: Path, names: Sequence[str], mapping: Path) -> list[str]
     for name in names:
         places = [folder / name, folder / other.get(name, name)]
         path = next((place for place in places if place.is_file()), None)
-        stranger = None if path else _stranger(folder / name, known)
-        if stranger:
-            raise wsol.DataError(_explain(folder / name, stranger, mapping))
+        unknown = None if path else _unknown_file(folder / name, known)
+        if unknown:
+            raise wsol.DataError(_explain(folder / name, unknown, mapping))
         paths.append(str(path or places[0]))
     return paths
 
 
-def _stranger(missing: Path, known: set[str]) -> str | None:
-    """A file beside the missing one that no id means."""
+def _unknown_file(missing: Path, known: set[str]) -> str | None:
+    """A file in the folder of a missing one that belongs to no id."""
     place = missing.parent
     files = sorted(place.glob("*.jpeg")) if place.is_dir() else []
     return next((file.name for file in files if f"{place.name}/{file.name}" not in known), None)
 
 
-def _explain(path: Path, stranger: str, mapping: Path) -> str:
+def _explain(path: Path, unknown: str, mapping: Path) -> str:
     return (
-        f"{path}: no such image, but its folder holds '{stranger}': ImageNetV2's files were renamed in 2020, and the "
-        f"text files are of the other time. Get the present metadata/ILSVRC/val of the public metadata, or only its "
-        f"{MAPPING}, as {mapping}; which file is which is not guessed"
+        f"{path}: no such image, but its folder contains '{unknown}': ImageNetV2's files were renamed in 2020, and the "
+        f"text files do not match them. Get the current metadata/ILSVRC/val of the public metadata, or only its "
+        f"{MAPPING}, as {mapping}"
     )

@@ -6,7 +6,7 @@ import wsol
 
 SPLITS = "https://github.com/clovaai/wsolevaluation"
 V2_FOLDERS = ("val2", "imagenetv2-threshold0.7-format-val", "imagenetv2-threshold0.7")
-"""What the folder of val's images is called: by the ids, and by the archive, today and when the ids were made."""
+"""Names of the folder of val's images: in the ids, and in the archive, now and when the ids were made."""
 LICENCE = (
     "images: ImageNet's terms of access, for non-commercial research and education only; ImageNetV2: see its "
     "repository; boxes of ImageNetV2: CC BY 2.0, NAVER Corp."
@@ -54,11 +54,11 @@ SOURCE = (
     "1. Images of train and test: ILSVRC2012_img_train.tar (148 GB) and ILSVRC2012_img_val.tar (6.7 GB) from "
     "https://www.image-net.org after registration. ROOT/train/n01440764/….JPEG …, each of the 1000 inner archives in a "
     "folder of its name; ROOT/val/ILSVRC2012_val_00000001.JPEG …, flat or sorted into class folders. Kaggle's "
-    "ILSVRC/Data/CLS-LOC in ROOT will do.\n"
+    "ILSVRC/Data/CLS-LOC in ROOT works too.\n"
     "2. Images of val: ImageNetV2, threshold 0.7, imagenetv2-threshold0.7.tar.gz (1.2 GB) from "
     "https://github.com/modestyachts/ImageNetV2, unpacked in ROOT.\n"
     f"3. Text files: the folder metadata/ILSVRC of {SPLITS}, as ROOT/metadata/ILSVRC or ROOT/metadata, with a folder "
-    "each for train, val and test; its archive unpacked in ROOT will do. ImageNetV2's files were renamed in 2020: old "
-    "text files go with new images, and the reverse, where its val/mapping.txt is there.\n"
+    "each for train, val and test; its archive unpacked in ROOT works too. ImageNetV2's files were renamed in "
+    "2020: old text files work with new images, and the reverse, if val/mapping.txt exists.\n"
     "Then: wsol data check ilsvrc --root ROOT"
 )

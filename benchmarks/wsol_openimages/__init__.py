@@ -12,10 +12,10 @@ _NAMES = "class-descriptions-boxable.csv"
 
 
 class OpenImages(wsol.WsolevalBenchmark):
-    """Photographs of 100 classes with masks and regions to ignore: OpenImages30k, part of OpenImages V5.
+    """OpenImages30k: photographs of 100 classes with masks and regions to ignore, part of OpenImages V5.
 
-    A mask is the union of the masks of all instances of the class; where others were too many or too small to outline,
-    a region is ignored. Masks have sizes of their own, which differ from the images'; all is measured on the masks.
+    A mask is the union of the masks of all instances of the class; regions with instances that were too many or too
+    small to outline are ignored. Masks differ in size from their images; scores are computed on the masks.
     """
 
     name = "openimages"
@@ -67,10 +67,10 @@ class OpenImages(wsol.WsolevalBenchmark):
     )
     source = (
         f"1. OpenImages_images.zip and OpenImages_annotations.zip, which {_SPLITS} points to, both unpacked in "
-        "ROOT/OpenImages: images and masks lie side by side, as train/01226z/….jpg and val/01226z/…_ignore.png (or "
+        "ROOT/OpenImages: images and masks are side by side, as train/01226z/….jpg and val/01226z/…_ignore.png (or "
         "images below ROOT/images and masks below ROOT/masks).\n"
         f"2. Text files: the folder metadata/OpenImages of {_SPLITS}, as ROOT/metadata/OpenImages or ROOT/metadata, "
-        "with a folder each for train, val and test; its archive unpacked in ROOT will do.\n"
+        "with a folder each for train, val and test; its archive unpacked in ROOT works too.\n"
         f"3. If you want names instead of codes for the classes: {_NAMES} of OpenImages V5 in ROOT.\n"
         "Then: wsol data check openimages --root ROOT"
     )

@@ -1,4 +1,4 @@
-"""The benchmark around the generator: splits, labels, boxes and masks."""
+"""The benchmark: splits, labels, boxes and masks of generated images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import wsol
 from wsol_sprites.render import CLASSES, SIZE, render
 
 VERSION = 2
-"""Raised with every change of a pixel: it is part of the fingerprint."""
+"""Increased with every change of a pixel; part of the fingerprint."""
 COUNTS: dict[wsol.Split, int] = {"train": 800, "val": 160, "test": 320}
 NUMBERS: dict[wsol.Split, int] = {"train": 0, "val": 1, "test": 2}
 
@@ -25,8 +25,8 @@ class SpritesOptions(wsol.Options):
 class Sprites(wsol.Benchmark):
     """Generated 72x72 images of one object whose eight classes differ in the hue of a small spot only; no download.
 
-    A classifier that finds the eyespot is done, and its class activation maps miss the rest of the object: the same
-    trap as fine-grained photographs, in a minute of one processor core. Boxes and masks are exact.
+    A classifier needs the eyespot alone, and class activation maps miss the rest of the object: the difficulty of
+    fine-grained photographs, at the cost of a minute on one processor core. Boxes and masks are exact.
     """
 
     name = "sprites"
@@ -40,11 +40,11 @@ class Sprites(wsol.Benchmark):
     source = "Generated on use: nothing to get."
 
     def class_names(self) -> Sequence[str]:
-        """What the eyespot looks like."""
+        """Descriptions of the eyespot."""
         return CLASSES
 
     def images(self, split: wsol.Split) -> wsol.ImageList:
-        """Classes take turns, so that every split is balanced."""
+        """Generated images; classes alternate, so that every split is balanced."""
         count, seed = COUNTS[split], self.options.seed
         return wsol.ImageList(
             ids=[f"{split}/{index:04d}" for index in range(count)],
@@ -54,7 +54,7 @@ class Sprites(wsol.Benchmark):
         )
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
-        """Raises UsageError for train, whose images have labels only."""
+        """Exact boxes and masks; raises UsageError for train, whose images have labels only."""
         if split == "train":
             raise wsol.UsageError("sprites: train has image labels only; boxes and masks exist for val and test")
         count, seed = COUNTS[split], self.options.seed

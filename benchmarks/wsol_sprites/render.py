@@ -1,4 +1,4 @@
-"""One generated photograph: clutter, and a bird-like body whose class shows in one small eyespot only."""
+"""Rendering an image: clutter, and a bird-like body whose class shows in one small eyespot only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ _Y, _X = np.mgrid[0:SIZE, 0:SIZE] + 0.5
 
 @dataclass(frozen=True)
 class Sprite:
-    """``image`` uint8 [72, 72, 3] RGB; ``mask`` bool [72, 72]: the object; ``mark`` bool [72, 72]: its eyespot."""
+    """A generated image and where its object is.
+
+    Attributes:
+        image: RGB, uint8 [72, 72, 3].
+        mask: The object, bool [72, 72].
+        mark: Its eyespot, bool [72, 72].
+    """
 
     image: wsol.ByteArray
     mask: wsol.BoolArray
@@ -45,7 +51,17 @@ class Sprite:
 
 
 def render(seed: int, split: int, index: int, label: int) -> Sprite:
-    """The image ``index`` of a split. The label decides the hue of the eyespot and nothing else."""
+    """Render an image.
+
+    Args:
+        seed: Seed of the data set.
+        split: Number of the split.
+        index: Number of the image in the split.
+        label: Class, which determines the hue of the eyespot and nothing else.
+
+    Returns:
+        The image with the masks of object and eyespot.
+    """
     rng = np.random.default_rng([seed, split, index])
     canvas = background(rng)
     u, v, pixels = pose(rng)
@@ -60,7 +76,7 @@ def render(seed: int, split: int, index: int, label: int) -> Sprite:
 
 
 def earthy(rng: np.random.Generator) -> wsol.FloatArray:
-    """A colour of soil, leaves, stone or water: any brightness, weak saturation, float64 [3, 1, 1]."""
+    """A random colour of any brightness and weak saturation, float64 [3, 1, 1]."""
     brightness, warm, green = rng.random(3)
     tint = (warm - 0.4) * np.array([0.30, 0.02, -0.30]) + (green - 0.4) * np.array([-0.12, 0.14, -0.14])
     colour: wsol.FloatArray = (0.35 + 0.4 * brightness) * (1 + 1.2 * tint)
@@ -68,7 +84,7 @@ def earthy(rng: np.random.Generator) -> wsol.FloatArray:
 
 
 def background(rng: np.random.Generator) -> wsol.FloatArray:
-    """Two grounds that run into each other, with stones and leaves on them: float64 [3, 72, 72]."""
+    """A background of two blended colours with ellipses on them, float64 [3, 72, 72]."""
     mix = np.clip(3 * cloud(rng, SIZE, (2, 5, 11)) - 1, 0, 1)
     canvas = np.broadcast_to(earthy(rng), (3, SIZE, SIZE)).copy()
     paint(canvas, earthy(rng), mix)
@@ -79,7 +95,7 @@ def background(rng: np.random.Generator) -> wsol.FloatArray:
 
 
 def clutter(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
-    """One ellipse of any place, size and turn, lit from above its own middle."""
+    """Paint one ellipse of random place, size and rotation, brighter in its centre, in place."""
     cx, cy = SIZE * rng.random(2)
     long = 4 + 14 * rng.random()
     wide = long * (0.25 + 0.7 * rng.random())
@@ -98,7 +114,7 @@ def turned(
 
 
 def pose(rng: np.random.Generator) -> tuple[wsol.FloatArray, wsol.FloatArray, float]:
-    """Body coordinates of every pixel, and how many pixels their unit is: any turn, mirrored or not, wholly inside."""
+    """Coordinates of every pixel on a body of random pose inside the image, and the pixels in one of their units."""
     pixels = 13.0 + 9.0 * rng.random()
     axis = direction(rng)
     mirror = 1.0 if rng.random() < 0.5 else -1.0
@@ -110,7 +126,7 @@ def pose(rng: np.random.Generator) -> tuple[wsol.FloatArray, wsol.FloatArray, fl
 
 
 def extent(axis: tuple[float, float], mirror: float) -> tuple[wsol.FloatArray, wsol.FloatArray]:
-    """Least and largest x and y of the body around its origin, float64 [2] each, in its own units."""
+    """Smallest and largest x and y of the body around its origin, float64 [2] each, in its own units."""
     rotation = np.array([[axis[0], -mirror * axis[1]], [axis[1], mirror * axis[0]]])
     centres = np.array([(rotation * centre).sum(1) for centre, _ in BODY])
     halves = np.array([np.sqrt(((rotation * radii) ** 2).sum(1)) for _, radii in BODY])
@@ -118,7 +134,7 @@ def extent(axis: tuple[float, float], mirror: float) -> tuple[wsol.FloatArray, w
 
 
 def shadow(canvas: wsol.FloatArray, depth: wsol.FloatArray, pixels: float, rng: np.random.Generator) -> None:
-    """A soft dark copy of the body, a little below it."""
+    """Paint a soft dark copy of the body, shifted down and right, in place."""
     shift = 2 + int(3 * rng.random())
     below = np.roll(depth, (shift, shift // 2), (0, 1))
     paint(canvas, np.zeros((3, 1, 1)), 0.45 * coverage(below, pixels / 4))
@@ -127,7 +143,7 @@ def shadow(canvas: wsol.FloatArray, depth: wsol.FloatArray, pixels: float, rng: 
 def plumage(
     rng: np.random.Generator, u: wsol.FloatArray, v: wsol.FloatArray, depth: wsol.FloatArray
 ) -> wsol.FloatArray:
-    """The body's colour, float64 [3, 72, 72]: muted, barred across, rounded by light, grained like the background."""
+    """The body's colour, float64 [3, 72, 72]: striped, shaded at the rim, with the background's texture."""
     base, bars = earthy(rng), earthy(rng)
     wave = 2.2 * u + 0.8 * v * v + rng.random() + 4
     stripe = np.abs(2 * (wave - np.floor(wave)) - 1)
@@ -138,13 +154,13 @@ def plumage(
 
 
 def eyespot(canvas: wsol.FloatArray, spot: wsol.FloatArray, pixels: float, label: int) -> None:
-    """A disc in a pale ring: its hue is the only thing that tells the classes apart."""
+    """Paint a disc in a pale ring, in place; its hue is the only difference between the classes."""
     paint(canvas, RIM, coverage(spot, pixels))
     paint(canvas, COLOURS[label], coverage(spot - 0.2 * SPOT[1], pixels))
 
 
 def light(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
-    """Brightness that falls off to one side, and sensor noise, in place."""
+    """Apply a brightness gradient and sensor noise, in place."""
     along, _ = turned(_X / SIZE - 0.5, _Y / SIZE - 0.5, direction(rng))
     canvas *= 1 + (0.1 + 0.35 * rng.random()) * along
     canvas += 0.06 * (rng.random(canvas.shape) - 0.5)

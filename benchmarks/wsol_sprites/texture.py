@@ -1,4 +1,4 @@
-"""Textures and shapes for the generated images, from arithmetic that gives the same bits on every machine.
+"""Textures and shapes of the generated images, computed bit-identically on every machine.
 
 Only uniform draws, the four operations and square roots are used: they are exactly rounded everywhere, which sines,
 Gaussian draws and library resizing are not.
@@ -14,7 +14,7 @@ import wsol
 
 
 def value_noise(rng: np.random.Generator, size: int, cells: int) -> wsol.FloatArray:
-    """Random values on a grid of ``cells`` by ``cells``, smoothly interpolated: float64 [size, size] in [0, 1)."""
+    """Value noise: random values on a grid of ``cells`` x ``cells``, interpolated, float64 [size, size] in [0, 1)."""
     lattice = rng.random((cells + 2, cells + 2))
     position = (np.arange(size) + 0.5) * cells / size
     low = position.astype(np.int64)
@@ -26,7 +26,7 @@ def value_noise(rng: np.random.Generator, size: int, cells: int) -> wsol.FloatAr
 
 
 def cloud(rng: np.random.Generator, size: int, cells: tuple[int, ...]) -> wsol.FloatArray:
-    """Sum of noises of growing fineness and falling strength, float64 [size, size] in [0, 1)."""
+    """A weighted sum of value noise on ever finer grids, float64 [size, size] in [0, 1)."""
     total = np.zeros((size, size))
     strength = 1.0
     for count in cells:
@@ -36,7 +36,7 @@ def cloud(rng: np.random.Generator, size: int, cells: tuple[int, ...]) -> wsol.F
 
 
 def direction(rng: np.random.Generator) -> tuple[float, float]:
-    """A random unit vector: a point of the square, drawn again until it lies in the ring, brought to length one."""
+    """A random unit vector: points of the square are drawn until one is inside the ring, and scaled to length one."""
     while True:
         x, y = (2 * rng.random(2) - 1).tolist()
         length = math.sqrt(x * x + y * y)
@@ -47,17 +47,17 @@ def direction(rng: np.random.Generator) -> tuple[float, float]:
 def ellipse(
     u: wsol.FloatArray, v: wsol.FloatArray, centre: tuple[float, float], radii: tuple[float, float]
 ) -> wsol.FloatArray:
-    """Depth below the rim: 0 on it, positive inside, about the distance in the units of ``u`` and ``v``."""
+    """Depth inside an ellipse: 0 on the rim, positive inside, about the distance in units of ``u`` and ``v``."""
     a, b = radii
     x, y = (u - centre[0]) / a, (v - centre[1]) / b
     return (1 - np.sqrt(x * x + y * y)) * min(a, b)
 
 
 def coverage(depth: wsol.FloatArray, pixels: float) -> wsol.FloatArray:
-    """How much of a pixel lies inside, in [0, 1]; ``pixels``: how many of them make one unit of ``depth``."""
+    """The share of a pixel that is inside, in [0, 1]; ``pixels`` is the number of pixels in one unit of ``depth``."""
     return np.clip(depth * pixels + 0.5, 0, 1)
 
 
 def paint(canvas: wsol.FloatArray, colour: wsol.FloatArray, alpha: wsol.FloatArray) -> None:
-    """Lay ``colour`` [3, H, W] or [3, 1, 1] over ``canvas`` [3, H, W], in place, where ``alpha`` [H, W] says."""
+    """Blend ``colour`` [3, H, W] or [3, 1, 1] into ``canvas`` [3, H, W] with opacity ``alpha`` [H, W], in place."""
     canvas += alpha * (colour - canvas)

@@ -19,7 +19,7 @@ class TinyImageNetOptions(wsol.BenchmarkOptions):
 
 
 class TinyImageNet(wsol.FileListBenchmark):
-    """Images of 64x64 pixels of 200 ImageNet classes, one box an image, with ten of a class held out as val."""
+    """Tiny-ImageNet: 64x64 images of 200 classes with one box each; ten images of each class are held out as val."""
 
     name = "tiny-imagenet"
     paper = "Le, Yang, Tiny ImageNet visual recognition challenge, CS 231N, Stanford 2015"
@@ -44,7 +44,7 @@ class TinyImageNet(wsol.FileListBenchmark):
         "  train/WNID/WNID_boxes.txt           read for images held out as val, and for no other\n"
         "  val/images/val_0.JPEG ...           10,000 images: the test split here\n"
         "  val/val_annotations.txt\n"
-        "The official test images have no labels and are not read. Any subset of the classes will do.\n"
+        "The official test images have no labels and are not read. Any subset of the classes works.\n"
         "Then: wsol data prepare tiny-imagenet --root ROOT"
     )
     archives = (
@@ -58,7 +58,7 @@ class TinyImageNet(wsol.FileListBenchmark):
     )
 
     def class_names(self) -> Sequence[str]:
-        """The words of each class, or its WordNet id where there are none, in the order of ``wnids.txt``."""
+        """The words for each class, or its WordNet id where there are none, in the order of ``wnids.txt``."""
         words = self.root / "words.txt"
         known = dict(values for _, values in _rows(words, 2, wsol.raise_data_error)) if words.exists() else {}
         wnids = self.wnids()
@@ -78,9 +78,9 @@ class TinyImageNet(wsol.FileListBenchmark):
         return list(found)
 
     def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
-        """Images of train and val from the folders of train, those of test from ``val_annotations.txt``.
+        """List images of train and val from the folders of train, those of test from ``val_annotations.txt``.
 
-        No file of boxes is opened for train and val; of test's lines the boxes are dropped.
+        No file of boxes is opened for train and val; the boxes in the lines of test are not used.
         """
         lister = wsol.ImageListBuilder(len(self.wnids()), report)
         if split == "test":
@@ -94,7 +94,7 @@ class TinyImageNet(wsol.FileListBenchmark):
         return lister.listing().held_out(self.options.holdout, val=split == "val")
 
     def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
-        """Boxes of test, or of the images held out of train: what other images' lines say is never looked at."""
+        """Read the boxes of test, or of the images held out of train; lines of other images are skipped unread."""
         wanted = set(ids)
         boxes: dict[str, tuple[str, Box]] = {}
         if split == "test":
@@ -125,7 +125,7 @@ class TinyImageNet(wsol.FileListBenchmark):
 
 
 def _numbers(folder: Path, wnid: str, report: wsol.Report) -> list[int]:
-    """Numbers of the images WNID_0.JPEG, WNID_1.JPEG ... in a folder: a gap would change what is held out."""
+    """Numbers of the images WNID_0.JPEG, WNID_1.JPEG ... in a folder; reports gaps, which change what is held out."""
     names = (
         re.fullmatch(rf"{re.escape(wnid)}_(0|[1-9]\d*)\.JPEG", path.name) for path in folder.glob(f"{wnid}_*.JPEG")
     )
@@ -140,7 +140,7 @@ def _numbers(folder: Path, wnid: str, report: wsol.Report) -> list[int]:
 def _rows(
     path: Path, fields: int, report: wsol.Report, keep: set[str] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """Places (file:line) and fields of the lines of a file with tabs; only of lines that begin with one of ``keep``."""
+    """Places (``FILE:LINE``) and fields of the lines of a file with tabs; ``keep`` limits them by their first field."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

@@ -1,7 +1,7 @@
-"""Pretrained weights: the same places, checks and messages for every backbone.
+"""Pretrained weights: the same search order, checks and messages for every backbone.
 
-A file named by the backbone's option ``weights`` comes first, then the file, or the folder, that the environment
-variable ``WSOL_WEIGHTS`` names, then the download. Whatever is found must fit the network exactly.
+The file of the backbone's option ``weights`` is used first, then the file or folder that the environment variable
+``WSOL_WEIGHTS`` names, then the download. The weights must fit the network exactly.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ _LOG = logging.getLogger(__name__)
 _WANTED = ContextVar("pretrained weights are wanted", default=True)
 
 State = Mapping[str, Tensor]
+"""Parameters and buffers by key."""
 
 
 @contextmanager
 def no_pretrained() -> Iterator[None]:
-    """Inside, no network looks for pretrained weights: a trained state is loaded into it, or none is needed."""
+    """Build networks without pretrained weights inside the block: a trained state replaces them, or none is needed."""
     token = _WANTED.set(False)
     try:
         yield
@@ -48,13 +49,19 @@ def load_pretrained(
     skip: Sequence[str] = (),
     rename: Callable[[str], str] | None = None,
 ) -> None:
-    """Load the pretrained weights of backbone ``name`` into ``network``.
+    """Load the pretrained weights of a backbone; inside :func:`no_pretrained` do nothing.
 
-    file: the option ``weights``. url: where they can be downloaded, as torchvision's weights enumerations give it;
-    its last part is the file's usual name. skip: prefixes of parameters that no feature needs (the classifier):
-    ignored in the network and in the file. rename: brings the file's keys to the network's.
-    Does nothing inside :func:`no_pretrained`.
-    Raises WeightsError: nothing found (the line says which file to put where), unreadable, or for another network.
+    Args:
+        network: Takes the weights.
+        name: Name of the backbone.
+        file: The option ``weights``: a file, or None.
+        url: Address of the download, as in torchvision's enumerations of weights; it ends with the usual file name.
+        skip: Prefixes of parameters that the features do not need (the classifier), ignored in network and file.
+        rename: Turns a key of the file into the network's key.
+
+    Raises:
+        WeightsError: No weights were found (the message says which file to put where), they cannot be read, or they are
+            for another network.
     """
     if not _WANTED.get():
         return
@@ -64,13 +71,13 @@ def load_pretrained(
 
 
 def file_names(name: str, url: str | None = None) -> list[str]:
-    """Names under which a weights folder may hold the file, the first one preferred."""
+    """File names to look for in a folder of weights, the preferred one first."""
     published = [PurePosixPath(urlsplit(url).path).name] if url else []
     return [*published, f"{name}-imagenet.pth", f"{name}.pth"]
 
 
 def read_state(path: Path) -> State:
-    """The state_dict in ``path``, read without running code from it; raises WeightsError."""
+    """Read a state_dict without running code from the file; raises WeightsError for anything else."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -81,9 +88,18 @@ def read_state(path: Path) -> State:
 
 
 def fit(network: nn.Module, state: State, source: Path | str | None, skip: Sequence[str] = ()) -> None:
-    """Copy ``state`` into ``network``; raises WeightsError when a key is missing, unknown or of another shape.
+    """Copy a state_dict into a network.
 
     Files older than torch 0.4.1 lack batch norm's counter of batches; it is left as it is.
+
+    Args:
+        network: Takes the weights.
+        state: Parameters and buffers by key.
+        source: Where they come from, for messages.
+        skip: Prefixes of keys that are ignored on both sides.
+
+    Raises:
+        WeightsError: A key is missing, unknown or of another shape.
     """
     skipped = tuple(skip)
     own = {key: value for key, value in network.state_dict().items() if not key.startswith(skipped)}

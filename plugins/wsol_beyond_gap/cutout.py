@@ -22,9 +22,9 @@ class CutoutOptions(wsol.Options):
 
 
 class Cutout(wsol.Augmentation):
-    """Fill one square of each image; its side is drawn uniformly up to ``max_size`` (appendix of the paper).
+    """Cutout: fill one square of each image, whose side is uniform up to ``max_size`` (appendix of the paper).
 
-    The centre is anywhere in the image, and what lies outside is cut off, as in DeVries and Taylor, Improved
+    The centre is uniform in the image, and the square is clipped to it, as in DeVries and Taylor, Improved
     Regularization of Convolutional Neural Networks with Cutout, arXiv 2017.
     """
 
@@ -33,7 +33,7 @@ class Cutout(wsol.Augmentation):
     Options = CutoutOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
-        """Labels and boxes stay as they are."""
+        """Fill the squares; labels and boxes are unchanged."""
         count, _, height, width = batch.images.shape
         side = torch.rand(count, generator=generator) * self.options.max_size * max(height, width)
         rows = _covered(torch.randint(height, (count,), generator=generator), side.round().long(), height)
@@ -42,13 +42,13 @@ class Cutout(wsol.Augmentation):
         return batch.replace(images=torch.where(hole, self.colour(batch.images), batch.images))
 
     def colour(self, images: Tensor) -> Tensor:
-        """What fills the hole, [1, 3, 1, 1], like ``images``."""
+        """The colour of the squares, [1, 3, 1, 1], with the dtype and device of ``images``."""
         black = [-mean / std for mean, std in zip(wsol.IMAGENET_MEAN, wsol.IMAGENET_STD, strict=True)]
         return images.new_tensor(black if self.options.fill == "black" else [0.0] * 3).reshape(1, 3, 1, 1)
 
 
 def _covered(centre: Tensor, side: Tensor, length: int) -> Tensor:
-    """int64 [B] and int64 [B] → bool [B, length]: the ``side`` pixels around ``centre`` that lie in the image."""
+    """The ``side`` pixels (int64 [B]) around ``centre`` (int64 [B]) on an axis of ``length``: bool [B, length]."""
     first = (centre - side // 2)[:, None]
     pixels = torch.arange(length)[None]
     return (pixels >= first) & (pixels < first + side[:, None])

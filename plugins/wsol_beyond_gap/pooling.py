@@ -1,4 +1,4 @@
-"""Two poolings that look at a channel's peak instead of its mean."""
+"""Two poolings that depend on the peak of a channel rather than its mean."""
 
 import math
 
@@ -17,7 +17,7 @@ class GMP(wsol.Pooling):
     paper = PAPER
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → float [B, K]. Locations that tie share the gradient."""
+        """Pool feature maps, float [B, K, h, w] → float [B, K]; equal maxima share the gradient."""
         return features.amax(dim=(2, 3))
 
 
@@ -25,8 +25,8 @@ class GLSEP(wsol.Pooling):
     """Global log-sum-exp pooling: log of the sum of exp(F) over all locations, for each channel (Eq. 4).
 
     The sum is not divided by the number of locations h·w: a channel that is 0 everywhere pools to log(h·w), 5.28 at
-    14x14 and 6.66 at 28x28. That offset on every channel is why the paper needs learning rates near 1e-5. The class map
-    takes the features as they are, without exp or log.
+    14x14 and 6.66 at 28x28. Because of that offset the paper needs learning rates near 1e-5. Class maps use the
+    features without exp and log.
     """
 
     name = "glsep"
@@ -38,6 +38,6 @@ class GLSEP(wsol.Pooling):
         mean: bool = wsol.option(False, "log-mean-exp: a constant channel pools to its value, as with gap")
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → float32 [B, K]; float32 inside, because a sum of exponentials needs its digits."""
+        """Pool feature maps, float [B, K, h, w] → float32 [B, K], computed in float32 for the sum of exponentials."""
         pooled = torch.logsumexp(features.float(), dim=(2, 3))
         return pooled - math.log(features.shape[2] * features.shape[3]) if self.options.mean else pooled

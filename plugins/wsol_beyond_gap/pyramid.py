@@ -10,18 +10,26 @@ from torch.nn import functional as F
 import wsol
 
 LEVELS = ("P5", "P4", "P3", "P2")
-"""Level → stage: P5 stands on the last stage of a backbone, P4 on the one before it …"""
+"""Levels from the last stage of a backbone to earlier ones: P5 uses the last stage, P4 the one before it."""
 
 
 class Pyramid(wsol.Features):
     """A backbone whose feature map is one level of a top-down pyramid over its last stages.
 
-    Lin et al., Feature Pyramid Networks for Object Detection, CVPR 2017. Each stage from the last down to the level's
-    passes a 1x1 convolution to ``channels``; from the top, the sum so far is enlarged to the next stage's size (nearest
-    neighbour) and added to it; a 3x3 convolution of the level's sum is the output. No ReLU follows, so that features
-    may be negative. Levels below the chosen one are not built: every parameter takes part in the output.
+    Lin et al., Feature Pyramid Networks for Object Detection, CVPR 2017. A 1x1 convolution brings each stage from the
+    last down to the level's to ``channels``; starting with the last stage, the sum is enlarged to the next stage's size
+    (nearest neighbour) and added to it; a 3x3 convolution of the level's sum is the output. No ReLU follows, so that
+    features may be negative. Levels below the chosen one are not built, so that the output depends on every parameter.
 
-    Units, stages and :meth:`run` are the backbone's; the pyramid is what a call returns and what is new.
+    Units, stages and :meth:`run` are those of the backbone; calling the module returns the pyramid's level.
+
+    Args:
+        trunk: The backbone's network.
+        level: ``P5`` to ``P2``.
+        channels: Channels of the pyramid.
+
+    Raises:
+        UsageError: The backbone has too few stages.
     """
 
     def __init__(self, trunk: wsol.Features, level: str, channels: int) -> None:
@@ -44,11 +52,11 @@ class Pyramid(wsol.Features):
 
     @property
     def out_channels(self) -> int:
-        """Channels of the level."""
+        """Number of channels of the level."""
         return self.output.out_channels
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [B, 3, H, W] → the level, float [B, channels, h, w], h and w those of its stage."""
+        """Compute the level of images, float [B, 3, H, W] → float [B, channels, h, w], with the size of its stage."""
         maps = self.run(images, want=self.levels)[1]
         top, *below = (self.lateral[stage](maps[stage]) for stage in self.levels)
         for lateral in below:
@@ -57,5 +65,5 @@ class Pyramid(wsol.Features):
         return level
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Those of the backbone's new units, and the pyramid's."""
+        """Parameters of the backbone's new units, and of the pyramid."""
         return [*super().new_parameters(), *self.lateral.parameters(), *self.output.parameters()]

@@ -1,4 +1,4 @@
-"""The method: every batch classifies, then moves the linear layer alone."""
+"""The method: each batch trains the classifier, then the linear layer alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wsol_minmaxcam.sampler import set_sampler
 
 
 class MinMaxOptions(wsol.TrainingOptions):
-    """Options of MinMaxCAM; see docs/plugins/minmaxcam.md for what the paper leaves out."""
+    """Options of MinMaxCAM; see docs/plugins/minmaxcam.md for values that the paper does not state."""
 
     weight_decay: float = wsol.option(5e-4, "weight decay, biases and batch norms included", ge=0)
     crr: float = wsol.hparam(1.0, wsol.uniform(0, 20), help="weight of the common region regularization", ge=0)
@@ -32,10 +32,10 @@ class MinMaxOptions(wsol.TrainingOptions):
 
 
 class MinMaxCAM(wsol.ClassifierMethod):
-    """MinMaxCAM: CAM whose linear layer also minimises what differs between masked images of one class.
+    """MinMaxCAM: CAM whose linear layer also minimises the feature differences of masked images of one class.
 
-    Each batch makes two steps: cross-entropy for all parameters; then, in evaluation mode and with the features frozen,
-    crr * CRR + frr * FRR for the linear layer. Batches are sets of images of one class.
+    Each batch takes two optimizer steps: cross-entropy for all parameters; then, in evaluation mode with the features
+    frozen, crr * CRR + frr * FRR for the linear layer. Batches consist of sets of images of one class.
     """
 
     name = "minmaxcam"
@@ -43,7 +43,7 @@ class MinMaxCAM(wsol.ClassifierMethod):
     Options = MinMaxOptions
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
-        """One phase with two steps a batch by one optimizer."""
+        """One phase with two optimizer steps for each batch."""
         yield wsol.Phase(
             "minmax",
             step=self.step,
@@ -54,13 +54,13 @@ class MinMaxCAM(wsol.ClassifierMethod):
         )
 
     def step(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
-        """Cross-entropy, and with the weights that it led to the two regularizations."""
+        """Yield cross-entropy, then the two regularizations with the updated weights."""
         yield {"class": F.cross_entropy(self.classifier(batch.images), batch.targets)}
         if self.options.crr or self.options.frr:
             yield self.regularizations(batch)
 
     def regularizations(self, batch: wsol.Batch) -> dict[str, Tensor]:
-        """The weighted CRR and FRR of a batch of sets; the gradient reaches the weights of the linear layer only."""
+        """The weighted CRR and FRR of a batch of sets; their gradients reach the weights of the linear layer only."""
         with _held(self.classifier):
             original, masked = self._masked(batch.images, batch.labels)
         sets = (-1, self.options.set_size, original.shape[1])
@@ -71,7 +71,7 @@ class MinMaxCAM(wsol.ClassifierMethod):
         }
 
     def _masked(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled features [B, K] of the images, and of what their labels' maps leave of them."""
+        """Pooled features, float [B, K], of the images, and of the images masked by their labels' maps."""
         features = self.classifier.features(images)
         region = localization_map(features, self.classifier.head.weight[labels])[:, None]
         if self.options.mask == "inputs":
@@ -82,7 +82,7 @@ class MinMaxCAM(wsol.ClassifierMethod):
         return self._pool(features), self._pool(masked)
 
     def _pool(self, features: Tensor) -> Tensor:
-        """In full precision: what counts is the difference of two vectors that are nearly the same."""
+        """Pool in full precision: the losses are differences of nearly equal vectors."""
         wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
         pooled: Tensor = self.classifier.pooling(wide)
         return pooled
@@ -90,7 +90,7 @@ class MinMaxCAM(wsol.ClassifierMethod):
 
 @contextmanager
 def _held(classifier: wsol.Classifier) -> Iterator[None]:
-    """Evaluation mode with everything but the linear layer frozen, for a forward pass."""
+    """Set evaluation mode and freeze everything but the linear layer inside the block."""
     parts: list[nn.Module] = [classifier.features, classifier.pooling]
     moving = [p for part in parts for p in part.parameters() if p.requires_grad]
     training = classifier.training

@@ -1,4 +1,4 @@
-"""Batches of sets: some images each of some classes."""
+"""Batches that consist of sets of images of one class."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import wsol
 
 
 def set_sampler(set_size: int) -> wsol.Sampler:
-    """Batches of N classes with ``set_size`` images each, N as the batch size allows, but no more than there are.
+    """Make a sampler of batches with N classes and ``set_size`` images of each.
 
-    Classes are drawn without replacement, and so are the images of a class; rows of a class are contiguous. An epoch is
-    floor(images / (N * set_size)) batches, drawn anew each: images are not visited equally often. Raises UsageError
-    when a class or the batch is smaller than a set.
+    N is the batch size divided by ``set_size``, and at most the number of classes. Each batch draws its classes, and
+    the images of each class, without replacement; rows of a class are contiguous. An epoch has
+    floor(images / (N * set_size)) batches, so that images are not visited equally often.
+
+    Args:
+        set_size: Images in a set.
+
+    Returns:
+        The sampler; it raises UsageError for a class or a batch that is smaller than a set.
     """
 
     def sample(labels: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""MobileNetV1, of the package timm, which is imported on use."""
+"""MobileNetV1 from the package timm, which is imported on use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CHANNELS = (64, 128, 256, 512, 1024)
 
 
 class TimmOptions(wsol.BackboneOptions):
-    """Options of the networks here.
+    """Options of MobileNetV1.
 
-    Raises UsageError without the package, so that a study learns it when it is planned and not when it runs.
+    Without the package they raise UsageError, so that a study fails when it is planned and not when it runs.
     """
 
-    stride: Literal[8, 16, 32] = wsol.option(32, "image pixels a step on the feature map; at 224: 8 → 28x28")
+    stride: Literal[8, 16, 32] = wsol.option(32, "image pixels per cell of the feature map; at 224: 8 → 28x28")
 
     @model_validator(mode="after")
     def _package_is_there(self) -> TimmOptions:
@@ -32,7 +32,7 @@ class TimmOptions(wsol.BackboneOptions):
 
 
 class Rescale(nn.Module):
-    """From the harness's normalisation of images to the one that timm's weights were trained with: to [-1, 1]."""
+    """Converts images from the harness's normalisation to [-1, 1], which timm's weights were trained with."""
 
     scale: Tensor
     shift: Tensor
@@ -44,15 +44,16 @@ class Rescale(nn.Module):
         self.register_buffer("shift", (2 * mean - 1)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float [B, 3, H, W] → the same."""
+        """Rescale images, float [B, 3, H, W]."""
         return images * self.scale + self.shift
 
 
 class MobileNetV1(wsol.Backbone):
     """MobileNetV1: 3.2 M parameters, 1024 channels; needs ``wsol[timm]``, and ImageNet weights as a file.
 
-    Units ``rescale``, ``stem``, then ``block1_1`` … ``block5_2``, one a depthwise separable convolution; stages level1
-    to level5, one a resolution at stride 32. Stride 16 sets that of the fifth level to 1, stride 8 the fourth's too.
+    Units ``rescale``, ``stem``, then ``block1_1`` … ``block5_2``, one for each depthwise separable convolution; stages
+    level1 to level5, one for each resolution at stride 32. Stride 16 sets the stride of the fifth level to 1, stride 8
+    also that of the fourth.
     The file is timm's ``state_dict`` for ``mobilenetv1_100``.
     """
 
@@ -61,7 +62,7 @@ class MobileNetV1(wsol.Backbone):
     Options = TimmOptions
 
     def build(self) -> wsol.Features:
-        """The network in units; raises WeightsError without its weights."""
+        """Build the network in units; raises WeightsError without its weights."""
         import timm
 
         network: Any = timm.create_model(MODEL, pretrained=False, num_classes=0)

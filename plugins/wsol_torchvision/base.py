@@ -1,6 +1,6 @@
-"""What the backbones made of torchvision's networks share: weights, strides, initialisation.
+"""Base class of backbones from torchvision: weights, strides, initialisation.
 
-torchvision is imported on use: it takes a second that listing plugins need not pay.
+torchvision is imported on use, because importing it takes a second that listing plugins does not need.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from torch import Tensor, nn
 
 import wsol
 
-MAP_SIZES = "image pixels a step on the feature map; at 224: 32 → 7x7, 16 → 14x14, 8 → 28x28"
+MAP_SIZES = "image pixels per cell of the feature map; at 224: 32 → 7x7, 16 → 14x14, 8 → 28x28"
 
 
 class StrideOptions(wsol.BackboneOptions):
-    """Options of the networks whose last two downsampling steps can be switched off."""
+    """Options of networks whose last two downsampling steps can be switched off."""
 
     stride: Literal[8, 16, 32] = wsol.option(16, MAP_SIZES)
 
 
 class PublishedStrideOptions(StrideOptions):
-    """The same, with the network as it was published as the default."""
+    """The same options with the published stride as the default."""
 
     stride: Literal[8, 16, 32] = wsol.option(32, MAP_SIZES)
 
 
 class TorchvisionBackbone(wsol.Backbone):
-    """A network of torchvision's (of the same name), loaded with its first ImageNet weights and cut into units."""
+    """A network of torchvision with the same name, with its first ImageNet weights, split into units."""
 
     Options: ClassVar[type[wsol.BackboneOptions]] = StrideOptions
     unused: ClassVar[tuple[str, ...]] = ("classifier.",)
-    """Prefixes of the parameters, in torchvision's network and in a weights file, that belong to no unit."""
+    """Prefixes of parameters of torchvision's network and of a weights file that belong to no unit."""
 
     def build(self) -> wsol.Features:
-        """The network in units, at the stride the options name; raises WeightsError without its weights."""
+        """Build the network in units at the stride of the options; raises WeightsError without its weights."""
         from torchvision.models import get_model_weights
 
         network = self.network()
@@ -44,25 +44,31 @@ class TorchvisionBackbone(wsol.Backbone):
         return self.cut(network)
 
     def network(self) -> Any:
-        """The network of torchvision's, initialised at random as it does, with a head as small as can be."""
+        """Build torchvision's network, randomly initialised, with a head of one output."""
         from torchvision.models import get_model
 
         return get_model(self.name, weights=None, num_classes=1)
 
     @staticmethod
     def rename(key: str) -> str:
-        """A key of a weights file → the network's key."""
+        """Turn a key of a weights file into the network's key."""
         return key
 
     @abstractmethod
     def cut(self, network: Any) -> wsol.Features:
-        """The units of ``network``, its strides lowered as the options say."""
+        """Split ``network`` into units, with its strides lowered as the options say."""
 
 
 def lower_stride(stride: int, last: nn.Module, before: nn.Module) -> None:
-    """Bring a network of stride 32 to ``stride`` by making its ``last`` and the downsampling step ``before`` keep size.
+    """Lower the stride of a network from 32 to ``stride``.
 
-    Strides are set to 1 and nothing else: without dilation, pretrained kernels see a grid finer than they learned on.
+    Strides of convolutions are set to 1 without adding dilation: pretrained kernels then see a finer grid than the one
+    they were trained on.
+
+    Args:
+        stride: The new stride: 32, 16 or 8.
+        last: The last downsampling step, which keeps the size at strides 16 and 8.
+        before: The downsampling step before it, which keeps the size at stride 8.
     """
     for step in {32: (), 16: (last,), 8: (last, before)}[stride]:
         for layer in step.modules():
@@ -71,7 +77,7 @@ def lower_stride(stride: int, last: nn.Module, before: nn.Module) -> None:
 
 
 def initialise(module: nn.Module, weight: Callable[[Tensor], Tensor]) -> None:
-    """Draw the weights of all convolutions in ``module`` with ``weight``; their biases become 0."""
+    """Initialise the weights of all convolutions in ``module`` with ``weight``, and their biases with 0."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             weight(layer.weight)
@@ -80,5 +86,5 @@ def initialise(module: nn.Module, weight: Callable[[Tensor], Tensor]) -> None:
 
 
 def he(weight: Tensor) -> Tensor:
-    """He's normal distribution that keeps the variance of gradients (He et al., ICCV 2015)."""
+    """He initialisation: a normal distribution that preserves the variance of gradients (He et al., ICCV 2015)."""
     return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")

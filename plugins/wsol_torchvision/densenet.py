@@ -17,8 +17,8 @@ class DenseNet161(TorchvisionBackbone):
     """DenseNet-161: 26.5 M parameters, 2208 channels.
 
     Units ``stem`` (convolution, norm, ReLU), ``pool``, ``block1``, ``transition1`` … ``block4`` (the last norm and ReLU
-    included); stages stem, block1 to block4. Strides 16 and 8 leave out the pooling of transition3, then of transition2
-    too.
+    included); stages stem, block1 to block4. Stride 16 omits the pooling of transition3, stride 8 also that of
+    transition2.
     """
 
     name = "densenet161"
@@ -27,11 +27,11 @@ class DenseNet161(TorchvisionBackbone):
 
     @staticmethod
     def rename(key: str) -> str:
-        """Published weights say ``norm.1`` where the network, whose names hold no dots any more, says ``norm1``."""
+        """Published weights use the older names ``norm.1`` for ``norm1``."""
         return re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)", r"\1\2", key)
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         layers = network.features
         for transition in {32: (), 16: (3,), 8: (3, 2)}[self.options.stride]:
             layers.get_submodule(f"transition{transition}").pool = nn.Identity()

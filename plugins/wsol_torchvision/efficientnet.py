@@ -13,15 +13,15 @@ LEVELS = {"level1": 1, "level2": 2, "level3": 3, "level4": 5, "level5": 8}
 class EfficientNet(TorchvisionBackbone):
     """Units ``features_0`` (stem), blocks ``features_1_0`` … and ``features_8``; stages level1 to level5.
 
-    A level is a resolution at stride 32. Strides 16 and 8 set the stride of the sixth, then of the fourth group of
-    blocks too, to 1.
+    Each level has a resolution of its own at stride 32. Stride 16 sets the stride of the sixth group of blocks to 1,
+    stride 8 also that of the fourth.
     """
 
     paper = "Tan and Le, EfficientNet: rethinking model scaling for convolutional neural networks, ICML 2019"
     Options = PublishedStrideOptions
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         stem, *groups, head = network.features
         lower_stride(self.options.stride, groups[5][0], groups[3][0])
         blocks = {f"features_{g}_{b}": block for g, group in enumerate(groups, 1) for b, block in enumerate(group)}

@@ -26,19 +26,19 @@ MIXED = ("Mixed_5b", "Mixed_5c", "Mixed_5d", "pool5", "Mixed_6a", "Mixed_6b", "M
 class InceptionOptions(wsol.BackboneOptions):
     """Options of InceptionV3."""
 
-    stride: Literal[8, 16] = wsol.option(16, "image pixels a step on the feature map; at 224: 16 → 14x14, 8 → 28x28")
+    stride: Literal[8, 16] = wsol.option(16, "image pixels per cell of the feature map; at 224: 16 → 14x14, 8 → 28x28")
     dropout: float = wsol.option(0.5, "share of activations dropped before each added layer and the head", ge=0, lt=1)
 
 
 class InceptionV3(TorchvisionBackbone):
     """InceptionV3 up to Mixed_6e with two new convolutions: 25.5 M parameters, 1024 channels.
 
-    Units as torchvision names the modules, with ``pool1``, ``pool2`` and ``pool5`` (behind Mixed_5d; not at stride 8)
+    Units as torchvision names the modules, with ``pool1``, ``pool2`` and ``pool5`` (after Mixed_5d; not at stride 8)
     between them, then ``dropout1``, ``added1`` (3x3, 768 → 1024, ReLU), ``dropout2``, ``added2`` (1024 → 1024),
-    ``dropout3``; stages conv1, conv2, mixed5, mixed6, added. Changed against torchvision: padding 1 in Conv2d_1a and in
-    both poolings of the stem, which round sizes up, and Mixed_6a keeps the size. The 1x1 convolution that the benchmark
-    puts last is the classifier's linear head: global average pooling and a linear layer may change places.
-    Images are normalised as for the other backbones, although these weights were trained on [-1, 1].
+    ``dropout3``; stages conv1, conv2, mixed5, mixed6, added. Differences from torchvision: padding 1 in Conv2d_1a and
+    in both poolings of the stem, which round sizes up, and Mixed_6a keeps the size. The benchmark's last 1x1
+    convolution is the classifier's linear head here: global average pooling and a linear layer commute. Images are
+    normalised as for the other backbones, although these weights were trained on [-1, 1].
     """
 
     name = "inception_v3"
@@ -47,7 +47,7 @@ class InceptionV3(TorchvisionBackbone):
     unused = ("AuxLogits.", "Mixed_7", "fc.")
 
     def network(self) -> Any:
-        """The network of torchvision's without the auxiliary classifier, Xavier-initialised as the benchmark does."""
+        """Build torchvision's network without the auxiliary classifier, with the benchmark's Xavier initialisation."""
         from torchvision.models import inception_v3
 
         network = inception_v3(weights=None, num_classes=1, aux_logits=False, init_weights=False)
@@ -55,7 +55,7 @@ class InceptionV3(TorchvisionBackbone):
         return network
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         network.Conv2d_1a_3x3.conv.padding = (1, 1)
         altered = {
             "pool1": nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True),
@@ -69,7 +69,7 @@ class InceptionV3(TorchvisionBackbone):
         return wsol.Features({**units, **self.added()}, STAGES, CHANNELS, head_lr_units=["added1", "added2"])
 
     def added(self) -> dict[str, nn.Module]:
-        """The new units: each convolution, and the head to come, behind dropout."""
+        """The new units: two convolutions, with dropout before each and before the head."""
         units: dict[str, nn.Module] = {}
         for i, channels in enumerate((768, 1024), start=1):
             units[f"dropout{i}"] = nn.Dropout(self.options.dropout)

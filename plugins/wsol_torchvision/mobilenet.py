@@ -14,15 +14,15 @@ CHANNELS = {"level1": 16, "level2": 24, "level3": 32, "level4": 96, "level5": 12
 class MobileNetV2(TorchvisionBackbone):
     """MobileNetV2: 2.2 M parameters, 1280 channels.
 
-    Units ``features_0`` … ``features_18``; stages level1 to level5, one a resolution at stride 32. Strides 16 and 8 set
-    the stride of the sixth, then of the fourth stage of inverted residuals too, to 1 (MinMaxCAM, BMVC 2021, uses 8).
+    Units ``features_0`` … ``features_18``; stages level1 to level5, one for each resolution at stride 32. Stride 16
+    sets the stride of the sixth stage of inverted residuals to 1, stride 8 also that of the fourth (MinMaxCAM uses 8).
     """
 
     name = "mobilenet_v2"
     paper = "Sandler et al., MobileNetV2: inverted residuals and linear bottlenecks, CVPR 2018"
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         lower_stride(self.options.stride, network.features[14], network.features[7])
         units = {f"features_{i}": unit for i, unit in enumerate(network.features)}
         return wsol.Features(units, {level: f"features_{i}" for level, i in LEVELS.items()}, CHANNELS)

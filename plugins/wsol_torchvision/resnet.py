@@ -15,7 +15,7 @@ LAYERS = ("layer1", "layer2", "layer3", "layer4")
 class ResNet(TorchvisionBackbone):
     """Units ``stem`` (convolution, norm, ReLU), ``pool`` and the blocks ``layer1_0`` …; stages stem, layer1 to layer4.
 
-    Strides 16 and 8 set the stride of layer4, then of layer3 too, to 1. The wsoleval benchmark trains layer4 at the
+    Stride 16 sets the stride of layer4 to 1, stride 8 also that of layer3. The wsoleval benchmark trains layer4 at the
     head's learning rate.
     """
 
@@ -23,7 +23,7 @@ class ResNet(TorchvisionBackbone):
     unused = ("fc.",)
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         lower_stride(self.options.stride, network.layer4, network.layer3)
         units = {"stem": nn.Sequential(network.conv1, network.bn1, network.relu), "pool": network.maxpool}
         stages, channels = {"stem": "stem"}, {"stem": network.conv1.out_channels}
@@ -32,8 +32,8 @@ class ResNet(TorchvisionBackbone):
             units.update({f"{layer}_{i}": block for i, block in enumerate(blocks)})
             stages[layer] = f"{layer}_{len(blocks) - 1}"
             channels[layer] = blocks[0].conv1.out_channels * blocks[0].expansion
-        fast = [unit for unit in units if unit.startswith("layer4_")]
-        return wsol.Features(units, stages, channels, wsoleval_head_lr_units=fast)
+        layer4 = [unit for unit in units if unit.startswith("layer4_")]
+        return wsol.Features(units, stages, channels, wsoleval_head_lr_units=layer4)
 
 
 class ResNet18(ResNet):

@@ -16,21 +16,21 @@ class TinyOptions(wsol.BackboneOptions):
     """Options of the tiny network."""
 
     pretrained: bool = wsol.option(False, "start from the weights of an earlier training; there is no download")
-    stride: Literal[4, 8] = wsol.option(8, "image pixels a step on the feature map; at 64: 8 → 8x8, 4 → 16x16")
+    stride: Literal[4, 8] = wsol.option(8, "image pixels per cell of the feature map; at 64: 8 → 8x8, 4 → 16x16")
 
 
 class Tiny(wsol.Backbone):
     """Six convolutions with batch norm, trained from scratch on small images: 0.13 M parameters, 96 channels.
 
-    Units ``conv1_1`` … ``conv3_2`` (convolution, norm, ReLU); stages conv1 to conv3, each of which begins with stride 2
-    (conv3 with 1 at stride 4).
+    Units ``conv1_1`` … ``conv3_2`` (convolution, norm, ReLU); stages conv1 to conv3, each beginning with a
+    convolution of stride 2 (at stride 4, conv3 begins with stride 1).
     """
 
     name = "tiny"
     Options = TinyOptions
 
     def build(self) -> wsol.Features:
-        """The network, at random unless ``pretrained``; raises WeightsError without a file then."""
+        """Build the network, randomly initialised or from a file; raises WeightsError if ``pretrained`` without one."""
         units: dict[str, nn.Module] = {}
         before = 3
         for stage, width in WIDTHS.items():

@@ -17,7 +17,7 @@ CHANNELS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512,
 class VggOptions(wsol.BackboneOptions):
     """Options of VGG-16."""
 
-    stride: Literal[8, 16] = wsol.option(16, "image pixels a step on the feature map; at 224: 16 → 14x14, 8 → 28x28")
+    stride: Literal[8, 16] = wsol.option(16, "image pixels per cell of the feature map; at 224: 16 → 14x14, 8 → 28x28")
 
 
 class Vgg16(TorchvisionBackbone):
@@ -25,7 +25,7 @@ class Vgg16(TorchvisionBackbone):
 
     Units ``conv1_1`` … ``conv5_3`` (convolution, ReLU) with ``pool1`` … ``pool4`` between them, and the new ``conv6``
     (3x3, 512 → 1024, ReLU); stages conv1 to conv6, each ends before its pooling. pool5 is dropped as in the CAM paper
-    (Zhou et al., CVPR 2016), pool4 too at stride 8. A method with a head of its own drops conv6: ``truncate("conv5")``.
+    (Zhou et al., CVPR 2016), and pool4 too at stride 8. A method with its own head drops conv6: ``truncate("conv5")``.
     """
 
     name = "vgg16"
@@ -33,7 +33,7 @@ class Vgg16(TorchvisionBackbone):
     Options = VggOptions
 
     def network(self) -> Any:
-        """The convolutions with He's initialisation; the 124 M parameters behind them are never allocated."""
+        """Build the convolutions with He initialisation; the 124 M parameters after them are never allocated."""
         with torch.device("meta"):
             network = super().network()
         network.features.to_empty(device=torch.get_default_device())
@@ -41,7 +41,7 @@ class Vgg16(TorchvisionBackbone):
         return network
 
     def cut(self, network: Any) -> wsol.Features:
-        """See the class."""
+        """Split the network into the units that the class lists."""
         layers = iter(network.features)
         units: dict[str, nn.Module] = {}
         for block, count in CONVOLUTIONS.items():

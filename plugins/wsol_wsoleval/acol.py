@@ -20,12 +20,12 @@ class ACoLOptions(wsol.TrainingOptions):
     """Options of ACoL."""
 
     threshold: float = wsol.hparam(
-        0.7, wsol.uniform(0.0, 1.0), "branch B does not see where A's normalised map reaches this", ge=0, le=1
+        0.7, wsol.uniform(0.0, 1.0), "branch B does not see locations where A's normalised map reaches this", ge=0, le=1
     )
 
 
 class ACoL(wsol.Method):
-    """ACoL: a second classifier learns from what is left when the first one's most discriminative region is erased.
+    """ACoL: a second classifier learns from the features that remain when the first one's best region is erased.
 
     Two branches (two 3x3 convolutions and a 1x1 convolution to classes) end in class maps A and B. B sees the features
     without the locations where A's map of the label, min-max normalised and detached, is >= ``threshold``. The loss is
@@ -47,7 +47,7 @@ class ACoL(wsol.Method):
         self.branch_a, self.branch_b = self.branch(), self.branch()
 
     def branch(self) -> nn.Sequential:
-        """A head: features [B, K, h, w] → class maps [B, C, h, w]."""
+        """Build a head: features float [B, K, h, w] → class maps float [B, C, h, w]."""
         channels = self.features.out_channels
         width = self.layout.acol_width or min(WIDTH, channels)
         head = nn.Sequential(*conv3(channels, width), *conv3(width, width), nn.Conv2d(width, self.parts.num_classes, 1))
@@ -55,12 +55,12 @@ class ACoL(wsol.Method):
         return head
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
-        """One phase, the schedule's epochs long."""
+        """One phase of as many epochs as the schedule has."""
         groups = learning_rates(self, self.features, [self.branch_a, self.branch_b], self.layout)
         yield wsol.Phase("classify", step=self.step, groups=groups, sgd=self.options)
 
     def step(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
-        """Both branches' cross-entropies."""
+        """Yield the cross-entropies of both branches."""
         maps_a, maps_b = self.class_maps(batch.images, batch.labels)
         yield {
             "a": F.cross_entropy(maps_a.mean((2, 3)), batch.targets),
@@ -68,14 +68,14 @@ class ACoL(wsol.Method):
         }
 
     def class_maps(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """images float [B, 3, H, W], labels int64 [B] → class maps A and B, float [B, C, h, w] each."""
+        """Class maps A and B, float [B, C, h, w] each, of images float [B, 3, H, W] with labels int64 [B]."""
         features = self.features(images)
         maps_a = self.branch_a(features)
         kept = remaining(of_label(maps_a, labels), self.options.threshold)
         return maps_a, self.branch_b(features * kept[:, None])
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
-        """The larger of both branches' normalised maps, float [B, h, w]; the extractor is not used."""
+        """The maximum of both branches' normalised maps, float [B, h, w]; the extractor is not used."""
         map_a, map_b = (minmax(of_label(maps, labels)) for maps in self.class_maps(images, labels))
         return torch.maximum(map_a, map_b)
 
@@ -86,5 +86,5 @@ class ACoL(wsol.Method):
 
 
 def remaining(maps: Tensor, threshold: float) -> Tensor:
-    """Maps float [B, h, w] → bool [B, h, w]: where the normalised map stays below ``threshold``; no gradient passes."""
+    """Where the normalised maps, float [B, h, w], are below ``threshold``: bool [B, h, w], without gradient."""
     return minmax(maps) < threshold

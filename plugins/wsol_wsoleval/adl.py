@@ -12,12 +12,16 @@ PAPER = "Choe and Shim, Attention-based dropout layer for weakly supervised obje
 
 
 class AttentionDropout(nn.Module):
-    """Hides the most active locations, or weights all by their activity; the identity in evaluation mode.
+    """Hides the most active locations, or weights all by their attention; the identity in evaluation mode.
 
-    attention = mean over channels. With probability ``drop_rate`` locations with attention >= ``threshold`` times the
-    image's largest become 0; otherwise the features are multiplied with sigmoid(attention). The choice is one for the
-    whole batch, made anew by each layer in each forward pass. Attention is compared in float32 at least: bfloat16 has
-    steps of 0.4 %, and locations near the threshold would fall on either side.
+    The attention is the mean over channels. With probability ``drop_rate``, locations with an attention of at least
+    ``threshold`` times the image's largest are set to 0; otherwise the features are multiplied by sigmoid(attention).
+    Each forward pass of a layer makes this choice once for the whole batch. Attention is compared in float32 or better:
+    bfloat16 has steps of 0.4 %, too coarse for locations near the threshold.
+
+    Args:
+        threshold: Smallest attention that is hidden, as a share of the largest.
+        drop_rate: Probability of hiding.
     """
 
     def __init__(self, threshold: float, drop_rate: float) -> None:
@@ -25,7 +29,7 @@ class AttentionDropout(nn.Module):
         self.threshold, self.drop_rate = threshold, drop_rate
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [B, K, h, w] → the same shape. Gradients flow through the attention too."""
+        """Apply the layer to features, float [B, K, h, w]; the attention has gradients too."""
         if not self.training:
             return features
         attention = features.mean(dim=1, keepdim=True, dtype=torch.promote_types(features.dtype, torch.float32))
@@ -39,20 +43,24 @@ class ADLOptions(wsol.TrainingOptions):
     """Options of ADL."""
 
     drop_rate: float = wsol.hparam(
-        0.75, wsol.uniform(0.0, 1.0), "how often a layer hides the most active locations, else it weights", ge=0, le=1
+        0.75,
+        wsol.uniform(0.0, 1.0),
+        "probability that a layer hides instead of weighting",
+        ge=0,
+        le=1,
     )
     threshold: float = wsol.hparam(
-        0.9, wsol.uniform(0.0, 1.0), "least attention that is hidden, as a share of the largest", ge=0, le=1
+        0.9, wsol.uniform(0.0, 1.0), "smallest attention that is hidden, as a share of the largest", ge=0, le=1
     )
     positions: tuple[str, ...] | None = wsol.option(
-        None, "units or stages behind which a layer goes; default: as published, or the last two stages"
+        None, "units or stages after which layers are inserted; default: as published, or the last two stages"
     )
 
 
 class ADL(wsol.ClassifierMethod):
-    """ADL: CAM on a backbone with attention dropout layers, without parameters of their own.
+    """ADL: CAM on a backbone with attention-based dropout layers, which have no parameters.
 
-    A backbone's own dropout units (InceptionV3 has three) are switched off, as in the wsoleval benchmark.
+    The backbone's own dropout units (InceptionV3 has three) are switched off, as in the wsoleval benchmark.
     """
 
     name = "adl"
@@ -60,7 +68,7 @@ class ADL(wsol.ClassifierMethod):
     Options = ADLOptions
 
     def build_features(self) -> wsol.Features:
-        """The backbone with its layers ``adl1``, ``adl2`` …; raises UsageError for a position that it lacks."""
+        """Insert the layers ``adl1``, ``adl2`` … into the backbone; raises UsageError for an unknown position."""
         features = super().build_features()
         positions = self.options.positions
         if positions is None:

@@ -13,22 +13,22 @@ PAPER = "Yun et al., CutMix: regularization strategy to train strong classifiers
 
 
 class CutMixOptions(wsol.Options):
-    """Options of CutMix. The published search draws beta as 1 / u - 1/2, u uniform in (0, 2]."""
+    """Options of CutMix; the published search draws beta = 1 / u - 1/2 with u uniform in (0, 2]."""
 
     mix_rate: float = wsol.hparam(1.0, wsol.uniform(0.0, 1.0), "share of the batches that are mixed", ge=0, le=1)
     u: float = wsol.hparam(2 / 3, wsol.uniform(0.0, 2.0), "beta = 1/u - 1/2; u = 1 / (beta + 1/2)", gt=0, lt=2)
 
     @property
     def beta(self) -> float:
-        """Both parameters of the Beta distribution that the uncut share of an image is drawn from, > 0."""
+        """Both parameters, > 0, of the Beta distribution of the share of an image that is kept."""
         return 1 / self.u - 0.5
 
 
 class CutMix(wsol.Augmentation):
-    """CutMix: paste a box of another image of the batch, and mix the labels as the areas are mixed.
+    """CutMix: paste a box from another image of the batch, and mix the labels in proportion to the areas.
 
-    With lambda ~ Beta(beta, beta), the box has sqrt(1 - lambda) of the image's sides and its centre anywhere; what
-    lies outside the image is cut off, and lambda becomes the share of pixels that stayed.
+    With lambda drawn from Beta(beta, beta), the sides of the box are sqrt(1 - lambda) of the image's, and its centre is
+    uniform in the image. The box is clipped to the image, and lambda becomes the share of pixels that are kept.
     """
 
     name = "cutmix"
@@ -36,7 +36,7 @@ class CutMix(wsol.Augmentation):
     Options = CutMixOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
-        """One lambda, box and order of partners a batch; ``labels`` stay those of the images pasted into."""
+        """Mix a batch with one lambda, one box and one permutation; ``labels`` stay those of the images pasted into."""
         if torch.rand((), generator=generator) >= self.options.mix_rate:
             return batch
         count, _, height, width = batch.images.shape
@@ -48,8 +48,8 @@ class CutMix(wsol.Augmentation):
         return batch.replace(images=images, targets=kept * batch.targets + (1 - kept) * batch.targets[partner])
 
     def box(self, height: int, width: int, generator: torch.Generator) -> tuple[int, int, int, int]:
-        """A random box (x0, y0, x1, y1) in pixels, clipped to the image; it may be empty."""
-        seed = int(torch.randint(2**62, (), generator=generator))  # torch draws no Beta from a given generator
+        """Draw a box x0, y0, x1, y1 in pixels, clipped to the image; it may be empty."""
+        seed = int(torch.randint(2**62, (), generator=generator))  # torch has no Beta with a generator
         numbers = np.random.default_rng(seed)
         side = np.sqrt(1 - numbers.beta(self.options.beta, self.options.beta)) * np.array([width, height])
         centre = numbers.uniform(0, [width, height])
@@ -70,5 +70,5 @@ class CutMixMethod(wsol.ClassifierMethod):
     Options = CutMixTrainingOptions
 
     def augmentations(self) -> Sequence[wsol.Augmentation]:
-        """The recipe's, then mixing."""
+        """The recipe's augmentations, then CutMix."""
         return [*super().augmentations(), CutMix(self.options)]

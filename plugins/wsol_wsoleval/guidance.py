@@ -1,4 +1,4 @@
-"""What SPG's branches learn from: certain regions of a map, and the loss on them."""
+"""What SPG's branches learn from: regions of a map that are certain, and the loss on them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 IGNORED = 255.0
-"""Marks the pixels that a loss leaves out."""
+"""Marks pixels that the loss ignores."""
 SHARE_OF_PEAK = 0.7
-"""Threshold, as a share of a map's largest value, where the high threshold leaves too few pixels."""
+"""Threshold, as a share of a map's largest value, for maps with too few pixels above the high threshold."""
 
 
 def regions(maps: Tensor, low: float, high: float, enough: int) -> Tensor:
-    """Maps float [B, H, W] → float [B, H, W]: 1 above ``high``, 0 below ``low``, 255 between; no gradient.
+    """Divide maps into object, background and ignored regions, without gradient.
 
-    An image with fewer than ``enough`` pixels above ``high`` takes 0.7 of its own largest value for it (the original
-    implementation lets that threshold leak to the images behind it in the batch). Where both apply, 1 wins.
+    Args:
+        maps: Maps, float [B, H, W].
+        low: Pixels below it are background.
+        high: Pixels above it are object; this has precedence over background.
+        enough: An image with fewer object pixels uses 0.7 times its largest value instead of ``high``. (The original
+            implementation then also uses that threshold for later images of the batch.)
+
+    Returns:
+        1 for object, 0 for background and 255 for pixels to ignore, float [B, H, W].
     """
     above = maps > high
     few = above.sum((1, 2), keepdim=True) < enough
@@ -25,7 +32,7 @@ def regions(maps: Tensor, low: float, high: float, enough: int) -> Tensor:
 
 
 def region_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of ``logits`` float [B, H, W], the mean over all pixels not ignored; 0 without any."""
+    """Binary cross-entropy of ``logits``, float [B, H, W]: the mean over pixels that are not ignored; 0 without any."""
     counted = target != IGNORED
     losses = F.binary_cross_entropy_with_logits(logits, target.masked_fill(~counted, 0.0), reduction="none")
     return (losses * counted).sum() / counted.sum().clamp(min=1)

@@ -22,9 +22,9 @@ class HaSOptions(wsol.Options):
 
 
 class HaS(wsol.Augmentation):
-    """Hide-and-seek: paint random cells of a grid over each image with the mean colour.
+    """Hide-and-seek: fill random cells of a grid on each image with the mean colour.
 
-    A grid starts in the image's upper left corner; cells at the right and bottom edges are cut off.
+    The grid starts in the upper left corner of the image; cells at the right and bottom edges are cut off.
     """
 
     name = "has"
@@ -32,7 +32,7 @@ class HaS(wsol.Augmentation):
     Options = HaSOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
-        """Every image has cells of its own; 0, the mean colour after normalisation, fills them."""
+        """Hide cells of each image, filling them with 0, the mean colour after normalisation."""
         count, _, height, width = batch.images.shape
         side = round(self.options.cell * width)
         if side == 0:
@@ -44,7 +44,7 @@ class HaS(wsol.Augmentation):
 
 
 def enlarge(cells: Tensor, side: int) -> Tensor:
-    """[B, r, c] → [B, r * side, c * side]: each cell as a square of ``side`` pixels."""
+    """Enlarge cells to squares of ``side`` pixels: [B, r, c] → [B, r * side, c * side]."""
     return cells.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2)
 
 
@@ -53,12 +53,12 @@ class HaSTrainingOptions(HaSOptions, wsol.TrainingOptions):
 
 
 class HaSMethod(wsol.ClassifierMethod):
-    """Hide-and-seek: CAM trained on images with hidden cells, so that it must look at more than the best part."""
+    """Hide-and-seek: CAM trained on images with hidden cells, so that it uses more than the best part."""
 
     name = "has"
     paper = PAPER
     Options = HaSTrainingOptions
 
     def augmentations(self) -> Sequence[wsol.Augmentation]:
-        """The recipe's, then hiding."""
+        """The recipe's augmentations, then hide-and-seek."""
         return [*super().augmentations(), HaS(self.options)]

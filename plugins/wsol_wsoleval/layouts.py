@@ -1,4 +1,4 @@
-"""Where the benchmark's methods sit in a backbone: the published places as data, and a rule for other backbones."""
+"""Where the benchmark's methods are inserted into a backbone: published places, and a rule for other backbones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ def unchanged(features: wsol.Features) -> None:
 class Layout:
     """Places in one backbone, by names of its units and stages.
 
-    adl: behind which ADL layers go. acol, spg: change the features before the method's heads are put on.
-    acol_width: channels inside ACoL's heads, by default the features', 1024 at most; acol_draw: their initialisation.
-    spg_taps: what SPG's branches B1 and B2 read; spg_width: their channels, by default those of B2's tap.
-    slow_heads: the benchmark trains the new heads of ACoL and SPG at the backbone's rate.
+    Attributes:
+        adl: Units or stages after which ADL inserts its layers.
+        spg_taps: Outputs that SPG's branches B1 and B2 read.
+        spg_width: Channels in these branches; None takes those of B2's input.
+        acol: Changes the features before ACoL adds its heads.
+        spg: Changes the features before SPG adds its heads.
+        acol_width: Channels in ACoL's heads; None takes those of the features, and at most 1024.
+        acol_draw: Initialisation of ACoL's heads.
+        slow_heads: Whether the benchmark trains the new heads of ACoL and SPG at the backbone's learning rate.
     """
 
     adl: tuple[str, ...]
@@ -60,9 +65,9 @@ LAYOUTS = {
 
 
 def layout_of(backbone: wsol.Backbone, features: wsol.Features) -> Layout:
-    """The published layout, or for a backbone that the benchmark lacks, its last stages.
+    """The published layout of a backbone, or for other backbones one by its last stages.
 
-    ADL then goes behind the last two stages, SPG's branches read the two before the last.
+    ADL then inserts layers after the last two stages, and SPG's branches read the two stages before the last.
     """
     known = LAYOUTS.get(backbone.name)
     if known is None:
@@ -72,7 +77,7 @@ def layout_of(backbone: wsol.Backbone, features: wsol.Features) -> Layout:
 
 
 def channels_of(features: wsol.Features, name: str) -> int:
-    """Channels behind a unit or stage: those of the stage that it lies in."""
+    """Number of channels after a unit or stage: those of the stage that contains it."""
     units = list(features.units)
     place = units.index(features.unit_of(name))
     return next(features.channels[stage] for stage, end in features.stages.items() if units.index(end) >= place)
@@ -81,9 +86,17 @@ def channels_of(features: wsol.Features, name: str) -> int:
 def learning_rates(
     method: wsol.Method, features: wsol.Features, heads: Sequence[nn.Module], layout: Layout
 ) -> list[wsol.ParameterGroup]:
-    """The groups of ACoL and SPG: ``heads`` and the features' new units at ``new_lr_multiplier`` times the rate.
+    """Parameter groups of ACoL and SPG.
 
-    ``lr_groups: wsoleval`` adds the pretrained units, and leaves out the heads, where the benchmark does.
+    Args:
+        method: The method; its options give the multiplier and the groups.
+        features: The backbone's network.
+        heads: The method's heads.
+        layout: Says whether the benchmark trains the heads at the backbone's rate.
+
+    Returns:
+        The pretrained parameters; and the heads and new units at ``new_lr_multiplier`` times the learning rate. With
+        ``lr_groups: wsoleval`` pretrained units are added, and heads left out, where the benchmark does so.
     """
     published = method.options.lr_groups == "wsoleval"
     if published:

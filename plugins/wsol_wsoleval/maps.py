@@ -1,4 +1,4 @@
-"""Arithmetic on maps, and the convolutions that ACoL and SPG put behind a backbone."""
+"""Arithmetic on maps, and the convolutions that ACoL and SPG add to a backbone."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Draw = Callable[[Tensor], Tensor]
 
 
 def minmax(maps: Tensor) -> Tensor:
-    """[B, h, w] → float32 [B, h, w], each map on [0, 1]; a constant map becomes 0."""
+    """Min-max normalise each map: [B, h, w] → float32 [B, h, w] in [0, 1]; a constant map becomes 0."""
     maps = maps.float()
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
     return (maps - low) / (high - low).clamp(min=SMALLEST)
 
 
 def of_label(maps: Tensor, labels: Tensor) -> Tensor:
-    """Class maps [B, C, h, w], labels int64 [B] → the labels' maps [B, h, w]."""
+    """Select the maps of labels, int64 [B]: class maps [B, C, h, w] → [B, h, w]."""
     return maps[torch.arange(len(labels), device=labels.device), labels]
 
 
 def upsampled(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """[B, h, w] → float32 [B, *size], bilinear."""
+    """Upsample maps bilinearly: [B, h, w] → float32 [B, *size]."""
     return F.interpolate(maps[:, None].float(), size, mode="bilinear", align_corners=False)[:, 0]
 
 
@@ -35,17 +35,17 @@ def conv3(channels_in: int, channels_out: int) -> list[nn.Module]:
 
 
 def xavier(weight: Tensor) -> Tensor:
-    """Glorot and Bengio's uniform distribution."""
+    """Xavier initialisation: a uniform distribution (Glorot and Bengio, AISTATS 2010)."""
     return nn.init.xavier_uniform_(weight)
 
 
 def he(weight: Tensor) -> Tensor:
-    """He's normal distribution that keeps the variance of gradients."""
+    """He initialisation: a normal distribution that preserves the variance of gradients (He et al., ICCV 2015)."""
     return nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
 
 
 def initialise(module: nn.Module, draw: Draw) -> None:
-    """Draw the weights of all convolutions and linear layers in ``module``; their biases become 0."""
+    """Initialise the weights of all convolutions and linear layers in ``module`` with ``draw``, and biases with 0."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             draw(layer.weight)

@@ -18,10 +18,10 @@ WIDTH_C = 512
 
 
 class SPGOptions(wsol.TrainingOptions):
-    """Options of SPG: three pairs of thresholds, the high one given by its place between the low one and 1.
+    """Options of SPG: three pairs of thresholds; the high one is given by its position between the low one and 1.
 
-    Pair 1 acts on the attention map and teaches B2, pair 2 on B2 and teaches B1, pair 3 on the mean of B1 and B2 and
-    teaches C. The published search draws low from U[0, 1] and high from U[low, 1].
+    Pair 1 divides the attention map, the target of B2; pair 2 divides B2, the target of B1; pair 3 divides the mean of
+    B1 and B2, the target of C. The published search draws low from U[0, 1] and high from U[low, 1].
     """
 
     low1: float = wsol.hparam(0.01, wsol.uniform(0.0, 1.0), "attention below it is background", ge=0, le=1)
@@ -33,13 +33,13 @@ class SPGOptions(wsol.TrainingOptions):
     enough: int = wsol.option(30, "pixels above a high threshold; with fewer, 0.7 of the map's maximum is taken", ge=0)
 
     def thresholds(self, pair: int) -> tuple[float, float]:
-        """(low, high) of pair 1, 2 or 3."""
+        """The low and the high threshold of pair 1, 2 or 3."""
         low, rise = getattr(self, f"low{pair}"), getattr(self, f"rise{pair}")
         return low, low + rise * (1 - low)
 
 
 class SPG(wsol.ClassifierMethod):
-    """SPG: parts of its own attention map that are certain teach earlier layers where the object is.
+    """SPG: confident regions of the attention map supervise earlier layers.
 
     Branches B1 and B2 read two earlier maps and share their last layers, C reads the last one; each gives one map,
     enlarged to the image. The loss is cross-entropy + BCE(B2, regions of the attention map of the label) +
@@ -67,22 +67,22 @@ class SPG(wsol.ClassifierMethod):
             initialise(head, xavier)
 
     def heads(self) -> list[nn.Module]:
-        """What SPG puts on a backbone, the classifier's head included."""
+        """The modules that SPG adds to a backbone, the classifier's head included."""
         return [self.classifier.head, self.branch_b1, self.branch_b2, self.branch_b, self.branch_c]
 
     def build_features(self) -> wsol.Features:
-        """The backbone as the benchmark alters it for SPG."""
+        """Build the backbone with the benchmark's changes for SPG."""
         features = super().build_features()
         self.layout = layout_of(self.parts.require("backbone", self.name), features)
         self.layout.spg(features)
         return features
 
     def parameter_groups(self) -> list[wsol.ParameterGroup]:
-        """The heads at the new layers' rate, unless the benchmark's quirks are asked for."""
+        """The heads at the new layers' learning rate, or with ``lr_groups: wsoleval`` the benchmark's groups."""
         return learning_rates(self, self.classifier.features, self.heads(), self.layout)
 
     def step(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
-        """Cross-entropy and the three losses on certain regions."""
+        """Yield cross-entropy, and the three losses on confident regions."""
         height, width = batch.images.shape[-2:]
         size = (height, width)
         last, taps = self.classifier.features.run(batch.images, want=self.layout.spg_taps)
@@ -99,10 +99,10 @@ class SPG(wsol.ClassifierMethod):
         }
 
     def guidance(self, logits: Tensor, teacher: Tensor, pair: int) -> Tensor:
-        """Loss of a branch's logits [B, H, W] on the regions of its teacher [B, H, W], by pair of thresholds."""
+        """The loss of a branch's logits, [B, H, W], on the regions of its teacher, [B, H, W]; see the options."""
         return region_loss(logits, regions(teacher, *self.options.thresholds(pair), self.options.enough))
 
     def attention(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Last features [B, K, h, w] → the labels' class maps [B, h, w], up to a constant that min-max removes."""
+        """Class maps of the labels, [B, h, w], from the last features [B, K, h, w], without the bias."""
         weights = self.classifier.head.weight[labels]
         return torch.einsum("bk,bkhw->bhw", weights, features).detach()

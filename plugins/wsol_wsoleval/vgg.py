@@ -9,7 +9,7 @@ from wsol_wsoleval.maps import conv3, initialise, xavier
 
 
 def acol_vgg(features: wsol.Features) -> None:
-    """Poolings of 3x3 throughout; those that do not halve the size keep it, and 3x3 averages come last."""
+    """Change all poolings to 3x3, insert missing ones that keep the size, and end with 3x3 averages."""
     halving = [name for name in features.units if name.startswith("pool")]
     for name in halving:
         features.units[name] = nn.MaxPool2d(3, stride=2, padding=1)
@@ -21,9 +21,10 @@ def acol_vgg(features: wsol.Features) -> None:
 
 
 def spg_vgg(features: wsol.Features) -> None:
-    """A pool4 of 3x3 that belongs to stage conv4, and two convolutions of 512 channels behind conv5 in place of conv6.
+    """Make pool4 a 3x3 pooling of stage conv4, and replace conv6 by two convolutions of 512 channels.
 
-    The benchmark trains conv4 and conv5 at the new layers' rate: by name they are not ``features`` there.
+    The benchmark trains conv4 and conv5 at the new layers' learning rate, because their names there do not contain
+    ``features``.
     """
     features.truncate("conv5")
     if "pool4" in features.units:
