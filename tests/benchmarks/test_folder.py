@@ -20,7 +20,7 @@ from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_transform, open_search
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
-from wsol.study.config import Study
+from wsol.study.config import validate_study
 from wsol.study.plan import make_plan
 from wsol_cub import Cub
 from wsol_folder import Folder, wsol_benchmarks
@@ -143,7 +143,7 @@ def test_other_and_hidden_files_are_ignored(boxes: Path) -> None:
     ("name", "message"),
     [
         ("1.jpg", "train/1.jpg: an image outside the class folders"),
-        ("ant/more/1.jpg", "train/ant/more: a folder inside a class; images lie directly in the class folder"),
+        ("ant/more/1.jpg", "train/ant/more: a folder inside a class; images belong directly in the class folder"),
     ],
 )
 def test_images_that_would_be_ignored_are_an_error(boxes: Path, name: str, message: str) -> None:
@@ -395,9 +395,9 @@ def run(*arguments: Any) -> Any:
 def test_a_study_plans_with_the_metrics_of_the_folder(masks: Path) -> None:
     recipe = {"method": "cam", "backbone": "resnet18"}
     given = {"name": "mine", "benchmark": {"name": "folder", "root": str(masks)}, "recipes": [recipe]}
-    (cell,) = make_plan(Study.model_validate(given), load_plugins()).cells
+    (cell,) = make_plan(validate_study(given, "test"), load_plugins()).cells
     assert cell.metrics == ("pxap", "top1_cls")
-    (cell,) = make_plan(Study.model_validate({**given, "metrics": ["top1_cls"]}), load_plugins()).cells
+    (cell,) = make_plan(validate_study({**given, "metrics": ["top1_cls"]}, "test"), load_plugins()).cells
     assert cell.metrics == ("top1_cls",)
 
 
@@ -407,9 +407,9 @@ def test_two_folders_in_a_study_need_labels(masks: Path, tmp_path: Path) -> None
     recipe = {"method": "cam", "backbone": "resnet18"}
     given: dict[str, Any] = {"name": "mine", "benchmark": both, "recipes": [recipe]}
     with pytest.raises(wsol.UsageError, match="benchmark 'folder' is named with two roots and no other difference"):
-        make_plan(Study.model_validate(given), load_plugins())
+        make_plan(validate_study(given, "test"), load_plugins())
     both[1]["label"] = "other"
-    first, second = make_plan(Study.model_validate(given), load_plugins()).cells
+    first, second = make_plan(validate_study(given, "test"), load_plugins()).cells
     assert first.key != second.key
     assert (first.metrics[0], second.metrics[0]) == ("pxap", "maxboxaccv2")
 

@@ -116,7 +116,7 @@ def test_renamed_images_are_found_by_the_mapping_and_only_by_it(root: Path) -> N
     with pytest.raises(wsol.DataError) as error:
         ilsvrc(root).images("val")
     message = str(error.value)
-    assert f"{V2}/0/0.jpeg: no such image, but its folder holds '" in message
+    assert f"{V2}/0/0.jpeg: no such image, but its folder contains '" in message
     assert "were renamed in 2020" in message
     assert str(metadata(root, "val", "mapping.txt")) in message
     assert "\n" not in message
@@ -129,7 +129,7 @@ def test_renamed_images_are_found_by_the_mapping_and_only_by_it(root: Path) -> N
 def test_new_text_files_go_with_new_images_and_with_old_ones_by_the_mapping(root: Path) -> None:
     before = colours(root)
     rename_ids(root)
-    with pytest.raises(wsol.DataError, match=r"its folder holds '0.jpeg'"):
+    with pytest.raises(wsol.DataError, match=r"its folder contains '0.jpeg'"):
         ilsvrc(root).images("val")
     write_mapping(root, "")
     assert colours(root) == before
