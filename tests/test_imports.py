@@ -97,3 +97,17 @@ def test_the_contract_on_plugins_names_all_packages() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     contract = text.partition('name = "The harness imports no plugin"')[2]
     assert set(re.findall(r'^  "(\w+)",$', contract, re.MULTILINE)) == FIRST_PARTY
+
+
+def test_the_public_api_is_grouped_and_sorted() -> None:
+    _, *groups = re.split(
+        r"^# .+$", Path(wsol.__file__).with_suffix(".pyi").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert len(groups) > 5
+    for group in groups:
+        imports = [node for node in ast.parse(group).body if isinstance(node, ast.ImportFrom)]
+        assert [node.module or "" for node in imports] == sorted(node.module or "" for node in imports)
+        for node in imports:
+            assert all(alias.name == alias.asname for alias in node.names)
+            order = [(not alias.name.isupper(), not alias.name[0].isupper(), alias.name) for alias in node.names]
+            assert order == sorted(order)

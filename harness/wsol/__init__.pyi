@@ -21,9 +21,12 @@ from .errors import (
 from .files import write_atomic as write_atomic
 
 # Components and their options
-from .components import BoxRule as BoxRule, Component as Component, Normalizer as Normalizer
+from .components import (
+    BoxRule as BoxRule,
+    Component as Component,
+    Normalizer as Normalizer,
+)
 from .hooks import hookimpl as hookimpl
-from .plugins import Plugins as Plugins, load_plugins as load_plugins
 from .options import (
     Distribution as Distribution,
     Options as Options,
@@ -35,6 +38,10 @@ from .options import (
     part as part,
     suggest as suggest,
     uniform as uniform,
+)
+from .plugins import (
+    Plugins as Plugins,
+    load_plugins as load_plugins,
 )
 
 # Networks
@@ -58,13 +65,16 @@ from .data.benchmark import (
     Schedule as Schedule,
     Split as Split,
 )
-from .data.cache import cached_images as cached_images
-from .data.files import ImageFiles as ImageFiles, MaskFiles as MaskFiles, image_list as image_list
+from .data.decoded import ImageCache as ImageCache
+from .data.files import (
+    ImageFiles as ImageFiles,
+    MaskFiles as MaskFiles,
+    image_list as image_list,
+)
 from .data.holdout import hold_out as hold_out
 from .data.images import (
     decode_image as decode_image,
     decode_values as decode_values,
-    resize_square as resize_square,
 )
 from .data.readers.file_list import (
     FileListBenchmark as FileListBenchmark,
@@ -72,13 +82,14 @@ from .data.readers.file_list import (
     ImageTable as ImageTable,
 )
 from .data.readers.matfile import read_mat as read_mat
-from .data.readers.problems import box_problem as box_problem, raise_data_error as raise_data_error
+from .data.readers.problems import (
+    box_problem as box_problem,
+    raise_data_error as raise_data_error,
+)
 from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
-from .data.decoded import ImageCache as ImageCache
 from .data.views import (
     SplitImages as SplitImages,
     evaluation_protocol as evaluation_protocol,
-    evaluation_transform as evaluation_transform,
     open_split as open_split,
 )
 
@@ -89,7 +100,10 @@ from .training.augment import (
     RandomCrop as RandomCrop,
     mirrored as mirrored,
 )
-from .training.batch import Batch as Batch, TrainView as TrainView
+from .training.batch import (
+    Batch as Batch,
+    TrainView as TrainView,
+)
 from .training.loader import normalize_images as normalize_images
 from .training.method import (
     IMAGENET_MEAN as IMAGENET_MEAN,
@@ -114,12 +128,15 @@ from .evaluation.boxes import estimated_boxes as estimated_boxes
 from .evaluation.figures import (
     PlottedResult as PlottedResult,
     draw_curve as draw_curve,
-    draw_curves as draw_curves,
     finish_figure as finish_figure,
     new_figure as new_figure,
 )
 from .evaluation.geometry import Frame as Frame
-from .evaluation.metric import Calibration as Calibration, Metric as Metric, ScoredImage as ScoredImage
+from .evaluation.metric import (
+    Calibration as Calibration,
+    Metric as Metric,
+    ScoredImage as ScoredImage,
+)
 from .evaluation.pixel_ap import (
     average_precision as average_precision,
     pixel_histograms as pixel_histograms,
@@ -136,7 +153,10 @@ from .evaluation.predictions.store import StoreWriter as StoreWriter
 from .evaluation.read_map import read_map as read_map
 
 # Studies and submissions
-from .study.config import Study as Study, load_study as load_study
+from .study.config import (
+    Study as Study,
+    load_study as load_study,
+)
 from .study.job import SerialRunner as SerialRunner
 from .study.observer import StudyObserver as StudyObserver
 from .study.session import (
@@ -153,7 +173,10 @@ from .study.submission import (
 
 # Records, finished runs and commands
 from . import cli as cli
-from .inference.localizer import Localizer as Localizer, load_localizer as load_localizer
+from .inference.localizer import (
+    Localizer as Localizer,
+    load_localizer as load_localizer,
+)
 from .recipes import (
     ComponentRef as ComponentRef,
     EvalSpec as EvalSpec,
