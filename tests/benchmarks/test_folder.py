@@ -406,7 +406,7 @@ def test_two_folders_in_a_study_need_labels(masks: Path, tmp_path: Path) -> None
     both = [{"name": "folder", "root": str(masks)}, {"name": "folder", "root": str(tmp_path / "other")}]
     recipe = {"method": "cam", "backbone": "resnet18"}
     given: dict[str, Any] = {"name": "mine", "benchmark": both, "recipes": [recipe]}
-    with pytest.raises(wsol.UsageError, match="benchmark 'folder' is named with two roots and no other difference"):
+    with pytest.raises(wsol.UsageError, match="benchmark 'folder' is listed twice and differs only in its root"):
         make_plan(validate_study(given, "test"), load_plugins())
     both[1]["label"] = "other"
     first, second = make_plan(validate_study(given, "test"), load_plugins()).cells
