@@ -58,11 +58,11 @@ def enlarge(x: Tensor, like: Tensor) -> Tensor:
 
 
 def block(channels_in: int, channels_out: int, twice: bool) -> list[nn.Module]:
-    """Two convolutions with norm and ReLU behind the last, or behind each."""
+    """Two convolutions; batch normalization and ReLU follow the last one, or with ``twice`` each of them."""
     return [*conv(channels_in, channels_out, norm=twice), *conv(channels_out, channels_out)]
 
 
 def conv(channels_in: int, channels_out: int, norm: bool = True) -> list[nn.Module]:
-    """A convolution 3x3, with norm and ReLU or bare."""
+    """A 3x3 convolution, with ``norm`` followed by batch normalization and ReLU."""
     layer = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=not norm)
     return [layer, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)] if norm else [layer]

@@ -33,10 +33,14 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 
 
 
 def completeness(weights: wsol.FloatArray, whole: float = 1.0) -> float:
-    """S of Eq. 6: which share of the weights that count lies in the box around the largest contour.
+    """Compute the score S of Eq. 6: the share of the weights above the threshold that is inside the estimated box.
 
-    weights: float64 [H, W] in [0, 1]. A map so dark that it has no contour scores 0. whole: the factor for a map whose
-    box is the whole image: nothing can lie outside it, however little the map says.
+    Args:
+        weights: Weight map, float64 [H, W] in [0, 1].
+        whole: Factor for a map whose box is the whole image, where S would be 1 whatever the map.
+
+    Returns:
+        A share in [0, 1]; 0 for a map without a contour.
     """
     if weights.max() < 1 / 255:
         return 0.0

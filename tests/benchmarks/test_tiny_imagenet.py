@@ -118,7 +118,7 @@ def test_the_split_depends_on_the_names_only(root: Path, monkeypatch: pytest.Mon
     )
     assert {split: tiny(root).images(split).ids for split in ("train", "val")} == before
     monkeypatch.undo()
-    spoil(root / "wnids.txt", 2, None)  # any subset of the classes will do
+    spoil(root / "wnids.txt", 2, None)  # any subset of the classes is valid
     kept = {image_id for image_id in before["val"] if "n01443537" not in image_id}
     assert set(tiny(root).images("val").ids) == kept
 
@@ -130,7 +130,7 @@ def test_boxes_of_training_images_are_not_read(root: Path, tmp_path: Path, monke
         names = [line.split("\t")[0] for line in path.read_text().splitlines()]
         for number, name in enumerate(names, start=1):
             if name not in val:
-                spoil(path, number, f"{name}\tnobody\tlooks")
+                spoil(path, number, f"{name}\tnot\tread")
     opened: list[str] = []
     real = io.open
 

@@ -78,7 +78,7 @@ def image_folder(root: Path, batch: int) -> Callable[[], Iterator[int]]:
 
 
 class Data:
-    """The same images behind the harness."""
+    """The same images read by the harness."""
 
     def __init__(self, paths: list[str], folder: Path, batch: int, device: torch.device) -> None:
         self.labels = np.arange(len(paths)) % CLASSES

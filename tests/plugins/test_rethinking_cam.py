@@ -88,6 +88,6 @@ def test_the_percentile_moves_the_threshold() -> None:
 
 
 @pytest.mark.parametrize("theta", [0.0, 1.0])
-def test_theta_lies_strictly_between_zero_and_one(theta: float) -> None:
+def test_theta_is_strictly_between_zero_and_one(theta: float) -> None:
     with pytest.raises(wsol.UsageError, match="theta"):
         component(PasThreshold, theta=theta)

@@ -41,10 +41,10 @@ def _offline(monkeypatch):
     torch.manual_seed(0)
     monkeypatch.delenv("WSOL_WEIGHTS", raising=False)
 
-    def refuse(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise urllib.error.URLError("offline")
 
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
 
 
 def build(name: str, **options: Any) -> Features:

@@ -1,6 +1,6 @@
 """A one-file plugin for tests: a benchmark of a few generated images and a method that trains in milliseconds.
 
-The method can be told to diverge, to fail or to kill its worker.
+An option makes the method diverge, fail or kill its worker.
 """
 
 from __future__ import annotations

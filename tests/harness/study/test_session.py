@@ -174,7 +174,7 @@ def test_weights_must_exist_and_are_exported_to_the_workers_only(
         wsol.open_session(study(), out=tmp_path / "out", plugins=[TOY], weights=tmp_path / "nowhere.pth")
     seen: list[str | None] = []
 
-    class Look(wsol.SerialRunner):
+    class EnvironmentRunner(wsol.SerialRunner):
         def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
             seen.append(os.environ.get("WSOL_WEIGHTS"))
             super().run(jobs, progress)
@@ -185,7 +185,7 @@ def test_weights_must_exist_and_are_exported_to_the_workers_only(
         session = wsol.open_session(
             study(name=f"s{before}"), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "c", weights=tmp_path
         )
-        session.search(Look())
+        session.search(EnvironmentRunner())
         assert os.environ.get("WSOL_WEIGHTS") == before
     assert seen == [str(tmp_path.resolve())] * 2
 

@@ -176,9 +176,9 @@ def fast_parts(network: nn.Module) -> set[str]:
 @pytest.mark.parametrize("name", HEADS)
 @pytest.mark.parametrize("backbone", MILLIONS)
 def test_learning_rate_groups(name: str, backbone: str) -> None:
-    sane = HEADS[name] | NEW_UNITS.get((backbone, name), set())
-    assert fast_parts(outline(name, backbone)) == sane
-    assert fast_parts(outline(name, backbone, lr_groups="wsoleval")) == PUBLISHED.get((backbone, name), sane)
+    new_layers = HEADS[name] | NEW_UNITS.get((backbone, name), set())
+    assert fast_parts(outline(name, backbone)) == new_layers
+    assert fast_parts(outline(name, backbone, lr_groups="wsoleval")) == PUBLISHED.get((backbone, name), new_layers)
 
 
 def test_share_of_spg_on_vgg_that_the_benchmark_trains_fast() -> None:

@@ -16,7 +16,7 @@ entered in two places, whatever the length of its range; taking a maximum twice 
 passes the maxima from long ranges to the short ones that they contain, down to single levels.
 
 **Skipped pixels.** When every contour counts, only boxes matter, and a pixel can change a box only when it starts a
-component, merges several, or lies outside the box of its component. The ring of its neighbours rules that out for most
+component, merges several, or extends the box of its component. The ring of its neighbours rules that out for most
 pixels (:func:`wsol.evaluation.kernels.rings.needed_table`), which are then not visited. A skipped pixel belongs to the
 component of any neighbour that precedes it in the order. Following such neighbours ends at a pixel that was visited,
 because each step goes back in the order and the first pixel of a component is never skipped. When only the largest
