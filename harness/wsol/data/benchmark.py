@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
 from wsol.errors import DataError
 from wsol.options import Options as AnyOptions
 from wsol.options import option
+from wsol.recipes import JsonObject
 
 Split = Literal["train", "val", "test"]
 CacheMode = Literal["memmap", "ram", "device", "none"]
@@ -202,7 +203,7 @@ class Benchmark(Component, ABC):
         return images, annotations
 
     @classmethod
-    def describe_class(cls) -> dict[str, Any]:
+    def describe_class(cls) -> JsonObject:
         """What ``wsol benchmarks --json`` prints for this class: JSON values by name."""
         return {
             "name": cls.name,
