@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from wsol.errors import DataError
+from wsol.files import writing
 from wsol.recipes import EvalSpec, TrainSpec, recipe_parts
 
 FILE_NAME = "ledger.jsonl"
@@ -42,7 +43,7 @@ def record_opening(ledger: Path, cell: str, selection: str, run_id: str) -> int:
     """
     line = {"time": now(), "cell": cell, "selection": selection, "run": run_id}
     data = (json.dumps(line, sort_keys=True) + "\n").encode()
-    try:
+    with writing(ledger, "the ledger", "; test data were not opened"):
         ledger.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -50,10 +51,6 @@ def record_opening(ledger: Path, cell: str, selection: str, run_id: str) -> int:
             os.fsync(handle)
         finally:
             os.close(handle)
-    except OSError as error:
-        raise DataError(
-            f"{ledger}: the ledger cannot be written ({error.strerror}); test data were not opened"
-        ) from None
     return len({entry["selection"] for entry in read_ledger(ledger) if entry["cell"] == cell})
 
 
