@@ -618,7 +618,7 @@ def test_a_benchmark_without_archives_is_checked(tmp_path: Path) -> None:
     plugin.write_text(PLUGIN.replace("    archives = ", "    unused = "))
     write_data(tmp_path / "data")
     result = run("packed", "--plugin", plugin, "--root", tmp_path / "data", "--no-cache")
-    assert "packed names no archives; 'wsol data info packed'" in result.output
+    assert "packed has no archives to unpack; 'wsol data info packed'" in result.output
     assert result.exit_code == 0
 
 
