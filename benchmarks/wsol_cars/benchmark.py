@@ -34,6 +34,7 @@ class Cars(wsol.FileListBenchmark):
     name = "cars"
     paper = "Krause et al., 3D object representations for fine-grained categorization, 3dRR 2013"
     Options = CarsOptions
+    options: CarsOptions
     metrics = ("gt_known", "top1_loc", "top1_cls")
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)

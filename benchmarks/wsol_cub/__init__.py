@@ -29,6 +29,7 @@ class Cub(wsol.WsolevalBenchmark):
     name = "cub"
     paper = "Wah et al., The Caltech-UCSD Birds-200-2011 dataset; splits: Choe et al., CVPR 2020"
     Options = CubOptions
+    options: CubOptions
     upstream = "CUB"
     image_folders = ("images", "CUB_200_2011/images", "CUBV2", "")
     metrics: tuple[str, ...] = ("maxboxaccv2", "maxboxacc", "top1_loc", "top1_cls")

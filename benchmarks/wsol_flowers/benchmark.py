@@ -63,6 +63,7 @@ class Flowers(wsol.FileListBenchmark):
     name = "flowers"
     paper = "Nilsback, Zisserman, Automated flower classification over a large number of classes, ICVGIP 2008"
     Options = FlowersOptions
+    options: FlowersOptions
     metrics = ("pxap", "top1_cls")
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)

@@ -34,6 +34,7 @@ class Folder(wsol.Benchmark):
 
     name = "folder"
     Options = FolderOptions
+    options: FolderOptions
     metrics: tuple[str, ...] = ("maxboxaccv2", "maxboxacc", "pxap", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
     licence = "your own"

@@ -33,6 +33,7 @@ class Ilsvrc(wsol.WsolevalBenchmark):
     name = "ilsvrc"
     paper = "Russakovsky et al., IJCV 2015; Recht et al., ICML 2019; boxes of val: Choe et al., CVPR 2020"
     Options = IlsvrcOptions
+    options: IlsvrcOptions
     upstream = "ILSVRC"
     image_folders = ("images", "ILSVRC/Data/CLS-LOC", "ILSVRC", "")
     metrics = ("maxboxaccv2", "maxboxacc", "top1_loc", "top5_loc", "top1_cls", "top5_cls")

@@ -31,6 +31,7 @@ class Sprites(wsol.Benchmark):
 
     name = "sprites"
     Options = SpritesOptions
+    options: SpritesOptions
     metrics = ("maxboxaccv2", "pxap", "top1_cls")
     schedule = wsol.Schedule(epochs=16, decay_every=11, batch_size=32)
     split_sizes = (COUNTS["train"], COUNTS["val"], COUNTS["test"])

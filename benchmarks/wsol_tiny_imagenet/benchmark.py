@@ -24,6 +24,7 @@ class TinyImageNet(wsol.FileListBenchmark):
     name = "tiny-imagenet"
     paper = "Le, Yang, Tiny ImageNet visual recognition challenge, CS 231N, Stanford 2015"
     Options = TinyImageNetOptions
+    options: TinyImageNetOptions
     metrics = ("gt_known", "top1_loc", "top1_cls")
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)

@@ -190,6 +190,7 @@ class Backbone(Component, ABC):
     """Builds a feature extractor."""
 
     Options = BackboneOptions
+    options: BackboneOptions
 
     @abstractmethod
     def build(self) -> Features:

@@ -21,6 +21,8 @@ class CenterGaussian(wsol.Method):
         sigma: float = wsol.option(0.5, "standard deviation, as a share of half the image side", gt=0)
         size: int = wsol.option(28, "side of the map", ge=2)
 
+    options: Options
+
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
         """No phases."""
         return iter(())

@@ -31,6 +31,7 @@ class Cutout(wsol.Augmentation):
     name = "cutout"
     paper = "Körschens et al., Beyond Global Average Pooling, VISAPP 2022"
     Options = CutoutOptions
+    options: CutoutOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
         """Fill the squares; labels and boxes are unchanged."""

@@ -28,6 +28,7 @@ class FpnCam(wsol.ClassifierMethod):
     name = "fpn_cam"
     paper = PAPER
     Options = FpnOptions
+    options: FpnOptions
 
     def build_features(self) -> Pyramid:
         """Build the pyramid around the backbone; raises UsageError if that has too few stages."""

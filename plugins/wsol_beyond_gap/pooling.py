@@ -37,6 +37,8 @@ class GLSEP(wsol.Pooling):
 
         mean: bool = wsol.option(False, "log-mean-exp: a constant channel pools to its value, as with gap")
 
+    options: Options
+
     def forward(self, features: Tensor) -> Tensor:
         """Pool feature maps, float [B, K, h, w] → float32 [B, K], computed in float32 for the sum of exponentials."""
         pooled = torch.logsumexp(features.float(), dim=(2, 3))

@@ -24,6 +24,7 @@ class ScoreCam(wsol.Extractor):
     name = "score_cam"
     paper = "Wang et al., Score-CAM: Score-Weighted Visual Explanations for CNNs, CVPR Workshops 2020"
     Options = BatchedOptions
+    options: BatchedOptions
 
     def __call__(self, classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:
         """images float [B, 3, H, W], labels int64 [B] → float [B, h, w]; raises UsageError (package, layer)."""
@@ -48,6 +49,7 @@ class AblationCam(wsol.Extractor):
     name = "ablation_cam"
     paper = "Desai and Ramaswamy, Ablation-CAM: Visual Explanations … via Gradient-free Localization, WACV 2020"
     Options = BatchedOptions
+    options: BatchedOptions
 
     def __call__(self, classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:
         """images float [B, 3, H, W], labels int64 [B] → float [B, h, w]; raises UsageError (package, layer)."""
@@ -73,6 +75,7 @@ class EigenCam(wsol.Extractor):
     name = "eigen_cam"
     paper = "Muhammad and Yeasin, Eigen-CAM: Class Activation Map using Principal Components, IJCNN 2020"
     Options = LayerOptions
+    options: LayerOptions
 
     def __call__(self, classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:
         """images float [B, 3, H, W], labels int64 [B] → float [B, h, w]; raises UsageError (package, layer)."""

@@ -20,6 +20,7 @@ class GradientExtractor(wsol.Extractor):
     """Base class: one forward pass, one backward pass from the logit to the layer, and the package's formula."""
 
     Options = LayerOptions
+    options: LayerOptions
     package_name: ClassVar[str]
 
     def __call__(self, classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:

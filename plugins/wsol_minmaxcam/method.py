@@ -41,6 +41,7 @@ class MinMaxCAM(wsol.ClassifierMethod):
     name = "minmaxcam"
     paper = "Wang et al., MinMaxCAM: Improving Object Coverage for CAM-based WSOL, BMVC 2021"
     Options = MinMaxOptions
+    options: MinMaxOptions
 
     def phases(self, train: wsol.TrainView) -> Iterator[wsol.Phase]:
         """One phase with two optimizer steps for each batch."""

@@ -23,6 +23,7 @@ class DDT(wsol.Method):
     uses = frozenset({"backbone"})
     outputs: ClassVar[Literal["maps", "boxes"]] = "boxes"
     Options = DDTOptions
+    options: DDTOptions
 
     def __init__(self, options: wsol.Options, parts: wsol.Parts) -> None:
         super().__init__(options, parts)

@@ -27,6 +27,8 @@ class PasThreshold(wsol.BoxRule):
         )
         percentile: float = wsol.option(90.0, "percentile of the map's levels, in percent", ge=0, le=100)
 
+    options: Options
+
     def __call__(self, score_map: wsol.FloatArray) -> wsol.IntArray:
         """Find the box: float64 [H, W] in [0, 1] → int64 [1, 4]."""
         levels = (score_map * 255).astype(np.uint8)

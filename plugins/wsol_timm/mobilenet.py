@@ -60,6 +60,7 @@ class MobileNetV1(wsol.Backbone):
     name = "mobilenet_v1"
     paper = "Howard et al., MobileNets: efficient convolutional neural networks for mobile vision applications, 2017"
     Options = TimmOptions
+    options: TimmOptions
 
     def build(self) -> wsol.Features:
         """Build the network in units; raises WeightsError without its weights."""

@@ -31,7 +31,6 @@ class PublishedStrideOptions(StrideOptions):
 class TorchvisionBackbone(wsol.Backbone):
     """A network of torchvision with the same name, with its first ImageNet weights, split into units."""
 
-    Options: ClassVar[type[wsol.BackboneOptions]] = StrideOptions
     unused: ClassVar[tuple[str, ...]] = ("classifier.",)
     """Prefixes of parameters of torchvision's network and of a weights file that belong to no unit."""
 

@@ -24,6 +24,7 @@ class DenseNet161(TorchvisionBackbone):
     name = "densenet161"
     paper = "Huang et al., Densely connected convolutional networks, CVPR 2017"
     Options = PublishedStrideOptions
+    options: PublishedStrideOptions
 
     @staticmethod
     def rename(key: str) -> str:

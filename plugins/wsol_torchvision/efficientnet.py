@@ -19,6 +19,7 @@ class EfficientNet(TorchvisionBackbone):
 
     paper = "Tan and Le, EfficientNet: rethinking model scaling for convolutional neural networks, ICML 2019"
     Options = PublishedStrideOptions
+    options: PublishedStrideOptions
 
     def cut(self, network: Any) -> wsol.Features:
         """Split the network into the units that the class lists."""

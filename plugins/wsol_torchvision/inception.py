@@ -44,6 +44,7 @@ class InceptionV3(TorchvisionBackbone):
     name = "inception_v3"
     paper = "Szegedy et al., Rethinking the inception architecture for computer vision, CVPR 2016"
     Options = InceptionOptions
+    options: InceptionOptions
     unused = ("AuxLogits.", "Mixed_7", "fc.")
 
     def network(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import wsol
-from wsol_torchvision.base import TorchvisionBackbone, lower_stride
+from wsol_torchvision.base import StrideOptions, TorchvisionBackbone, lower_stride
 
 LEVELS = {"level1": 1, "level2": 3, "level3": 6, "level4": 13, "level5": 18}
 CHANNELS = {"level1": 16, "level2": 24, "level3": 32, "level4": 96, "level5": 1280}
@@ -20,6 +20,8 @@ class MobileNetV2(TorchvisionBackbone):
 
     name = "mobilenet_v2"
     paper = "Sandler et al., MobileNetV2: inverted residuals and linear bottlenecks, CVPR 2018"
+    Options = StrideOptions
+    options: StrideOptions
 
     def cut(self, network: Any) -> wsol.Features:
         """Split the network into the units that the class lists."""

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 import wsol
-from wsol_torchvision.base import TorchvisionBackbone, lower_stride
+from wsol_torchvision.base import StrideOptions, TorchvisionBackbone, lower_stride
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
@@ -20,6 +20,8 @@ class ResNet(TorchvisionBackbone):
     """
 
     paper = "He et al., Deep residual learning for image recognition, CVPR 2016"
+    Options = StrideOptions
+    options: StrideOptions
     unused = ("fc.",)
 
     def cut(self, network: Any) -> wsol.Features:

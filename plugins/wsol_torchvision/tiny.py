@@ -28,6 +28,7 @@ class Tiny(wsol.Backbone):
 
     name = "tiny"
     Options = TinyOptions
+    options: TinyOptions
 
     def build(self) -> wsol.Features:
         """Build the network, randomly initialised or from a file; raises WeightsError if ``pretrained`` without one."""

@@ -31,6 +31,7 @@ class Vgg16(TorchvisionBackbone):
     name = "vgg16"
     paper = "Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, ICLR 2015"
     Options = VggOptions
+    options: VggOptions
 
     def network(self) -> Any:
         """Build the convolutions with He initialisation; the 124 M parameters after them are never allocated."""

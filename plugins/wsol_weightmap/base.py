@@ -13,6 +13,7 @@ from torch import Tensor
 import wsol
 from wsol_weightmap.generator import Generator
 from wsol_weightmap.losses import completeness
+from wsol_weightmap.options import WeightMapOptions
 from wsol_weightmap.sampling import held_out, on_rows
 
 PAPER = "Shaharabany and Wolf, Learning a Weight Map for Weakly-Supervised Localization, arXiv 2021"
@@ -25,6 +26,7 @@ class WeightMapMethod(wsol.ClassifierMethod):
     """
 
     paper = PAPER
+    options: WeightMapOptions
     uses = frozenset({"backbone", "pooling"})
     image_mean = (0.5, 0.5, 0.5)
     image_std = (0.5, 0.5, 0.5)

@@ -23,6 +23,7 @@ class WeightMap1(WeightMapMethod):
 
     name = "weightmap1"
     Options = ClassifierOptions
+    options: ClassifierOptions
 
     def teach(self, batch: wsol.Batch) -> Iterator[wsol.Loss]:
         """Cross-entropy, as of every classifier."""
@@ -49,6 +50,7 @@ class WeightMap2(WeightMapMethod):
 
     name = "weightmap2"
     Options = SiameseOptions
+    options: SiameseOptions
 
     def build_classifier(self) -> wsol.Classifier:
         """f: the linear layer gives a vector instead of logits."""

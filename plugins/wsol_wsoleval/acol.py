@@ -37,6 +37,7 @@ class ACoL(wsol.Method):
     paper = "Zhang et al., Adversarial complementary learning for weakly supervised object localization, CVPR 2018"
     uses = frozenset({"backbone"})
     Options = ACoLOptions
+    options: ACoLOptions
 
     def __init__(self, options: ACoLOptions, parts: wsol.Parts) -> None:
         super().__init__(options, parts)

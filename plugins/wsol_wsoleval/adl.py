@@ -66,6 +66,7 @@ class ADL(wsol.ClassifierMethod):
     name = "adl"
     paper = PAPER
     Options = ADLOptions
+    options: ADLOptions
 
     def build_features(self) -> wsol.Features:
         """Insert the layers ``adl1``, ``adl2`` … into the backbone; raises UsageError for an unknown position."""

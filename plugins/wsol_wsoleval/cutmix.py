@@ -34,6 +34,7 @@ class CutMix(wsol.Augmentation):
     name = "cutmix"
     paper = PAPER
     Options = CutMixOptions
+    options: CutMixOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
         """Mix a batch with one lambda, one box and one permutation; ``labels`` stay those of the images pasted into."""
@@ -68,6 +69,7 @@ class CutMixMethod(wsol.ClassifierMethod):
     name = "cutmix"
     paper = PAPER
     Options = CutMixTrainingOptions
+    options: CutMixTrainingOptions
 
     def augmentations(self) -> Sequence[wsol.Augmentation]:
         """The recipe's augmentations, then CutMix."""

@@ -30,6 +30,7 @@ class HaS(wsol.Augmentation):
     name = "has"
     paper = PAPER
     Options = HaSOptions
+    options: HaSOptions
 
     def __call__(self, batch: wsol.Batch, generator: torch.Generator) -> wsol.Batch:
         """Hide cells of each image, filling them with 0, the mean colour after normalisation."""
@@ -58,6 +59,7 @@ class HaSMethod(wsol.ClassifierMethod):
     name = "has"
     paper = PAPER
     Options = HaSTrainingOptions
+    options: HaSTrainingOptions
 
     def augmentations(self) -> Sequence[wsol.Augmentation]:
         """The recipe's augmentations, then hide-and-seek."""

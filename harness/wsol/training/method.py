@@ -157,6 +157,7 @@ class ClassifierMethod(Method):
     """
 
     Options = TrainingOptions
+    options: TrainingOptions
 
     def __init__(self, options: AnyOptions, parts: Parts) -> None:
         super().__init__(options, parts)
