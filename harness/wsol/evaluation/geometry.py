@@ -12,7 +12,7 @@ from wsol.arrays import Array, BoolArray, FloatArray, IntArray
 from wsol.errors import DataError, UsageError
 from wsol.protocols import EvalProtocol, Interpolation
 
-Problem = Literal["", "nan", "infinite", "constant"]
+MapProblem = Literal["", "nan", "infinite", "constant"]
 """What is wrong with a raw map; ``""`` when nothing is."""
 
 Size = tuple[int, int]
@@ -30,7 +30,7 @@ class Frame:
     interpolation: Interpolation = "cubic"
 
 
-def sanitize_map(score_map: Array) -> tuple[FloatArray, Problem]:
+def sanitize_map(score_map: Array) -> tuple[FloatArray, MapProblem]:
     """Replace a map that locates nothing by zeros.
 
     The reference evaluation does this silently; here the problem is returned, so that callers can count it.

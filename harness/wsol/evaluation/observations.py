@@ -19,9 +19,9 @@ import numpy as np
 
 from wsol.arrays import Array, DType, FloatArray, IntArray
 from wsol.errors import DataError
-from wsol.evaluation.geometry import Problem
+from wsol.evaluation.geometry import MapProblem
 
-PROBLEMS: tuple[Problem, ...] = get_args(Problem)
+PROBLEMS: tuple[MapProblem, ...] = get_args(MapProblem)
 """The problems of raw maps, see :func:`wsol.evaluation.geometry.sanitize_map`; the first stands for none."""
 
 SPILL = 1 << 20

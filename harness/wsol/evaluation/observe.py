@@ -12,7 +12,7 @@ from wsol.arrays import Array, IntArray
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Annotations
 from wsol.errors import DataError, RunError, UsageError
-from wsol.evaluation.geometry import Problem, frame_size, map_frame
+from wsol.evaluation.geometry import MapProblem, frame_size, map_frame
 from wsol.evaluation.ground_truth import GroundTruthReader
 from wsol.evaluation.metric import Metric, ScoredImage
 from wsol.evaluation.observations import PROBLEMS, Observations, Table
@@ -140,7 +140,7 @@ class ImageEvaluator:
         found = framed.normalize(normalizer, box_rule, where=f"image '{image.image_id}'")
         return replace(image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes)
 
-    def _box(self, i: int) -> tuple[Array, Problem]:
+    def _box(self, i: int) -> tuple[Array, MapProblem]:
         """The predicted box in the frame, float64 [1, 4], and what is wrong with it; zeros when something is."""
         width, height = frame_size(self.protocol, self.truth.size(i))
         assert self.store.boxes is not None

@@ -13,7 +13,7 @@ from wsol.arrays import Array, FloatArray
 from wsol.components import BoxRule, Normalizer
 from wsol.errors import RunError
 from wsol.evaluation.boxes import estimated_boxes
-from wsol.evaluation.geometry import Frame, Problem, resize_map, sanitize_map
+from wsol.evaluation.geometry import Frame, MapProblem, resize_map, sanitize_map
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class NormalizedMap:
 
     raw: FloatArray
     scores: FloatArray
-    problem: Problem
+    problem: MapProblem
     boxes: Array | None
 
 
@@ -38,7 +38,7 @@ class FramedMap:
     """A raw map in the frame, not normalised: ``values`` float64 [H, W], all zeros when there is a ``problem``."""
 
     values: FloatArray
-    problem: Problem
+    problem: MapProblem
 
     def normalize(
         self,
