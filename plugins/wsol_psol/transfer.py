@@ -13,7 +13,7 @@ import wsol
 def transfer(
     run: wsol.cli.RunFolder,
     benchmark: wsol.cli.BenchmarkName,
-    split: wsol.cli.ScoredSplit,
+    split: wsol.cli.ScoredSplitOption,
     root: wsol.cli.DataRoot = None,
     file: Annotated[Path, typer.Option("--out", help="The score-map store to write.")] = Path("transfer.maps"),
     protocol: wsol.cli.ProtocolName = None,

@@ -21,7 +21,7 @@ from wsol.cli.common import PluginFiles as PluginFiles
 from wsol.cli.common import ProtocolName as ProtocolName
 from wsol.cli.common import ResultsFolder as ResultsFolder
 from wsol.cli.common import RunFolder as RunFolder
-from wsol.cli.common import ScoredSplit as ScoredSplit
+from wsol.cli.common import ScoredSplitOption as ScoredSplitOption
 from wsol.cli.common import load_plugins as load_plugins
 from wsol.cli.common import print_error as print_error
 from wsol.cli.common import print_json as print_json

@@ -38,7 +38,7 @@ DataRoot = Annotated[
     typer.Option("--root", help="Folder of the data set. Default: WSOL_DATA/BENCHMARK.", show_default=False),
 ]
 BenchmarkName = Annotated[str, typer.Option("--benchmark", help="Benchmark of the images ('wsol benchmarks').")]
-ScoredSplit = Annotated[Literal["val", "test"], typer.Option("--split", help="Split of the benchmark.")]
+ScoredSplitOption = Annotated[Literal["val", "test"], typer.Option("--split", help="Split of the benchmark.")]
 ProtocolName = Annotated[
     str | None, typer.Option("--protocol", help="Evaluation protocol. Default: the benchmark's.", show_default=False)
 ]

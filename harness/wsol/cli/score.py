@@ -17,7 +17,7 @@ from wsol.cli.common import (
     PluginFiles,
     ProtocolName,
     ResultsFolder,
-    ScoredSplit,
+    ScoredSplitOption,
     err,
     load_plugins,
     out,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def score(
     maps: Annotated[Path, typer.Argument(help="Score-map store, folder of IMAGE_ID.npy files, or .csv file of boxes.")],
     benchmark: BenchmarkName,
-    split: ScoredSplit,
+    split: ScoredSplitOption,
     root: DataRoot = None,
     normalizer: Annotated[str, typer.Option(help="Normalizer; 'none' for maps in [0, 1].")] = "minmax",
     box_rule: Annotated[

@@ -14,7 +14,7 @@ import numpy as np
 from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.metric import Calibration, Metric
-from wsol.evaluation.observations import Observations, Table, total
+from wsol.evaluation.observations import Observations, ObservationTable, total
 
 Score = Callable[[Array, Array], Array]
 """Function of total [..., *shape] and weight [...] that returns a score [...]."""
@@ -57,7 +57,7 @@ def interval(scores: FloatArray) -> tuple[float, float] | tuple[None, None]:
 
 
 def bootstrap(
-    observations: Observations, scored: Sequence[tuple[Table, Score]], replicates: int, seed: int
+    observations: Observations, scored: Sequence[tuple[ObservationTable, Score]], replicates: int, seed: int
 ) -> list[FloatArray]:
     """Score resamples of the images.
 
@@ -86,8 +86,8 @@ def bootstrap(
 
 def paired_test(
     metric: Metric,
-    a: tuple[Observations, Table, Calibration],
-    b: tuple[Observations, Table, Calibration],
+    a: tuple[Observations, ObservationTable, Calibration],
+    b: tuple[Observations, ObservationTable, Calibration],
     *,
     replicates: int = 10_000,
     seed: int = 0,
@@ -149,7 +149,7 @@ def _resamples(images: int, replicates: int, seed: int, step: int) -> Iterator[I
         yield np.stack([np.bincount(drawn, minlength=images) for drawn in draws])
 
 
-def _totals(table: Table, weights: FloatArray, distinct: tuple[IntArray, IntArray], balanced: bool) -> Array:
+def _totals(table: ObservationTable, weights: FloatArray, distinct: tuple[IntArray, IntArray], balanced: bool) -> Array:
     """Weighted sums, float64 [r, *shape].
 
     Hits are summed in float32, which is twice as fast, where it is exact: counts below 2**24.
@@ -163,7 +163,7 @@ def _totals(table: Table, weights: FloatArray, distinct: tuple[IntArray, IntArra
     return sums[:, back].reshape(-1, *table.shape)
 
 
-def _distinct_columns(table: Table) -> tuple[IntArray, IntArray]:
+def _distinct_columns(table: ObservationTable) -> tuple[IntArray, IntArray]:
     """Find the columns to sum: (columns that differ from the previous one, for each column the one that it equals).
 
     Typically three in four of 1000 thresholds give the same hits as the previous one.

@@ -9,7 +9,7 @@ from wsol.arrays import Array
 from wsol.data.benchmark import Annotations
 from wsol.evaluation.bootstrap import bootstrap, interval
 from wsol.evaluation.metric import Calibration, Metric
-from wsol.evaluation.observations import Observations, Table, total
+from wsol.evaluation.observations import Observations, ObservationTable, total
 from wsol.evaluation.observe import EvalSetting, ScoringProgress, observe
 from wsol.evaluation.predictions.source import Predictions
 from wsol.protocols import EvalProtocol
@@ -146,7 +146,7 @@ def carries(metric: Metric) -> bool:
 @dataclass(frozen=True)
 class _Task:
     metric: Metric
-    table: Table
+    table: ObservationTable
     calibration: Calibration
 
     def score(self, total: Array, weight: Array) -> Array:

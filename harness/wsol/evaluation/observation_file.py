@@ -19,7 +19,7 @@ import numpy as np
 
 from wsol.arrays import Array
 from wsol.errors import DataError
-from wsol.evaluation.observations import Observations, Table
+from wsol.evaluation.observations import Observations, ObservationTable
 from wsol.files import write_atomic
 
 VERSION = 1
@@ -104,7 +104,7 @@ def _pack(result: Observations, arrays: dict[str, Array]) -> _Entry:
 
 def _unpack(entry: _Entry, arrays: Mapping[str, Array]) -> Observations:
     tables = {
-        name: Table(tuple(table["shape"]), np.dtype(table["dtype"]), arrays[table["data"]])
+        name: ObservationTable(tuple(table["shape"]), np.dtype(table["dtype"]), arrays[table["data"]])
         for name, table in entry["tables"].items()
     }
     return Observations(

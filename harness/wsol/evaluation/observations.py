@@ -29,7 +29,7 @@ SPILL = 1 << 20
 
 
 @dataclass(frozen=True)
-class Table:
+class ObservationTable:
     """The observations of one metric under one setting.
 
     Attributes:
@@ -43,7 +43,7 @@ class Table:
     data: Array
 
     @classmethod
-    def like(cls, observation: Array, count: int) -> Table:
+    def like(cls, observation: Array, count: int) -> ObservationTable:
         """An empty table for ``count`` observations like this one."""
         packed = observation.dtype == bool
         shape = ((observation.size + 7) // 8,) if packed else observation.shape
@@ -72,9 +72,9 @@ class Table:
             return np.unpackbits(part, axis=1, count=self.size).view(bool)
         return part.reshape(len(part), -1)
 
-    def take(self, order: IntArray) -> Table:
+    def take(self, order: IntArray) -> ObservationTable:
         """The rows ``order``, in that order."""
-        return Table(self.shape, self.dtype, self.data[order])
+        return ObservationTable(self.shape, self.dtype, self.data[order])
 
     def chunks(self, numbers: int = 1 << 20) -> Iterator[tuple[slice, Array]]:
         """All rows in order as (slice, flat rows), about ``numbers`` values at a time."""
@@ -102,7 +102,7 @@ class Observations:
     labels: IntArray
     rows: IntArray
     problems: Array
-    tables: tuple[dict[str, Table], ...]
+    tables: tuple[dict[str, ObservationTable], ...]
     notes: tuple[str, ...] = ()
     balanced: bool = False
 
@@ -161,7 +161,7 @@ def _zeros(shape: tuple[int, ...], dtype: DType) -> Array:
     return np.zeros(shape, dtype)
 
 
-def total(table: Table, weights: FloatArray) -> Array:
+def total(table: ObservationTable, weights: FloatArray) -> Array:
     """The weighted sum of a table's rows.
 
     It is exact for booleans and integers if the weights are whole numbers. Rows are summed in their order, so that the
@@ -196,7 +196,9 @@ def merge(parts: Sequence[Observations]) -> Observations:
         problems=np.concatenate([p.problems for p in parts]),
         tables=tuple(
             {
-                name: Table(table.shape, table.dtype, np.concatenate([p.tables[e][name].data for p in parts]))
+                name: ObservationTable(
+                    table.shape, table.dtype, np.concatenate([p.tables[e][name].data for p in parts])
+                )
                 for name, table in tables.items()
             }
             for e, tables in enumerate(first.tables)

@@ -15,7 +15,7 @@ from wsol.errors import DataError, RunError, UsageError
 from wsol.evaluation.geometry import MapProblem, frame_size, map_frame
 from wsol.evaluation.ground_truth import GroundTruthReader
 from wsol.evaluation.metric import Metric, ScoredImage
-from wsol.evaluation.observations import PROBLEMS, Observations, Table
+from wsol.evaluation.observations import PROBLEMS, Observations, ObservationTable
 from wsol.evaluation.predictions.source import Predictions
 from wsol.evaluation.read_map import FramedMap, frame_raw_map
 from wsol.protocols import EvalProtocol
@@ -66,7 +66,7 @@ def observe(
     if not len(places):
         raise DataError("no image to evaluate")
     seen = evaluator(int(places[0]))[1]
-    tables = tuple({n: Table.like(o, len(places)) for n, o in found.items()} for found in seen)
+    tables = tuple({n: ObservationTable.like(o, len(places)) for n, o in found.items()} for found in seen)
     problems = np.zeros(len(places), dtype=np.uint8)
 
     def fill(start: int) -> int:
@@ -183,7 +183,9 @@ def _check_settings(store: Predictions, evaluations: Sequence[EvalSetting]) -> N
             raise UsageError("the method outputs boxes: neither a normalizer nor a box rule applies")
 
 
-def _put(tables: Sequence[dict[str, Table]], at: int, problem: int, found: Sequence[dict[str, Array]]) -> int:
+def _put(
+    tables: Sequence[dict[str, ObservationTable]], at: int, problem: int, found: Sequence[dict[str, Array]]
+) -> int:
     for table, observed in zip(tables, found, strict=True):
         for name, observation in observed.items():
             try:

@@ -11,7 +11,7 @@ from wsol.errors import DataError, UsageError
 from wsol.evaluation.bootstrap import PairedTest, paired_test
 from wsol.evaluation.metric import Calibration
 from wsol.evaluation.observation_file import observations_path, read_observations
-from wsol.evaluation.observations import Observations, Table
+from wsol.evaluation.observations import Observations, ObservationTable
 from wsol.options import suggest
 from wsol.plugins import Plugins
 from wsol.records import Result, read_record
@@ -89,7 +89,7 @@ def _load(side: Side, split: str) -> tuple[Result, Observations]:
     return record.results[places[side.evaluation]], seen[places[side.evaluation]]
 
 
-def _table(seen: Observations, name: str, side: Side) -> Table:
+def _table(seen: Observations, name: str, side: Side) -> ObservationTable:
     tables = seen.tables[0]
     if name not in tables:
         raise UsageError(f"{side.record}: no observations of '{name}'{suggest(name, tables)}")

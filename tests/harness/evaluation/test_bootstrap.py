@@ -12,11 +12,11 @@ from wsol.arrays import Array
 from wsol.errors import DataError
 from wsol.evaluation import bootstrap as module
 from wsol.evaluation.bootstrap import bootstrap, interval, paired_test
-from wsol.evaluation.observations import Observations, Table, total
+from wsol.evaluation.observations import Observations, ObservationTable, total
 
 
-def table_of(values: Array) -> Table:
-    table = Table.like(values[0], len(values))
+def table_of(values: Array) -> ObservationTable:
+    table = ObservationTable.like(values[0], len(values))
     for i, value in enumerate(values):
         table.put(i, value)
     return table

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-Table = npt.NDArray[np.int8]
+RingTable = npt.NDArray[np.int8]
 
 _DIRECTIONS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 _BITS = np.arange(256)[:, None] >> np.arange(8) & 1
@@ -38,7 +38,7 @@ def _ways(ring: int, connectivity: int) -> list[int]:
 
 
 @lru_cache
-def group_table(connectivity: int) -> Table:
+def group_table(connectivity: int) -> RingTable:
     """For each ring, the groups of visited neighbours that a pixel in its middle joins.
 
     Neighbours that are connected within the ring are of one component, so one of them represents all. Different groups
@@ -58,7 +58,7 @@ def group_table(connectivity: int) -> Table:
 
 
 @lru_cache
-def needed_table(connectivity: int) -> Table:
+def needed_table(connectivity: int) -> RingTable:
     """Mark the rings of pixels that can start a component, merge several, or widen a box.
 
     A pixel with exactly one group of visited neighbours only joins that component. It can widen the component's box to
@@ -82,7 +82,7 @@ def needed_table(connectivity: int) -> Table:
 
 
 @lru_cache
-def area_table() -> Table:
+def area_table() -> RingTable:
     """What a pixel adds to twice the area of the polygon through the centres of its component's pixels.
 
     OpenCV measures a contour by that polygon. Of a square between four neighbouring pixel centres, the polygon of a
@@ -93,5 +93,5 @@ def area_table() -> Table:
         int8 [256]: the gain for each ring, 0 to 4.
     """
     corners = np.stack([_BITS[:, [d, d + 1, (d + 2) % 8]].sum(axis=1) for d in (0, 2, 4, 6)])
-    gain: Table = (corners >= 2).sum(axis=0).astype(np.int8)
+    gain: RingTable = (corners >= 2).sum(axis=0).astype(np.int8)
     return gain
