@@ -409,11 +409,15 @@ def run_study(
     Example:
         ``center`` trains nothing, so this study takes seconds, here without Ray:
 
+        >>> import tempfile
         >>> import wsol
         >>> study = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
-        >>> result = run_study(study, runner=wsol.SerialRunner())  # doctest: +SKIP
-        >>> len(result.finals)  # doctest: +SKIP
-        1
+        >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
+        ...     place = Path(folder)
+        ...     result = run_study(study, out=place, cache=place, runner=wsol.SerialRunner())
+        sprites · wsoleval-v2 (version 1)...
+        >>> [record.status for record in result.finals]
+        ['complete']
     """
     session = open_session(study, overrides, out=out, plugins=plugins, cache=cache, weights=weights)
     return session.run(runner, observer, accept_failures=accept_failures)
