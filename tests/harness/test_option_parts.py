@@ -143,13 +143,17 @@ def test_a_misspelt_inner_backbone_is_found_in_planning(method: Any, message: st
         make_plan(validate_study(content, "test"), load_plugins())
 
 
-def test_a_backbone_of_a_plugin_file_serves_as_inner_backbone(tmp_path: Path) -> None:
-    source = (
+def test_a_run_finds_an_inner_backbone_of_a_plugin_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsol_sprites.benchmark.COUNTS", {"train": 16, "val": 8, "test": 8})
+    path = tmp_path / "mine.py"
+    path.write_text(
         'import wsol\nfrom wsol_torchvision.tiny import Tiny\n\n\nclass Mine(Tiny):\n    """Mine."""\n\n'
         '    name = "mine"\n\n\n@wsol.hookimpl\ndef wsol_backbones():\n    return [Mine]\n'
     )
-    path = tmp_path / "mine.py"
-    path.write_text(source)
-    plugins = load_plugins([path])
-    options = plugins.options("methods", "weightmap1", {"f": {"backbone": {"name": "mine", "stride": 4}}})
-    assert options.f.backbone.name == "mine"
+    method = {"name": "weightmap1", "lr": 0.01, "f": {"backbone": {"name": "mine", "stride": {"choice": [4]}}}}
+    recipe = {"method": method, "backbone": "tiny", "normalizer": "none", "box_rule": "threshold"}
+    content = {"name": "inner", "benchmark": "sprites", "recipes": recipe, "trials": 1, "schedule": {"epochs": 1}}
+    session = wsol.open_session(content, out=tmp_path, plugins=[path], cache=tmp_path)
+    (record,) = session.search(wsol.SerialRunner())
+    assert (record.status, record.reason) == ("complete", "")
+    assert record.hparams == {"method.f.backbone.stride": 4}
