@@ -131,7 +131,10 @@ from .evaluation.figures import (
     finish_figure as finish_figure,
     new_figure as new_figure,
 )
-from .evaluation.geometry import Frame as Frame
+from .evaluation.geometry import (
+    Frame as Frame,
+    sanitize_map as sanitize_map,
+)
 from .evaluation.metric import (
     Calibration as Calibration,
     Metric as Metric,

@@ -22,6 +22,13 @@ def positive_boxes(maps: Tensor, upsample: int | None = None) -> Tensor:
     Components are 8-connected, their size is their number of cells; of two of one size the higher one wins, then the
     one further left. A map without a positive cell gives the whole image. Enlarging the mask of positive cells by
     nearest neighbour, as the released code does before it takes the box, changes no share of the sides.
+
+    This is how PSOL's released code makes the boxes that a network is trained on, for DDT, CAM and the maps of another
+    run alike. ``wsol localize`` and evaluation at one threshold use :func:`wsol.estimated_boxes` instead, which is how
+    the wsoleval benchmark scores a map. It quantises the map to 8 bits, takes the contour with the largest enclosed
+    area (holes filled), and ends the box at W - 1 and H - 1 at most. At one threshold the two can differ by a few
+    pixels, and choose another component of a map with several.
+
     upsample: bring maps to this side with bilinear interpolation first, which is the paper's order.
     """
     if upsample is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import wsol
-from wsol_psol.boxes import positive_boxes, resize
+from wsol_psol.boxes import WHOLE, positive_boxes, resize
 
 
 def cam_boxes(classifier: wsol.Classifier, train: wsol.TrainView, side: int, theta: float) -> Tensor:
@@ -32,10 +32,23 @@ def class_maps(classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> T
 
 
 def boxes_above(maps: Tensor, side: int, theta: float) -> Tensor:
-    """Boxes float32 [B, 4] of raw maps float [B, h, w], at ``theta`` between their smallest and largest value."""
+    """Boxes float32 [B, 4] of raw maps float [B, h, w], at ``theta`` between their smallest and largest value.
+
+    A map that is NaN, infinite or constant, before or after it is resized, gives the whole image. Both checks are
+    necessary: resizing a constant leaves rounding noise, and reducing a large map can make it constant.
+    """
+    usable = _usable(maps)
     maps = resize(maps[:, None], side)[:, 0]
+    usable &= _usable(maps)
     low, high = maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True)
-    return positive_boxes(maps - low - theta * (high - low))
+    boxes = positive_boxes(maps - low - theta * (high - low))
+    boxes[~usable] = torch.tensor(WHOLE)
+    return boxes
+
+
+def _usable(maps: Tensor) -> Tensor:
+    """Whether each map [B, h, w] locates anything, bool [B] on the CPU."""
+    return torch.tensor([not wsol.sanitize_map(raw)[1] for raw in maps.detach().cpu().numpy()], dtype=torch.bool)
 
 
 def read_boxes(path: Path, ids: Sequence[str]) -> Tensor:

@@ -125,7 +125,11 @@ def best_ious_batch(
 
 
 def estimated_boxes(score_map: FloatArray, tau: float, *, contours: str = "all") -> IntArray:
-    """Estimate boxes at one threshold.
+    """Estimate boxes at one threshold, as the wsoleval benchmark scores them.
+
+    ``wsol localize`` and heat maps draw the largest of these boxes, so that a picture shows what was scored. ``wsol
+    pseudo-boxes`` finds boxes in another way at the same threshold: it does not quantise the map, and takes the
+    component with the most cells, as the released code of PSOL does to make boxes for training.
 
     Args:
         score_map: The normalised map, float64 [H, W] in [0, 1].

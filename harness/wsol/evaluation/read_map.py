@@ -1,6 +1,8 @@
 """From a raw score map to a normalised map and its boxes: sanitise, upsample, normalise, apply a box rule.
 
-Evaluation, heat maps and pseudo boxes all read maps with this module, so that they agree on every map.
+Evaluation, heat maps and ``wsol pseudo-boxes`` read maps with this module, so that they normalise a map alike and agree
+on which maps locate nothing. At one threshold they can find different boxes: evaluation and heat maps quantise the map
+to 8 bits (:mod:`wsol.evaluation.boxes`), ``wsol pseudo-boxes`` does not.
 """
 
 from __future__ import annotations

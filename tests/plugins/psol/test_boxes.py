@@ -11,6 +11,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 import wsol
+from tests.support.raw_maps import WITHOUT_PLACE, maps_without_place
 from wsol_psol.boxes import component_box, from_xywh, positive_boxes, to_xywh
 from wsol_psol.crop import BoxCrop, inside, overlaps
 from wsol_psol.regressor import ten_crop_logits, ten_crops
@@ -66,6 +67,22 @@ def test_enlarging_the_mask_by_nearest_neighbour_changes_nothing() -> None:
         ys, xs = np.nonzero(np.kron(labels == 1 + sizes.argmax(), np.ones((32, 32))))
         expected = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) / 448
         np.testing.assert_allclose(component_box(m), expected)
+
+
+def test_pseudo_boxes_and_scored_boxes_differ_at_one_threshold() -> None:
+    """Boxes for training count cells of the map as it is; boxes that are scored enclose areas of an 8-bit map."""
+    ring = np.zeros((12, 16))
+    ring[1:8, 1:8] = 1
+    ring[2:7, 2:7] = 0  # 24 cells around a hole
+    ring[1:8, 10:14] = 1  # 28 cells, a smaller area
+    assert positive_boxes(torch.from_numpy(ring - 0.5)[None]).tolist() == [
+        pytest.approx([10 / 16, 1 / 12, 14 / 16, 8 / 12])
+    ]
+    assert wsol.estimated_boxes(ring, 0.5, contours="largest").tolist() == [[1, 1, 8, 8]]
+    faint = np.zeros((4, 4))
+    faint[0, 0], faint[2:, 2:] = 1, 0.501  # above the threshold, but in its level of 256
+    assert positive_boxes(torch.from_numpy(faint - 0.5)[None]).tolist() == [[0.5, 0.5, 1, 1]]
+    assert wsol.estimated_boxes(faint, 0.5, contours="largest").tolist() == [[0, 0, 1, 1]]
 
 
 def test_encoding_and_decoding_is_the_identity() -> None:
@@ -168,6 +185,25 @@ def test_boxes_above_a_threshold_of_the_range() -> None:
     assert boxes_above(raw, 8, 0.2).tolist() == [[1 / 8, 2 / 8, 6 / 8, 5 / 8]]
     assert boxes_above(raw, 8, 0.5).tolist() == [[3 / 8, 3 / 8, 4 / 8, 4 / 8]]
     torch.testing.assert_close(boxes_above(7 * raw + 3, 8, 0.2), boxes_above(raw, 8, 0.2))
+
+
+@pytest.mark.parametrize("side", [SIDE, 224, 227, 448])
+@pytest.mark.parametrize("case", WITHOUT_PLACE)
+def test_a_map_that_locates_nothing_gives_the_whole_image(case: str, side: int) -> None:
+    raw = torch.from_numpy(maps_without_place(side)[case][0])
+    for maps in (raw[None], raw[None].float()):
+        assert boxes_above(maps, side, 0.2).tolist() == [[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize(("value", "shape", "side"), [(0.1, (5, 9), 224), (1 / 3, (7, 7), 227), (0.7, (5, 9), 448)])
+def test_a_constant_map_gives_the_whole_image_beside_ordinary_maps(
+    value: float, shape: tuple[int, int], side: int
+) -> None:
+    maps = torch.rand(3, *shape)
+    maps[1] = value
+    boxes = boxes_above(maps, side, 0.2)
+    assert boxes[1].tolist() == [0, 0, 1, 1]
+    assert torch.equal(boxes[::2], boxes_above(maps[::2], side, 0.2))
 
 
 def test_cam_boxes_follow_the_label() -> None:
