@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from wsol.components import BoxRule, Normalizer
-from wsol.data.benchmark import Benchmark
 from wsol.data.views import evaluation_protocol
-from wsol.errors import DataError, UsageError
-from wsol.evaluation.evaluate import Calibrations, Scores, carries, evaluate
-from wsol.evaluation.metric import Metric
+from wsol.errors import UsageError
+from wsol.evaluation.evaluate import Calibrations, Scores, evaluate
 from wsol.evaluation.observation_file import observations_path, write_observations
 from wsol.evaluation.observe import ScoringProgress
 from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
-from wsol.evaluation.predictions.source import PredictionKind
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
 from wsol.plugins import Plugins, load_plugins
 from wsol.protocols import EvalProtocol
@@ -27,11 +22,17 @@ from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_recor
 from wsol.study import environment
 from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening
 from wsol.study.session import default_out
+from wsol.study.submission_checks import (
+    UNCHANGED,
+    ScoringComponents,
+    check_component,
+    check_count,
+    check_inputs,
+    check_record,
+    metric_names,
+)
 
-UNCHANGED = "none"
-"""The normalizer for maps that are in [0, 1] already; only for it the range of the maps is checked."""
 MIN_MAX = ComponentRef(name="minmax")
-RECORD_SUFFIX = ".record.json"
 ScoredSplit = Literal["val", "test"]
 
 
@@ -58,7 +59,11 @@ class Submission:
         record: File to write the record to, with the observations beside it; None: no record.
         ledger: The file that an opening of test is written to.
         bootstrap: Resamples for confidence intervals; 0: no intervals.
-        threads: Threads that score.
+        threads: Threads that score, at least 1.
+
+    Raises:
+        UsageError: An argument is invalid: another split, a number out of its range, a component with distributions, a
+            metric that is named twice.
 
     Example:
         >>> benchmark = ComponentRef(name="cub", options={"root": "/data/CUB"})
@@ -82,6 +87,17 @@ class Submission:
     threads: int = 1
 
     def __post_init__(self) -> None:
+        if self.split not in get_args(ScoredSplit):
+            raise UsageError(f"split '{self.split}': maps are scored on 'val' or 'test'")
+        check_count("threads", self.threads, 1)
+        check_count("bootstrap", self.bootstrap, 0)
+        check_component("benchmark", self.benchmark)
+        check_component("normalizer", self.normalizer)
+        check_component("box_rule", self.box_rule)
+        object.__setattr__(self, "metrics", metric_names(self.metrics))
+        for key in ("maps", "calibration", "logits", "record", "ledger"):
+            path = getattr(self, key)
+            object.__setattr__(self, key, None if path is None else Path(path))
         if not self.name:
             object.__setattr__(self, "name", self.maps.stem)
 
@@ -119,21 +135,22 @@ def score_submission(
             must not be lost when the record cannot be written.
         progress: Called with the number of images that are scored and the number of all images.
 
+    Returns:
+        The scores, the record and the warnings.
+
     Raises:
-        UsageError: The split is neither val nor test, a component is unknown, the parts do not fit together, or the
+        UsageError: A component is unknown, the parts do not fit together, or the
             record exists already or cannot be written.
         DataError: Maps are missing or cannot be scored; the message names all of them.
 
     Example:
         >>> benchmark = ComponentRef(name="sprites")
-        >>> score_submission(Submission(Path("cam.maps"), benchmark, "train"))
+        >>> score_submission(Submission(Path("cam.maps"), benchmark, "val", record=Path("cam.json")))
         Traceback (most recent call last):
         ...
-        wsol.errors.UsageError: split 'train': maps are scored on 'val' or 'test'
+        wsol.errors.UsageError: cam.json: the name of a record ends in .record.json
     """
-    if submission.split not in get_args(ScoredSplit):
-        raise UsageError(f"split '{submission.split}': maps are scored on 'val' or 'test'")
-    _check_record(submission.record)
+    check_record(submission.record)
     plugins = plugins or load_plugins()
     scored = _score(submission, plugins, progress)
     if on_scored is not None:
@@ -144,18 +161,6 @@ def score_submission(
         write_observations(observations_path(submission.record), [scored.scores.observations])
         write_record(scored.record, submission.record)
     return scored
-
-
-def _check_record(record: Path | None) -> None:
-    if record is None:
-        return
-    if not record.name.endswith(RECORD_SUFFIX):
-        raise UsageError(f"{record}: the name of a record ends in {RECORD_SUFFIX}")
-    if record.exists():
-        raise UsageError(f"{record}: exists already, and nothing is overwritten; give the record another name")
-    folder = next(parent for parent in record.absolute().parents if parent.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise UsageError(f"{record}: nothing can be written in {folder}")
 
 
 def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None) -> ScoredSubmission:
@@ -264,48 +269,3 @@ def _result(given: Submission, parts: ScoringComponents, evaluation: EvalSpec, s
         problems=scores.problems,
         notes=scores.notes,
     )
-
-
-@dataclass(frozen=True)
-class ScoringComponents:
-    """The components that score a submission; the first metric is the primary one."""
-
-    benchmark: Benchmark
-    protocol: EvalProtocol
-    normalizer: Normalizer | None
-    box_rule: BoxRule | None
-    metrics: Sequence[Metric]
-
-
-def check_inputs(
-    kind: PredictionKind, classes: int | None, parts: ScoringComponents, calibrations: Sequence[Calibrations] | None
-) -> None:
-    """Check, without annotations, that a submission can be scored.
-
-    Args:
-        kind: ``"maps"`` or ``"boxes"``.
-        classes: Number of columns of the logits; None without logits.
-        parts: The components that are to score it.
-        calibrations: What is carried over from val; None on val.
-
-    Raises:
-        UsageError: The parts do not fit the submission, or the primary metric lacks something.
-        DataError: The logits are of another number of classes than the benchmark's.
-    """
-    if kind == "maps" and parts.protocol.interpolation is None:
-        raise UsageError(f"protocol '{parts.protocol.name}' scores boxes, not maps; give boxes, or another protocol")
-    if kind == "boxes" and parts.box_rule is not None:
-        raise UsageError(f"box rule '{parts.box_rule.name}' makes boxes from maps, but boxes were given")
-    primary = parts.metrics[0]
-    there = {"logits": classes is not None, "map": kind == "maps"}
-    lacking = [name for name, found in there.items() if name in primary.needs and not found]
-    if lacking:
-        raise UsageError(f"the primary metric '{primary.name}' is not available: there is no {', '.join(lacking)}")
-    if calibrations is not None and carries(primary) and primary.name not in calibrations[0]:
-        raise UsageError(
-            f"the primary metric '{primary.name}' needs what was chosen on val: name a record of the same maps on val "
-            "that has this metric with --calibration"
-        )
-    expected = len(parts.benchmark.class_names())
-    if classes is not None and classes != expected:
-        raise DataError(f"the logits are of {classes} classes, but benchmark '{parts.benchmark.name}' has {expected}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wsol.records import read_record
 from wsol.study.ledger import read_ledger
 
 COUNTS = {"val": 6, "test": 8}
+SEARCH: dict[str, Any] = {"theta": {"choice": [0.1, 0.2]}}
 
 
 @pytest.fixture
@@ -74,6 +76,21 @@ def test_scores_are_reported_before_the_record_is_written(
         ({"protocol": "psol"}, "protocol 'psol' scores boxes, not maps"),
         ({"metrics": ("boxacc_val",)}, "needs what was chosen on val"),
         ({"normalizer": wsol.ComponentRef(name="minmx")}, "did you mean 'minmax'"),
+        ({"normalizer": None}, "maps need a normalizer; give 'none'"),
+        ({"normalizer": None, "protocol": "wsoleval-v1", "metrics": ("gt_known", "pxap")}, "maps need a normalizer"),
+        ({"normalizer": "minmax"}, "normalizer='minmax': give a ComponentRef"),
+        ({"normalizer": wsol.ComponentRef(name="minmax", search=SEARCH)}, "normalizer minmax.*searches nothing"),
+        ({"box_rule": wsol.ComponentRef(name="threshold", search=SEARCH)}, "box_rule threshold.*searches nothing"),
+        ({"threads": 0}, "threads=0: give a whole number of at least 1"),
+        ({"threads": 1.5}, r"threads=1\.5: give a whole number"),
+        ({"threads": "2"}, "threads='2': give a whole number"),
+        ({"threads": True}, "threads=True: give a whole number"),
+        ({"bootstrap": -1}, "bootstrap=-1: give a whole number of at least 0"),
+        ({"bootstrap": 10.0}, r"bootstrap=10\.0: give a whole number"),
+        ({"bootstrap": None}, "bootstrap=None: give a whole number"),
+        ({"metrics": "maxboxacc"}, "metrics='maxboxacc': give a tuple of names"),
+        ({"metrics": (1,)}, "metrics: 1 is not the name of a metric"),
+        ({"metrics": ("maxboxacc", "pxap", "maxboxacc")}, "metrics: 'maxboxacc' is named twice"),
     ],
 )
 def test_invalid_arguments_cost_no_test_evaluation(
@@ -82,6 +99,15 @@ def test_invalid_arguments_cost_no_test_evaluation(
     with pytest.raises(wsol.UsageError, match=says):
         wsol.score_submission(submission(tmp_path, **changes), plugins)
     assert not (tmp_path / "ledger.jsonl").exists()
+
+
+def test_paths_may_be_strings(plugins: wsol.Plugins, tmp_path: Path) -> None:
+    given = submission(tmp_path, ledger=str(tmp_path / "ledger.jsonl"), record=str(tmp_path / "mine.record.json"))
+    strings: Any = str(given.maps)
+    scored = wsol.score_submission(replace(given, maps=strings, logits=strings, name=""), plugins)
+    assert scored.record.run_id == "mine"
+    assert (tmp_path / "mine.record.json").exists()
+    assert len(read_ledger(tmp_path / "ledger.jsonl")) == 1
 
 
 def test_an_existing_record_is_an_error_before_scoring(plugins: wsol.Plugins, tmp_path: Path) -> None:
