@@ -19,7 +19,7 @@ from wsol.plugins import Plugins, load_plugins
 from wsol.recipes import PARTS, Part, recipe_parts
 from wsol.records import read_record
 from wsol.study.config import study_model, validate_study
-from wsol.study.job import Job, execute
+from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 
@@ -98,11 +98,6 @@ def plugins(plugin: Path) -> Plugins:
     return load_plugins([plugin])
 
 
-def in_this_process(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        execute(job)
-
-
 def test_the_kind_is_loaded_and_checked(plugins: Plugins) -> None:
     assert plugins.names("smoothers") == ["mean"]
     assert isinstance(plugins.create("smoothers", "mean", {"reach": 0.5}), Smoother)
@@ -137,11 +132,11 @@ def test_a_study_runs_with_it_from_search_to_page(plugin: Path, plugins: Plugins
     plan = make_plan(validate_study(content, "test"), plugins)
     session = Session(plan, plugins, tmp_path / "results", (plugin,), tmp_path / "cache")
     session.open()
-    trials = session.search(in_this_process)
+    trials = session.search(SerialRunner())
     assert {record.status for record in trials} == {"complete"}, [record.reason for record in trials]
     assert len(trials) == 3  # two draws of the first recipe; the second one has nothing to draw
     session.seal()
-    finals = session.final(in_this_process)
+    finals = session.final(SerialRunner())
     assert {record.status for record in finals} == {"complete"}, [record.reason for record in finals]
     record = read_record(session.runs / f"{finals[0].run_id}.record.json")
     assert {record.train.ref("smoother").name for record in finals} == {"mean"}

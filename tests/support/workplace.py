@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import time
@@ -14,6 +13,7 @@ import yaml
 from tests.support.cli import Result, run_cli, run_process, start_process
 from tests.support.paths import TOY
 from wsol.records import RunRecord, read_record
+from wsol.study.selection import Selection, read_selection
 
 STUDY: dict[str, Any] = {
     "name": "s",
@@ -72,9 +72,8 @@ class Workplace:
     def records(self) -> dict[str, RunRecord]:
         return {record.run_id: record for record in map(read_record, self.record_paths())}
 
-    def selection(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.results / "selection.json").read_text())
-        return content
+    def selection(self) -> Selection:
+        return read_selection(self.results / "selection.json")
 
     def outcome(self) -> Any:
         """The results that must not depend on interruptions: values of each run, and the choice."""
@@ -82,4 +81,4 @@ class Workplace:
             run_id: [(r.split, {name: metric.value for name, metric in r.metrics.items()}) for r in record.results]
             for run_id, record in self.records().items()
         }
-        return values, [(c["trial"], c["value"], c["hparams"]) for c in self.selection()["choices"]]
+        return values, [(c.trial, c.value, c.hparams) for c in self.selection().choices]

@@ -35,27 +35,21 @@ def test_a_run_leaves_records_a_seal_a_ledger_a_leaderboard_and_pictures(done: W
     assert not any(r.split == "test" for x in records.values() if x.stage == "search" for r in x.results)
     openings = read_ledger(done.folder / "results" / "ledger.jsonl")
     assert {line["run"] for line in openings} == {record.run_id for record in finals}
-    assert {line["selection"] for line in openings} == {done.selection()["seal"]}
+    assert {line["selection"] for line in openings} == {done.selection().seal}
     for name in ("leaderboard.csv", "leaderboard.html", "heatmaps.png", "study.yaml"):
         assert (done.results / name).stat().st_size > 0
 
 
 def test_the_choice_is_the_best_trial_on_val(done: Workplace) -> None:
     records = done.records()
-    for choice in done.selection()["choices"]:
-        trials = {
-            r.trial: r
-            for r in records.values()
-            if r.stage == "search" and r.train.model_dump(mode="json") == choice["train"]
-        }
+    for choice in done.selection().choices:
+        trials = {r.trial: r for r in records.values() if r.stage == "search" and r.train == choice.train}
         values = {
-            index: next(x for x in r.results if x.evaluation.model_dump(mode="json") == choice["evaluation"])
-            .metrics["maxboxaccv2"]
-            .value
+            index: next(x for x in r.results if x.evaluation == choice.evaluation).metrics["maxboxaccv2"].value
             for index, r in trials.items()
         }
-        assert choice["value"] == max(values.values())
-        assert choice["trial"] == min(i for i, v in values.items() if v == choice["value"])
+        assert choice.value == max(values.values())
+        assert choice.trial == min(i for i, v in values.items() if v == choice.value)
 
 
 def test_the_leaderboard_has_a_row_for_every_recipe_and_metric(done: Workplace) -> None:
@@ -133,7 +127,7 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     assert place.run("seal", "s.yaml").returncode == 1
     sealed = place.run("seal", "s.yaml", "--accept-failures")
     assert sealed.returncode == 0, sealed.stderr
-    assert [c["train"]["method"]["options"]["trouble"] for c in place.selection()["choices"]] == [troubles[0]]
+    assert [c.train.method.options["trouble"] for c in place.selection().choices] == [troubles[0]]
     final = place.run_process("final", "s.yaml")
     assert final.returncode == 0, final.stderr
     table = pd.read_csv(place.results / "leaderboard.csv")
