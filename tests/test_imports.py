@@ -93,6 +93,58 @@ def test_every_exported_name_can_be_imported() -> None:
     assert missing == []
 
 
+INTERNAL = {
+    "RayRunner",  # implements Runner; importing it needs Ray
+    *("CacheMode", "JsonObject", "Localize", "MaskNames", "Scope", "Values"),  # literals, aliases, tuples
+}
+"""Types in public signatures that a caller never has to name."""
+
+
+def defined_types() -> set[str]:
+    """Classes and type aliases at the top level of the harness's modules."""
+    found: set[str] = set()
+    for _, tree in modules(Path(wsol.__file__).parent):
+        for node in tree.body:
+            match node:
+                case ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                    found.add(name)
+                case ast.AnnAssign(target=ast.Name(id=name)):
+                    found.add(name)
+                case _:
+                    pass
+    return {name for name in found if not name.startswith("_") and not name.isupper() and len(name) > 1}
+
+
+def signatures(tree: ast.Module, exported: set[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """(Name, definition) of exported functions and of the public methods of exported classes."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in exported:
+            yield node.name, node
+        if isinstance(node, ast.ClassDef) and node.name in exported:
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and (method.name == "__init__" or method.name[0] != "_"):
+                    yield f"{node.name}.{method.name}", method
+
+
+def annotated_types(function: ast.FunctionDef) -> set[str]:
+    """Names in the annotations of a function's arguments and of its result."""
+    arguments = [arg.annotation for arg in ast.walk(function.args) if isinstance(arg, ast.arg)]
+    annotations = [note for note in (*arguments, function.returns) if note is not None]
+    return {node.id for note in annotations for node in ast.walk(note) if isinstance(node, ast.Name)}
+
+
+def test_types_in_exported_signatures_are_exported() -> None:
+    exported, defined = set(wsol.__all__), defined_types()
+    used = {
+        (name, kind)
+        for _, tree in modules(Path(wsol.__file__).parent)
+        for name, function in signatures(tree, exported)
+        for kind in annotated_types(function) & defined
+    }
+    assert {(name, kind) for name, kind in used if kind not in exported | INTERNAL} == set()
+    assert INTERNAL - {kind for _, kind in used} == set()
+
+
 def test_the_contract_on_plugins_names_all_packages() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     contract = text.partition('name = "The harness imports no plugin"')[2]

@@ -5,6 +5,7 @@ from .arrays import (
     Array as Array,
     BoolArray as BoolArray,
     ByteArray as ByteArray,
+    Float32Array as Float32Array,
     FloatArray as FloatArray,
     IntArray as IntArray,
 )
@@ -29,6 +30,7 @@ from .components import (
 from .hooks import hookimpl as hookimpl
 from .options import (
     Distribution as Distribution,
+    OptionValues as OptionValues,
     Options as Options,
     choice as choice,
     hparam as hparam,
@@ -40,6 +42,7 @@ from .options import (
     uniform as uniform,
 )
 from .plugins import (
+    Plugin as Plugin,
     Plugins as Plugins,
     load_plugins as load_plugins,
 )
@@ -65,7 +68,11 @@ from .data.benchmark import (
     Schedule as Schedule,
     Split as Split,
 )
-from .data.decoded import ImageCache as ImageCache
+from .data.cache import Transform as Transform
+from .data.decoded import (
+    DecodedImages as DecodedImages,
+    ImageCache as ImageCache,
+)
 from .data.files import (
     ImageFiles as ImageFiles,
     MaskFiles as MaskFiles,
@@ -82,6 +89,7 @@ from .data.readers.file_list import (
     ImageTable as ImageTable,
 )
 from .data.readers.matfile import read_mat as read_mat
+from .data.readers.metadata import SplitFiles as SplitFiles
 from .data.readers.problems import (
     box_problem as box_problem,
     raise_data_error as raise_data_error,
@@ -124,7 +132,15 @@ from .training.phases import (
 from .training.seeds import seeded_generator as seeded_generator
 
 # Maps, boxes and metrics
-from .evaluation.boxes import estimated_boxes as estimated_boxes
+from .evaluation.boxes import (
+    best_ious as best_ious,
+    estimated_boxes as estimated_boxes,
+)
+from .evaluation.evaluate import (
+    Calibrations as Calibrations,
+    Scores as Scores,
+    evaluate as evaluate,
+)
 from .evaluation.figures import (
     PlottedResult as PlottedResult,
     draw_curve as draw_curve,
@@ -140,6 +156,11 @@ from .evaluation.metric import (
     Metric as Metric,
     ScoredImage as ScoredImage,
 )
+from .evaluation.observations import Observations as Observations
+from .evaluation.observe import (
+    EvalSetting as EvalSetting,
+    ScoringProgress as ScoringProgress,
+)
 from .evaluation.pixel_ap import (
     average_precision as average_precision,
     pixel_histograms as pixel_histograms,
@@ -152,19 +173,41 @@ from .evaluation.predictions.box_csv import (
     read_box_rows as read_box_rows,
     write_box_csv as write_box_csv,
 )
-from .evaluation.predictions.store import StoreWriter as StoreWriter
-from .evaluation.read_map import read_map as read_map
+from .evaluation.predictions.source import (
+    PredictionKind as PredictionKind,
+    Predictions as Predictions,
+)
+from .evaluation.predictions.store import (
+    ScoreStore as ScoreStore,
+    StoreWriter as StoreWriter,
+)
+from .evaluation.read_map import (
+    NormalizedMap as NormalizedMap,
+    read_map as read_map,
+)
+from .protocols import (
+    EvalProtocol as EvalProtocol,
+    get_protocol as get_protocol,
+)
 
 # Studies and submissions
 from .study.config import (
     Study as Study,
     load_study as load_study,
 )
-from .study.job import SerialRunner as SerialRunner
+from .study.job import (
+    Job as Job,
+    RunProgress as RunProgress,
+    SerialRunner as SerialRunner,
+)
 from .study.observer import StudyObserver as StudyObserver
+from .study.plan import Plan as Plan
+from .study.selection import Selection as Selection
 from .study.session import (
+    Runner as Runner,
     Session as Session,
     StudyResult as StudyResult,
+    StudySource as StudySource,
     open_session as open_session,
     run_study as run_study,
 )
@@ -180,6 +223,7 @@ from .inference.localizer import (
     Localizer as Localizer,
     load_localizer as load_localizer,
 )
+from .inference.predict import InputBatch as InputBatch
 from .recipes import (
     ComponentRef as ComponentRef,
     EvalSpec as EvalSpec,
@@ -189,9 +233,12 @@ from .recipes import (
 )
 from .records import (
     Curve as Curve,
+    EpochLog as EpochLog,
     MetricValue as MetricValue,
     Result as Result,
+    RunIdentity as RunIdentity,
     RunRecord as RunRecord,
+    TestOpening as TestOpening,
     find_records as find_records,
     read_record as read_record,
 )

@@ -80,18 +80,15 @@ def evaluate(
         >>> import tempfile
         >>> import numpy as np
         >>> import wsol
-        >>> from wsol.evaluation.predictions.store import ScoreStore
-        >>> from wsol.plugins import load_plugins
-        >>> from wsol.protocols import get_protocol
         >>> path = tempfile.mkdtemp() + "/val.maps"
         >>> with wsol.StoreWriter(path) as writer:
         ...     writer.append(["a.jpg"], labels=[0], located=np.eye(7)[None])
         >>> annotations = wsol.Annotations(sizes=np.array([[100, 100]]), boxes=[np.array([[0, 0, 99, 99]])])
-        >>> plugins = load_plugins()
-        >>> scores = evaluate(
-        ...     ScoreStore.open(path),
+        >>> plugins = wsol.load_plugins()
+        >>> scores = wsol.evaluate(
+        ...     wsol.ScoreStore.open(path),
         ...     annotations,
-        ...     get_protocol("wsoleval-v2"),
+        ...     wsol.get_protocol("wsoleval-v2"),
         ...     evaluations=[(plugins.create("normalizers", "minmax"), None)],
         ...     metrics=[plugins.create("metrics", "maxboxacc")],
         ...     bootstrap=0,

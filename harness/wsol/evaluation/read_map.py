@@ -99,6 +99,9 @@ def read_map(
         threshold: Without a box rule, the box of the largest contour above this share of the map's maximum.
         where: Names the map in error messages.
 
+    Returns:
+        The map before and after normalisation, with its boxes.
+
     Raises:
         DataError: The map has another shape.
         RunError: The normalizer or the box rule returned values that its contract forbids.
@@ -112,10 +115,10 @@ def read_map(
         ...         return (score_map - score_map.min()) / (score_map.max() - score_map.min())
         >>> raw = np.zeros((4, 4))
         >>> raw[1:3, 2:4] = 5.0
-        >>> found = read_map(raw, Frame(8, 8, "bilinear"), MinMax(), threshold=0.5)
+        >>> found = wsol.read_map(raw, wsol.Frame(8, 8, "bilinear"), MinMax(), threshold=0.5)
         >>> found.boxes
         array([[4, 2, 7, 6]])
-        >>> read_map(np.full((4, 4), 0.1), Frame(8, 8), MinMax()).problem
+        >>> wsol.read_map(np.full((4, 4), 0.1), wsol.Frame(8, 8), MinMax()).problem
         'constant'
     """
     return frame_raw_map(raw_map, frame).normalize(normalizer, box_rule, threshold, where)
