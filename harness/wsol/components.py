@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from wsol.arrays import FloatArray, IntArray
+from wsol.errors import UsageError
 from wsol.options import Options
 from wsol.options import Options as AnyOptions
 
@@ -32,6 +33,10 @@ class Component:
 
     def __init__(self, options: AnyOptions | None = None) -> None:
         self.options = self.Options() if options is None else options
+        if unbuilt := self.options.unbuilt():
+            raise UsageError(
+                f"'{self.name}': {unbuilt[0]} names a component that only Plugins.create builds; create it there"
+            )
 
     @classmethod
     def summary(cls) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from wsol.errors import UsageError
 
@@ -63,6 +64,16 @@ class Distribution:
         if self.kind == "uniform":
             return float(rng.uniform(low, high))
         return float(math.exp(rng.uniform(math.log(low), math.log(high))))
+
+    def extremes(self) -> list[JsonValue]:
+        """Return all values of a choice, or the smallest and the largest value that can be drawn from a range."""
+        if self.kind == "choice":
+            return list(self.arguments)
+        low, high = self._bounds()
+        if self.kind == "integer":
+            return [int(low), int(high)]
+        # The ends themselves are never drawn, or with probability zero, and may be excluded by a constraint.
+        return [float(np.nextafter(low, high)), float(np.nextafter(high, low))]
 
     def to_json(self) -> dict[str, list[JsonValue]]:
         """Return the form that studies, plans and ``wsol plugins --json`` use."""
@@ -190,23 +201,51 @@ class Options(BaseModel):
 
     @classmethod
     def nested(cls) -> dict[str, type[Options]]:
-        """Return the class of every field that holds options itself."""
-        types = {name: field.annotation for name, field in cls.model_fields.items()}
-        return {name: kind for name, kind in types.items() if isinstance(kind, type) and issubclass(kind, Options)}
+        """Return the class of every field that holds options itself, also where it may be None."""
+        return {name: found for name, (found, direct) in cls._inner().items() if direct}
+
+    @classmethod
+    def hidden(cls) -> dict[str, type[Options]]:
+        """Return the class of every field that holds options in a container, such as a list."""
+        return {name: found for name, (found, direct) in cls._inner().items() if not direct}
+
+    @classmethod
+    def _inner(cls) -> dict[str, tuple[type[Options], bool]]:
+        """Return, for each field with options, their class and whether the field holds them without a container."""
+        found: dict[str, tuple[type[Options], bool]] = {}
+        for name, field in cls.model_fields.items():
+            alternatives = get_args(field.annotation) if _is_union(field.annotation) else (field.annotation,)
+            direct = {kind for kind in alternatives if isinstance(kind, type) and issubclass(kind, Options)}
+            inside = {kind for kind in _leaves(field.annotation) if issubclass(kind, Options)}
+            if direct or inside:
+                found[name] = (next(iter(direct or inside)), bool(direct))
+        return found
 
     @classmethod
     def _extras(cls) -> dict[str, Mapping[str, JsonValue]]:
         fields = cls.model_fields.items()
         return {name: f.json_schema_extra for name, f in fields if isinstance(f.json_schema_extra, Mapping)}
 
-    @model_validator(mode="after")
-    def _parts_are_built(self) -> Options:
-        for name in self.part_kinds():
-            if isinstance(getattr(self, name), str | Mapping):
-                raise ValueError(
-                    f"{name}: names a component; create these options with Plugins.options, which builds it"
-                )
-        return self
+    def unbuilt(self) -> list[str]:
+        """Return the fields, at any depth, whose default names a component that is not built yet."""
+        found = [name for name in self.part_kinds() if isinstance(getattr(self, name), str)]
+        for name in self.nested():
+            inner = getattr(self, name)
+            found += [f"{name}.{field}" for field in inner.unbuilt()] if isinstance(inner, Options) else []
+        return found
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _leaves(annotation: Any) -> Iterator[type]:
+    """Yield all classes in an annotation."""
+    arguments = get_args(annotation)
+    if isinstance(annotation, type) and not arguments:
+        yield annotation
+    for argument in arguments:
+        yield from _leaves(argument)
 
 
 def build_options(options: type[Options], values: OptionValues, where: str) -> Options:

@@ -12,6 +12,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -175,7 +176,17 @@ class Plugins:
             UsageError: One line for each problem.
         """
         options, where = self.get(kind, name).Options, f"{part_of_kind(kind).label} '{name}'"
+        self._refuse_circle(kind, name)
         return build_options(options, self._with_components(options, values, where), where)
+
+    def _refuse_circle(self, kind: str, name: str, above: tuple[tuple[str, str], ...] = ()) -> None:
+        """Raise UsageError where the components that options name by default lead back to the first one."""
+        if (kind, name) in above:
+            chain = " → ".join(inner for _, inner in [*above, (kind, name)])
+            raise UsageError(f"{part_of_kind(kind).label} '{name}': its options name each other by default: {chain}")
+        if (kind, name) in self._owners:
+            for inner in _default_components(self.get(kind, name).Options):
+                self._refuse_circle(*inner, (*above, (kind, name)))
 
     def space(self, kind: str, ref: ComponentRef) -> dict[str, Distribution]:
         """Collect what a search draws for a component.
@@ -186,29 +197,31 @@ class Plugins:
         Returns:
             ``option`` or ``option.option`` → distribution.
         """
-        return dict(self._drawn(self.get(kind, ref.name).Options, ref.spelled()))
+        where = f"{part_of_kind(kind).label} '{ref.name}'"
+        self._refuse_circle(kind, ref.name)
+        return dict(self._drawn(self.get(kind, ref.name).Options, ref.spelled(), where))
 
-    def _drawn(self, options: type[Options], given: OptionValues) -> Iterator[tuple[str, Distribution]]:
+    def _drawn(self, options: type[Options], given: OptionValues, where: str) -> Iterator[tuple[str, Distribution]]:
         spelled = {name: Distribution.from_json(value) for name, value in given.items()}
         found = {name: how for name, how in options.space().items() if spelled.get(name) or name not in given}
         yield from (found | {name: how for name, how in spelled.items() if how is not None}).items()
         for name, kind in options.part_kinds().items():
-            if (named := _named(options, name, given)) is not None:
-                inner = self._drawn(self.get(kind, named[0]).Options, named[1])
-                yield from ((f"{name}.{key}", how) for key, how in inner)
+            with _at(f"{where}: {name}"):
+                if (named := _named(options, name, given)) is not None:
+                    inner = self._drawn(self.get(kind, named[0]).Options, named[1], named[0])
+                    yield from ((f"{name}.{key}", how) for key, how in inner)
         for name, nested in options.nested().items():
             if isinstance(given.get(name, {}), Mapping):
-                yield from ((f"{name}.{key}", how) for key, how in self._drawn(nested, given.get(name, {})))
+                inner = self._drawn(nested, given.get(name, {}), f"{where}: {name}")
+                yield from ((f"{name}.{key}", how) for key, how in inner)
 
     def _with_components(self, options: type[Options], values: OptionValues, where: str) -> OptionValues:
         """Replace names of components in ``values`` by the components, also in nested options."""
         filled = dict(values)
         for name, kind in options.part_kinds().items():
-            if (named := _named(options, name, values)) is not None:
-                try:
+            with _at(f"{where}: {name}"):
+                if (named := _named(options, name, values)) is not None:
                     filled[name] = self.create(kind, *named)
-                except UsageError as error:
-                    raise UsageError(f"{where}: {name}: {error}") from None
         for name, nested in options.nested().items():
             if isinstance(values.get(name, {}), Mapping):
                 built = self._with_components(nested, values.get(name, {}), f"{where}: {name}")
@@ -315,19 +328,56 @@ def _checked(part: Part, component: Any) -> type[Component]:
         raise PluginError(f"{component.__name__} has no docstring; its first line is what 'wsol plugins' shows")
     if not (isinstance(component.Options, type) and issubclass(component.Options, Options)):
         raise PluginError(f"{component.__name__}.Options is no subclass of wsol.Options")
+    _check_options(component, component.Options)
     return component
 
 
 def _named(options: type[Options], field: str, values: OptionValues) -> tuple[str, OptionValues] | None:
-    """Return name and options of the component that ``field`` names; None for null, and for one that is built."""
+    """Return name and options of the component that ``field`` names; None for null, and for one that is built.
+
+    None as well for a distribution over names: what is drawn is validated as a value of its own.
+    """
     default = options.model_fields[field].default
     given = values.get(field, default)
+    if Distribution.from_json(given) is not None:
+        return None
     if isinstance(given, Mapping):
         name = given.get("name", default)
         if not isinstance(name, str):
-            raise UsageError(f"{field}: write a component's name, or a mapping with the key 'name'")
+            raise UsageError("write a component's name, or a mapping with the key 'name'")
         return name, {key: value for key, value in given.items() if key != "name"}
     return (given, {}) if isinstance(given, str) else None
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Begin the message of a usage error with its place."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{place}: {error}") from None
+
+
+def _default_components(options: type[Options]) -> Iterator[tuple[str, str]]:
+    """Yield (kind, name) of the components that options name by default, at any depth."""
+    for name, kind in options.part_kinds().items():
+        if isinstance(default := options.model_fields[name].default, str):
+            yield kind, default
+    for inner in options.nested().values():
+        yield from _default_components(inner)
+
+
+def _check_options(component: type[Component], options: type[Options]) -> None:
+    """Check the fields of a component's options that name components, at any depth."""
+    kinds = [other.kind for other in PARTS.values() if other.name != "method"]
+    for name, kind in options.part_kinds().items():
+        if kind not in kinds:
+            raise PluginError(f"{component.__name__}.Options.{name}: no kind '{kind}' to name{suggest(kind, kinds)}")
+    for name, inner in options.hidden().items():
+        if inner.part_kinds():
+            raise PluginError(f"{component.__name__}.Options.{name}: options in a container cannot name components")
+    for inner in options.nested().values():
+        _check_options(component, inner)
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -31,12 +31,14 @@ class Part:
         base: Base class of the components, as ``"module:Class"``, imported when plugins are loaded.
         scope: What depends on the part, and so how its options are searched and what recipes share.
 
-            * ``study``: named once for all recipes of a study.
+            * ``study``: named once for all recipes of a study; only benchmark and metrics are.
             * ``training``: options are drawn anew for each trial; another choice is another training.
             * ``prediction``: options are swept on val after training; recipes that differ here share the training, and
-              each choice costs a forward pass.
+              each choice costs a forward pass. A component of a kind other than ``extractor`` is called with the raw
+              maps that the extractor gives, float [B, h, w], and returns maps of the same shape.
             * ``scoring``: options are swept on val as well; recipes that differ here share training and stored maps.
-              Used by methods that output maps.
+              Used by methods that output maps. A component of a kind other than ``normalizer`` and ``box_rule`` is
+              called with the upsampled map, float64 [H, W], before the normalizer, and returns one of the same shape.
         help: What the part is, for the schema of a study.
         default: Name of the component that a study uses when it names none; None leaves the part empty.
         many: Whether a recipe has a list of these instead of at most one.

@@ -95,8 +95,10 @@ def test_a_component_of_another_kind_is_an_error() -> None:
 
 
 def test_options_that_were_not_built_are_an_error() -> None:
-    with pytest.raises(ValueError, match=r"second: names a component; create these options with Plugins"):
-        Two.Options()
+    with pytest.raises(ValueError, match=r"second\s+Input should be an instance of Normalizer"):
+        Two.Options(second="half")
+    with pytest.raises(wsol.UsageError, match=r"'two': second names a component that only Plugins\.create builds"):
+        Two()
 
 
 def test_distributions_of_the_named_component_are_drawn(plugins: Plugins) -> None:
@@ -157,3 +159,122 @@ def test_a_run_finds_an_inner_backbone_of_a_plugin_file(tmp_path: Path, monkeypa
     (record,) = session.search(wsol.SerialRunner())
     assert (record.status, record.reason) == ("complete", "")
     assert record.hparams == {"method.f.backbone.stride": 4}
+
+
+class Optional(wsol.Normalizer):
+    """Nested options that may be absent, and a default that names a component."""
+
+    name = "optional"
+
+    class Options(wsol.Options):
+        """Options."""
+
+        class Deep(wsol.Options):
+            """Nested options with a default component."""
+
+            third: wsol.Normalizer = wsol.part("normalizers", "half")
+
+        maybe: Inner | None = wsol.option(None, "nested or null")
+        deep: Deep = Field(Deep(), description="nested with a default")
+
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
+        return score_map
+
+
+def test_nested_options_may_be_optional_and_have_default_components() -> None:
+    plugins = Plugins([Plugin("t", "t", "1", components=[("normalizers", Half), ("normalizers", Optional)])])
+    options = plugins.create("normalizers", "optional").options
+    assert options.maybe is None
+    assert isinstance(options.deep.third, Half)
+    given = ComponentRef.parse({"name": "optional", "maybe": {"first": {"name": "half", "shift": {"choice": [1, 2]}}}})
+    space = component_space("normalizers", given, plugins)
+    assert set(space) == {"deep.third.factor", "maybe.first.factor", "maybe.first.shift"}
+    built = plugins.options("normalizers", "optional", with_hparams("n", given, {"n.maybe.first.shift": 2}))
+    assert built.maybe.first.options.shift == 2
+
+
+def test_the_component_itself_may_be_searched(plugins: Plugins) -> None:
+    ref = ComponentRef.parse({"name": "two", "second": {"choice": ["half", {"name": "half", "factor": 0.1}]}})
+    assert set(component_space("normalizers", ref, plugins)) == {"second"}
+    options = plugins.options("normalizers", "two", with_hparams("n", ref, {"n.second": "half"}))
+    assert isinstance(options.second, Half)
+    wrong = ComponentRef.parse({"name": "two", "second": {"choice": ["half", "hal"]}})
+    with pytest.raises(wsol.UsageError, match="normalizer 'two': second: unknown normalizer 'hal'; did you mean"):
+        component_space("normalizers", wrong, plugins)
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        ({"choice": [0.1] * 30 + ["x"]}, "factor"),
+        ({"choice": [0.5, 2.0]}, "factor"),
+        ({"uniform": [0.5, 1.5]}, "factor"),
+        ({"uniform": [-0.5, 0.5]}, "factor"),
+    ],
+)
+def test_every_value_that_can_be_drawn_is_validated(plugins: Plugins, search: Any, message: str) -> None:
+    with pytest.raises(wsol.UsageError, match=f"normalizer 'half': {message}"):
+        component_space("normalizers", ComponentRef.parse({"name": "half", "factor": search}), plugins)
+
+
+def test_drawn_values_are_validated_together() -> None:
+    method = {"name": "psol", "boxes": {"choice": ["cam"]}, "variant": {"choice": ["joint"]}}
+    content = {"name": "s", "benchmark": "sprites", "recipes": {"method": method, "backbone": "tiny"}}
+    with pytest.raises(wsol.UsageError, match="need a separate classifier"):
+        make_plan(validate_study(content, "test"), load_plugins())
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (
+            'inner: wsol.Normalizer = wsol.part("normalizer")',
+            "no kind 'normalizer' to name; did you mean 'normalizers'",
+        ),
+        ('inner: wsol.Method = wsol.part("methods", "cam")', "no kind 'methods' to name"),
+        ("inner: list[Part] = wsol.option([])", "options in a container cannot name components"),
+    ],
+)
+def test_declarations_that_cannot_work_fail_when_the_plugin_is_loaded(tmp_path: Path, field: str, message: str) -> None:
+    path = tmp_path / "odd.py"
+    path.write_text(
+        "import wsol\n\n\nclass Part(wsol.Options):\n"
+        '    one: wsol.Normalizer | None = wsol.part("normalizers")\n\n\n'
+        'class Odd(wsol.Normalizer):\n    """Odd."""\n\n    name = "odd"\n\n'
+        f"    class Options(wsol.Options):\n        {field}\n\n"
+        "    def __call__(self, score_map):\n        return score_map\n\n\n"
+        "@wsol.hookimpl\ndef wsol_normalizers():\n    return [Odd]\n"
+    )
+    with pytest.raises(wsol.PluginError, match=rf"odd\.py: PluginError: Odd\.Options\.inner: {message}"):
+        load_plugins([path])
+
+
+class Left(wsol.Normalizer):
+    """Names Right by default, which names Left."""
+
+    name = "left"
+
+    class Options(wsol.Options):
+        """Options."""
+
+        other: wsol.Normalizer = wsol.part("normalizers", "right")
+
+    def __call__(self, score_map: wsol.FloatArray) -> wsol.FloatArray:
+        return score_map
+
+
+class Right(Left):
+    """Names Left by default."""
+
+    name = "right"
+
+    class Options(wsol.Options):
+        """Options."""
+
+        other: wsol.Normalizer = wsol.part("normalizers", "left")
+
+
+def test_components_that_name_each_other_by_default_are_refused() -> None:
+    plugins = Plugins([Plugin("t", "t", "1", components=[("normalizers", Left), ("normalizers", Right)])])
+    with pytest.raises(wsol.UsageError, match="'left': its options name each other by default: left → right → left"):
+        component_space("normalizers", ComponentRef(name="left"), plugins)

@@ -16,7 +16,7 @@ from wsol import hooks
 from wsol.cli.main import app
 from wsol.components import Component
 from wsol.plugins import Plugins, load_plugins
-from wsol.recipes import PARTS, Part, recipe_parts
+from wsol.recipes import PARTS, Part, Scope, recipe_parts
 from wsol.records import read_record
 from wsol.study.config import study_model, validate_study
 from wsol.study.job import SerialRunner
@@ -131,7 +131,6 @@ def test_a_study_runs_with_it_from_search_to_page(plugin: Path, plugins: Plugins
     }
     plan = make_plan(validate_study(content, "test"), plugins)
     session = Session(plan, plugins, tmp_path / "results", (plugin,), tmp_path / "cache")
-    session.open()
     trials = session.search(SerialRunner())
     assert {record.status for record in trials} == {"complete"}, [record.reason for record in trials]
     assert len(trials) == 3  # two draws of the first recipe; the second one has nothing to draw
@@ -148,7 +147,7 @@ def test_a_study_runs_with_it_from_search_to_page(plugin: Path, plugins: Plugins
     assert "smoother" in page
     assert "mean(reach=0.0)" in page
     ledger = [json.loads(line) for line in (tmp_path / "results" / "ledger.jsonl").read_text().splitlines()]
-    assert {line["cell"] for line in ledger} == {"toy/smoothed/-/-/-/minmax/-/mean"}
+    assert {line["cell"] for line in ledger} == {"toy/smoothed/-/-/-/-/minmax/-/mean"}
 
 
 def test_wsol_plugins_lists_it(plugin: Path) -> None:
@@ -165,3 +164,113 @@ def test_every_part_has_a_hook_and_a_public_base_class() -> None:
         assert hasattr(wsol, part.base.removeprefix("wsol:"))
     assert next(part.name for part in recipe_parts()) == "method"
     assert toy_plugin.Toy.uses <= set(PARTS)
+
+
+CHANGES = '''
+"""Components that change maps, and a classifier method on the toy benchmark."""
+
+import torch
+
+import wsol
+from tests.harness.test_recipe_parts import Smoother
+from tests.support.toy_plugin import ToyBenchmark
+
+
+class Scale(Smoother):
+    """Multiplies maps by a factor and counts the calls."""
+
+    name = "scale"
+
+    class Options(wsol.Options):
+        factor: float = wsol.hparam(1.0, wsol.choice(1.0, -1.0), help="factor")
+
+    def __call__(self, maps):
+        return maps * self.options.factor
+
+
+class Flip(Smoother):
+    """Mirrors maps."""
+
+    name = "flip"
+
+    def __call__(self, maps):
+        return maps[..., ::-1].copy() if not isinstance(maps, torch.Tensor) else maps.flip(-1)
+
+
+class Fixed(wsol.Method):
+    """Untrained; its map is bright where the image is, through whatever extractor the recipe names."""
+
+    name = "fixed"
+    uses = frozenset({"extractor"})
+
+    def phases(self, train):
+        yield from ()
+
+    def localize(self, images, labels, extractor):
+        return extractor(None, images, labels)
+
+
+class Bright(wsol.Extractor):
+    """The sum of the channels."""
+
+    name = "bright"
+
+    def __call__(self, classifier, images, labels):
+        return images.sum(dim=1)
+
+
+@wsol.hookimpl
+def wsol_smoothers():
+    return [Scale, Flip]
+
+
+@wsol.hookimpl
+def wsol_methods():
+    return [Fixed]
+
+
+@wsol.hookimpl
+def wsol_extractors():
+    return [Bright]
+
+
+@wsol.hookimpl
+def wsol_benchmarks():
+    return [ToyBenchmark]
+'''
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("scope", ["prediction", "scoring"])
+def test_kinds_that_need_no_training_change_the_maps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scope: Scope, many: bool
+) -> None:
+    part = Part("smoother", "smoothers", f"{__name__}:Smoother", scope, "changes maps", many=many)
+    monkeypatch.setitem(PARTS, "smoother", part)
+    monkeypatch.setattr(hooks, "wsol_smoothers", wsol_smoothers, raising=False)
+    path = tmp_path / f"changing_{scope}_{many}.py"
+    path.write_text(CHANGES)
+    alternatives = [[], ["scale"], ["flip"]] if many else [None, "scale", "flip"]
+    recipe = {"method": "fixed", "extractor": "bright", part.key: alternatives}
+    content = {"name": "change", "benchmark": "toy", "recipes": recipe, "metrics": ["maxboxaccv2"], "bootstrap": 0}
+    session = wsol.open_session(content, out=tmp_path, plugins=[path], cache=tmp_path / "cache")
+    (record,) = session.search(SerialRunner())
+    assert (record.status, record.reason) == ("complete", "")
+    plain, scaled, flipped = record.results
+    prefix = "scale" if many else "smoother"
+    assert scaled.sweep[f"{prefix}.factor"] == [1.0, -1.0]
+    score = plain.metrics["maxboxaccv2"].value
+    assert scaled.sweep["maxboxaccv2"][0] == score  # times one
+    assert len({score, scaled.sweep["maxboxaccv2"][1], flipped.metrics["maxboxaccv2"].value}) == 3
+    session.seal()
+    (final, *_) = session.final(SerialRunner())
+    assert [ref.name for e in final.evaluations for ref in e.refs("smoother")] == ["scale", "flip"]
+    ledger = [json.loads(line)["cell"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
+    assert {cell.rpartition("/")[2] for cell in ledger} == {"-", "scale", "flip"}
+
+
+def test_two_components_of_one_name_are_refused(plugins: Plugins) -> None:
+    recipe = {"method": "cam", "backbone": "tiny", "augmentations": [["vertical_flip", "vertical_flip"]]}
+    study = validate_study({"name": "s", "benchmark": "sprites", "recipes": recipe}, "test")
+    with pytest.raises(wsol.UsageError, match="'vertical_flip': hyper-parameters named 'vertical_flip"):
+        make_plan(study, plugins)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+from torch import Tensor
+
+from wsol.arrays import FloatArray
 from wsol.components import BoxRule, Component, Normalizer
 from wsol.data.benchmark import Benchmark, Schedule
-from wsol.networks import Extractor
+from wsol.errors import UsageError
+from wsol.networks import Classifier, Extractor
 from wsol.options import OptionValues
 from wsol.plugins import Plugins
-from wsol.recipes import EvalSpec, Part, recipe_parts, with_hparams
+from wsol.recipes import ComponentRef, EvalSpec, Part, Scope, recipe_parts, with_hparams
 from wsol.records import RunIdentity
 from wsol.training.method import Method, Parts
 from wsol.training.seeds import seed_everything
 
+T = TypeVar("T")
 WEIGHTS = "weights.pt"
 """File in a final run's folder that holds the trained method's state_dict."""
 
@@ -71,8 +78,57 @@ def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins
         ref = evaluation.ref(part)
         return None if ref is None else (ref.name, with_hparams(part, ref, swept))
 
+    extractor = plugins.create("extractors", *found) if (found := named("extractor")) else None
+    normalizer = plugins.create("normalizers", *found) if (found := named("normalizer")) else None
+    after = [_callable(part, ref, swept, plugins) for part, ref in evaluation.filled() if _is_other(part, "prediction")]
+    before = [_callable(part, ref, swept, plugins) for part, ref in evaluation.filled() if _is_other(part, "scoring")]
     return EvalComponents(
-        extractor=plugins.create("extractors", *found) if (found := named("extractor")) else None,
-        normalizer=plugins.create("normalizers", *found) if (found := named("normalizer")) else None,
+        extractor=_ChangedExtractor(extractor, after) if extractor is not None and after else extractor,
+        normalizer=_ChangedNormalizer(normalizer, before) if normalizer is not None and before else normalizer,
         box_rule=plugins.create("box_rules", *found) if (found := named("box_rule")) else None,
     )
+
+
+def _is_other(part: Part, scope: Scope) -> bool:
+    """Whether a part has a kind that a plugin adds; the engine calls its own kinds by their roles."""
+    return part.scope == scope and part.name not in ("extractor", "normalizer", "box_rule")
+
+
+def _callable(part: Part, ref: ComponentRef, swept: OptionValues, plugins: Plugins) -> Callable[[T], T]:
+    component = plugins.create_part(part, ref, swept)
+    if not callable(component):
+        raise UsageError(f"{part.label} '{ref.name}' cannot be called with maps, as the scope '{part.scope}' demands")
+    return component
+
+
+class _ChangedExtractor(Extractor):
+    """An extractor whose maps other components change."""
+
+    name = "changed"
+
+    def __init__(self, extractor: Extractor, changes: Sequence[Callable[[Tensor], Tensor]]) -> None:
+        super().__init__(extractor.options)
+        self.extractor = extractor
+        self.changes = changes
+
+    def __call__(self, classifier: Classifier, images: Tensor, labels: Tensor) -> Tensor:
+        maps = self.extractor(classifier, images, labels)
+        for change in self.changes:
+            maps = change(maps)
+        return maps
+
+
+class _ChangedNormalizer(Normalizer):
+    """A normalizer of maps that other components change first."""
+
+    name = "changed"
+
+    def __init__(self, normalizer: Normalizer, changes: Sequence[Callable[[FloatArray], FloatArray]]) -> None:
+        super().__init__(normalizer.options)
+        self.normalizer = normalizer
+        self.changes = changes
+
+    def __call__(self, score_map: FloatArray) -> FloatArray:
+        for change in self.changes:
+            score_map = change(score_map)
+        return self.normalizer(score_map)

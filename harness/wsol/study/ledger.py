@@ -22,7 +22,7 @@ def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
     names = [train.benchmark.name]
     for part in recipe_parts():
         refs = evaluation.refs(part.name) if part.swept else train.refs(part.name)
-        names += [ref.name for ref in refs] if refs or part.many else ["-"]
+        names.append("+".join(ref.name for ref in refs) or "-")
     return "/".join(names)
 
 

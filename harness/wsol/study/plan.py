@@ -20,6 +20,7 @@ from wsol.recipes import (
     EvalSpec,
     Filled,
     Part,
+    PartsSpec,
     ScheduleSpec,
     TrainSpec,
     content_hash,
@@ -156,11 +157,33 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             train = TrainSpec(benchmark=benchmark, parts={"method": method, **filled}, schedule=schedule)
             space = _space(train, plugins)
             for evaluation in evaluations:
-                sweeps(evaluation, plugins)
+                _check_names([*train.filled(), *evaluation.filled()])
+                for setting in sweeps(evaluation, plugins):
+                    _check_options(evaluation, setting, plugins)
             count = (grid.trials or study.trials) if space else 1
-            yield TrainingCell(
-                train, evaluations, tuple(_draw(study.seed, i, space) for i in range(count)), metrics, protocol
+            trials = tuple(_draw(study.seed, i, space) for i in range(count))
+            for trial in trials:
+                _check_options(train, trial.hparams, plugins)
+            yield TrainingCell(train, evaluations, trials, metrics, protocol)
+
+
+def _check_names(filled: Sequence[tuple[Part, ComponentRef]]) -> None:
+    """Raise UsageError where the hyper-parameters of two components of a recipe would have equal names."""
+    seen: dict[str, Part] = {}
+    for part, ref in filled:
+        prefix = part.prefix(ref)
+        if prefix in seen:
+            raise UsageError(
+                f"{part.label} '{ref.name}': hyper-parameters named '{prefix}.…' would belong to two components of one "
+                f"recipe, the other one a {seen[prefix].label}; name each component once"
             )
+        seen[prefix] = part
+
+
+def _check_options(spec: PartsSpec, hparams: OptionValues, plugins: Plugins) -> None:
+    """Validate the options of all parts together, as a run gets them; raises UsageError."""
+    for part, ref in spec.filled():
+        plugins.options(part.kind, ref.name, with_hparams(part.prefix(ref), ref, hparams))
 
 
 def _combinations(grid: RecipeGrid, used: Sequence[Part]) -> Iterator[Filled]:
@@ -179,7 +202,7 @@ def _schedule(base: Schedule, *overrides: ScheduleOverride) -> ScheduleSpec:
 
 def _evaluations(grid: RecipeGrid, method: type[Method]) -> Iterator[EvalSpec]:
     """Yield a method's evaluations; boxes have no normalizer and no box rule."""
-    used = [part for part in recipe_parts("prediction") if part.name in method.uses]
+    used = recipe_parts("prediction") if "extractor" in method.uses else []
     used += recipe_parts("scoring") if method.outputs == "maps" else []
     return (EvalSpec(parts=filled) for filled in _combinations(grid, used))
 
@@ -194,7 +217,9 @@ def _space(train: TrainSpec, plugins: Plugins) -> dict[str, Distribution]:
 
 
 def component_space(kind: str, ref: ComponentRef, plugins: Plugins) -> dict[str, Distribution]:
-    """Collect what is drawn for one component, and validate its fixed options and a sample of each distribution.
+    """Collect what is drawn for one component, and validate its fixed options and the values that can be drawn.
+
+    Of a ``choice`` every value is validated, of a range its ends.
 
     Returns:
         ``option`` (``option.option`` for a component that an option names) → distribution.
@@ -207,8 +232,8 @@ def component_space(kind: str, ref: ComponentRef, plugins: Plugins) -> dict[str,
     plugins.options(kind, ref.name, {**with_hparams("", ref, {}), **unknown})
     space = plugins.space(kind, ref)
     for name, distribution in space.items():
-        sample = distribution.draw(np.random.default_rng(0))
-        plugins.options(kind, ref.name, with_hparams(kind, ref, {f"{kind}.{name}": sample}))
+        for value in distribution.extremes():
+            plugins.options(kind, ref.name, with_hparams(kind, ref, {f"{kind}.{name}": value}))
     return space
 
 

@@ -126,7 +126,7 @@ def test_a_sealed_choice_opens_test_and_is_recorded_in_the_ledger(plan: Plan, se
     assert opening.evaluations == 1
     assert opening.selection == selection.seal
     (line,) = ledger.read_ledger(tmp_path / "ledger.jsonl")
-    assert line["cell"] == "sprites/cam/tiny/gap/cam/minmax/-"
+    assert line["cell"] == "sprites/cam/tiny/gap/-/cam/minmax/-"
     # the same selection with its other seed is the same touch
     _, again = open_test(sealed, identity(plan, selection, seed=selection.seeds[1]), tmp_path)
     assert again.evaluations == 1
