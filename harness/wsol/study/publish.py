@@ -24,6 +24,10 @@ def publish(folder: Path, observer: StudyObserver) -> list[Path]:
     A publisher that fails is reported as a warning and does not stop the others: the records, which are the study's
     results, exist already.
 
+    Args:
+        folder: The study's results folder.
+        observer: Receives the files and the warnings.
+
     Returns:
         The files that were written.
     """
@@ -42,21 +46,27 @@ def publish(folder: Path, observer: StudyObserver) -> list[Path]:
 def draw_heat_maps(folder: Path, plugin_files: Sequence[Path], observer: StudyObserver) -> Path | None:
     """Draw the final runs of the study in ``folder`` on validation images; one row for every network.
 
+    Missing heat maps must not fail the study, so an error is reported as a warning.
+
+    Args:
+        folder: The study's results folder.
+        plugin_files: One-file plugins that the runs need.
+        observer: Receives the file or the warning.
+
     Returns:
-        The file, or None where no final run is complete or the heat maps cannot be drawn; missing heat maps must not
-        fail the study, so the reason is reported as a warning.
+        The file, or None where no final run is complete or the heat maps cannot be drawn.
     """
     from wsol.data.images import write_png
     from wsol.inference.localizer import final_runs, validation_sheet
 
-    runs = final_runs(folder)
-    if not runs:
-        return None
     path = folder / HEAT_MAPS
     try:
+        runs = final_runs(folder)
+        if not runs:
+            return None
         write_png(path, validation_sheet(runs, IMAGES, plugin_files))
-    except WsolError as error:
-        observer.warned(f"no heat maps: {error}")
+    except Exception as error:  # methods, extractors and benchmarks are third-party code
+        observer.warned(f"no heat maps: {_one_line(error)}")
         return None
     observer.drawn(path)
     return path

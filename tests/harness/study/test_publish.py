@@ -62,13 +62,44 @@ def test_the_leaderboard_is_a_publisher() -> None:
     assert callable(entry.load())
 
 
-def test_heat_maps_that_cannot_be_drawn_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_sheet(*arguments: object) -> None:
-        raise wsol.DataError("the images are gone")
+@pytest.mark.parametrize("function", ["final_runs", "validation_sheet"])
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (wsol.DataError("the images are gone"), "the images are gone"),
+        (ValueError("a bug\nin a method"), "ValueError: a bug in a method"),
+    ],
+)
+def test_heat_maps_that_cannot_be_drawn_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, error: Exception, says: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
 
-    assert publishing.draw_heat_maps(tmp_path, (), Log()) is None  # no final run, so nothing to draw
     monkeypatch.setattr("wsol.inference.localizer.final_runs", lambda folder: [folder])
-    monkeypatch.setattr("wsol.inference.localizer.validation_sheet", no_sheet)
+    monkeypatch.setattr(f"wsol.inference.localizer.{function}", fail)
     log = Log()
     assert publishing.draw_heat_maps(tmp_path, (), log) is None
-    assert log.warnings == ["no heat maps: the images are gone"]
+    assert log.warnings == [f"no heat maps: {says}"]
+
+
+def test_without_a_final_run_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    log = Log()
+    assert publishing.draw_heat_maps(tmp_path, (), log) is None
+    assert log.warnings == []
+    missing = tmp_path / "missing"
+    assert publishing.draw_heat_maps(missing, (), log) is None
+    assert log.warnings == [f"no heat maps: {missing}: no such folder"]
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_broken_record_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "a.record.json"
+    path.parent.mkdir()
+    path.write_text("{")
+    log = Log()
+    assert publishing.draw_heat_maps(tmp_path, (), log) is None
+    (warning,) = log.warnings
+    assert warning.startswith("no heat maps: ")
+    assert "a.record.json" in warning
+    assert "\n" not in warning
