@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,36 +122,39 @@ def _ref(name: str, options: OptionValues) -> ComponentRef:
 
 @dataclass(frozen=True)
 class PartOptions:
-    """What ``--option`` gives for each part."""
+    """The options that ``--option`` gives for each part."""
 
     normalizer: OptionValues
     box_rule: OptionValues
     benchmark: OptionValues
 
 
-def parse_options(given: list[str]) -> PartOptions:
+def parse_options(given: Iterable[str]) -> PartOptions:
     """Sort options by part.
 
     Args:
-        given: For example ``["percentile=0.4", "box_rule.theta=0.2"]``; values are read as YAML.
+        given: For example ``["percentile=0.4", "box_rule.theta=0.2"]``; keys and values are read as by ``--set``,
+            so that ``benchmark.KEY.INNER=VALUE`` changes an option that is a mapping.
+
+    Returns:
+        The options of each part.
 
     Raises:
-        UsageError: An entry is not KEY=VALUE, or names an unknown part.
+        UsageError: An entry is not KEY=VALUE, names an unknown part, or its value is not valid YAML.
     """
-    import yaml
-
     from wsol.errors import UsageError
     from wsol.options import suggest
+    from wsol.study.config import apply_override
 
     found = PartOptions({}, {}, {})
     for entry in given:
-        key, equals, value = entry.partition("=")
-        part, _, field = key.rpartition(".")
-        if not equals or not field:
+        key, equals, _ = entry.partition("=")
+        part, dot, _ = key.partition(".")
+        if not equals or not all(key.split(".")):
             raise UsageError(f"--option {entry}: not KEY=VALUE")
-        if (part or "normalizer") not in vars(found):
+        if dot and part not in vars(found):
             raise UsageError(f"--option {entry}: unknown part '{part}'{suggest(part, vars(found))}")
-        vars(found)[part or "normalizer"][field] = yaml.safe_load(value)
+        apply_override(vars(found), entry if dot else f"normalizer.{entry}", "--option")
     return found
 
 

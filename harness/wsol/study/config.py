@@ -206,7 +206,7 @@ def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
     """
     path = find_study(source)
     try:
-        content = yaml.load(path.read_text(), _Loader)
+        content = load_yaml(path.read_text())
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -237,6 +237,25 @@ _Loader.add_implicit_resolver(
 )
 
 
+def load_yaml(text: str) -> Any:
+    """Read YAML as in a study: a repeated key is an error, and ``1e-5`` is a number.
+
+    Args:
+        text: The document, or a single value.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        yaml.YAMLError: It is not valid.
+
+    Example:
+        >>> load_yaml("[1e-5, cub]")
+        [1e-05, 'cub']
+    """
+    return yaml.load(text, _Loader)
+
+
 def validate_study(content: Mapping[str, Any], where: str) -> Study:
     """Validate a mapping as a study.
 
@@ -256,13 +275,14 @@ def validate_study(content: Mapping[str, Any], where: str) -> Study:
         raise UsageError(describe_validation(error, where, known)) from None
 
 
-def apply_override(content: OptionValues, override: str) -> None:
+def apply_override(content: OptionValues, override: str, option: str = "--set") -> None:
     """Change one value of nested mappings and lists in place.
 
     Args:
         content: The mapping to change.
         override: ``key=value``. The key is a path with dots, ``recipes.0.method.lr``; list entries are counted from 0.
             The value is read as YAML.
+        option: The command-line option of the change, for messages.
 
     Raises:
         UsageError: The path leads nowhere, or the value is not YAML.
@@ -273,33 +293,34 @@ def apply_override(content: OptionValues, override: str) -> None:
         >>> content
         {'benchmark': {'name': 'cub', 'root': '/data/cub'}}
     """
+    where = f"{option} {override}"
     key, separator, text = override.partition("=")
     if not separator or not key:
-        raise UsageError(f"--set {override}: write key=value, for example --set schedule.epochs=2")
+        raise UsageError(f"{where}: write key=value, for example --set schedule.epochs=2")
     try:
-        value = yaml.load(text, _Loader)
+        value = load_yaml(text)
     except yaml.YAMLError:
-        raise UsageError(f"--set {override}: the value is not valid YAML") from None
+        raise UsageError(f"{where}: the value is not valid YAML") from None
     *parents, last = key.split(".")
     node: _Node = content
     for part in parents:
-        node = _child(node, part, override)
+        node = _child(node, part, where)
     if isinstance(node, list):
-        node[_index(node, last, override)] = value
+        node[_index(node, last, where)] = value
     else:
         node[last] = value
 
 
-def _child(node: _Node, part: str, override: str) -> _Node:
+def _child(node: _Node, part: str, where: str) -> _Node:
     if isinstance(node, list):
-        index = _index(node, part, override)
+        index = _index(node, part, where)
         child = node[index] = _with_name(node[index])
     elif part == "0" and "name" in node:  # a single component may be written without a list
         return node
     else:
         child = node[part] = _with_name(node.get(part, {}))
     if not isinstance(child, dict | list):
-        raise UsageError(f"--set {override}: '{part}' holds a value, not further keys")
+        raise UsageError(f"{where}: '{part}' holds a value, not further keys")
     return child
 
 
@@ -308,9 +329,9 @@ def _with_name(value: JsonValue) -> JsonValue:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _index(node: list[JsonValue], part: str, override: str) -> int:
+def _index(node: list[JsonValue], part: str, where: str) -> int:
     if not part.isdigit() or int(part) >= len(node):
-        raise UsageError(f"--set {override}: '{part}' must be an index below {len(node)}")
+        raise UsageError(f"{where}: '{part}' must be an index below {len(node)}")
     return int(part)
 
 

@@ -140,13 +140,27 @@ def test_options_reach_their_parts(dozen: Path) -> None:
     ]
     assert scores[0]["metrics"]["maxboxaccv2"]["value"] != scores[1]["metrics"]["maxboxaccv2"]["value"]
     assert scores[1]["evaluation"]["parts"]["box_rule"]["options"] == {"theta": 0.7}
-    assert parse_options(["p=0.4", "benchmark.n=[1, 2]"]).benchmark == {"n": [1, 2]}
+
+
+def test_options_are_read_as_set_reads_a_study() -> None:
+    found = parse_options(["percentile=1e-5", "benchmark.n=[1, 2]", "benchmark.n.1=3", "box_rule.inner.theta=.5"])
+    assert found.normalizer == {"percentile": 1e-5}
+    assert found.benchmark == {"n": [1, 3]}
+    assert found.box_rule == {"inner": {"theta": 0.5}}
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--option", "theta"], "not KEY=VALUE"),
+        (["--option", "=1"], "not KEY=VALUE"),
+        (["--option", "box_rule.=1"], "not KEY=VALUE"),
+        (["--option", "percentile=[1"], r"--option normalizer\.percentile=\[1: the value is not valid YAML"),
+        (["--option", "percentile={a: 1, a: 2}"], "the value is not valid YAML"),
+        (
+            ["--option", "benchmark.n=1", "--option", "benchmark.n.inner=1"],
+            "--option benchmark.n.inner=1: 'n' holds a value",
+        ),
         (["--option", "boxrule.theta=1"], "did you mean 'box_rule'"),
         (["--option", "percentile=1"], "unknown key 'percentile'"),
         (["--normalizer", "minmx"], "did you mean 'minmax'"),
