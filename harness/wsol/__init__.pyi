@@ -202,14 +202,16 @@ from .study.job import (
 )
 from .study.observer import StudyObserver as StudyObserver
 from .study.plan import Plan as Plan
+from .study.run import (
+    StudySource as StudySource,
+    open_session as open_session,
+    run_study as run_study,
+)
 from .study.selection import Selection as Selection
 from .study.session import (
     Runner as Runner,
     Session as Session,
     StudyResult as StudyResult,
-    StudySource as StudySource,
-    open_session as open_session,
-    run_study as run_study,
 )
 from .study.submission import (
     ScoredSubmission as ScoredSubmission,

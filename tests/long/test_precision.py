@@ -9,7 +9,7 @@ import torch
 
 from wsol.records import RunRecord
 from wsol.study.job import SerialRunner
-from wsol.study.session import open_session
+from wsol.study.run import open_session
 
 EPOCHS = 10
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA, as the engine casts only there")

@@ -14,7 +14,8 @@ import torch
 from wsol.inference.build import WEIGHTS
 from wsol.records import EpochLog, RunRecord
 from wsol.study.job import Job, RunProgress, SerialRunner, execute
-from wsol.study.session import Runner, Session, open_session
+from wsol.study.run import open_session
+from wsol.study.session import Runner, Session
 
 EPOCHS = 30
 METHODS: dict[str, dict[str, Any]] = {

@@ -59,7 +59,7 @@ class StudyOptions:
 
     def session(self, cache: Path | None = None, weights: Path | None = None) -> Session:
         """The study's session."""
-        from wsol.study.session import open_session
+        from wsol.study.run import open_session
 
         load_plugins(self.plugin)  # warns about broken plugins
         return open_session(

@@ -93,13 +93,27 @@ class Localizer:
     def batches(self, images: ImageList, batch_size: int = 32) -> Iterator[InputBatch]:
         """Yield ``images``, squashed to the network's input, in batches on the GPU, or the CPU where there is none.
 
-        Nothing is cached, so that this is fit for a single pass over a training split.
+        Nothing is cached, so that this is suitable for a single pass over a training split.
+
+        Args:
+            images: Images of any size with their labels.
+            batch_size: Most images in a batch.
+
+        Yields:
+            Batches in the order of ``images``.
         """
         data = SplitImages(images.ids, images.labels, _SquashedImages(images, self.benchmark.crop))
         yield from input_batches(self.method, data, self._to_gpu(), batch_size)
 
     def localize(self, batch: InputBatch) -> Tensor:
-        """Maps float [B, h, w] or boxes float [B, 4] of a batch, for its labels, on the CPU."""
+        """Localize the objects of a batch, of the classes that its labels name.
+
+        Args:
+            batch: Images and labels, as :meth:`batches` yields them.
+
+        Returns:
+            Maps float [B, h, w] or boxes float [B, 4], on the CPU.
+        """
         with torch.no_grad():
             return self.method.localize(batch.images, batch.labels, self.extractor).cpu()
 
@@ -113,6 +127,9 @@ class Localizer:
             side: Side of the frame in pixels.
             box_rule: Makes the boxes.
             threshold: Used where there is no box rule; None: no boxes.
+
+        Returns:
+            The normalised map of ``side`` x ``side`` pixels, with its boxes or the reason why it locates nothing.
 
         Raises:
             UsageError: The run has no normalizer, so that its output is not maps.
@@ -179,18 +196,22 @@ class _SquashedImages:
         return np.stack([self._transform(self._images.load(i)) for i in np.asarray(rows).tolist()])
 
 
-def load_localizer(folder: Path, plugin_files: Sequence[Path] = (), evaluation: int = 0) -> Localizer:
+def load_localizer(folder: str | Path, plugin_files: Sequence[str | Path] = (), evaluation: int = 0) -> Localizer:
     """Load a finished run with its weights.
 
     Args:
-        folder: The run's own folder; its record is beside it.
+        folder: The run's own folder; its record is next to it.
         plugin_files: One-file plugins that the run needs.
         evaluation: Which of the run's evaluations gives extractor, normalizer and box rule, from 0.
+
+    Returns:
+        The run, with its method in evaluation mode on the CPU.
 
     Raises:
         DataError: Record or weights are missing (only final runs keep weights), or the weights do not fit.
         UsageError: The run has no such evaluation.
     """
+    folder = Path(folder)
     record_path = folder.parent / f"{folder.name}.record.json"
     weights = folder / WEIGHTS
     if not record_path.is_file() or not weights.is_file():
@@ -245,7 +266,15 @@ def validation_sheet(folders: Sequence[Path], count: int, plugin_files: Sequence
 
 
 def validation_items(localizer: Localizer, count: int) -> list[tuple[Array, int, Array | None]]:
-    """The first validation image of up to ``count`` classes: (image, label, true boxes as shares of the sides)."""
+    """Choose the first validation image of each of the first classes.
+
+    Args:
+        localizer: The run, whose benchmark is opened.
+        count: Most classes.
+
+    Returns:
+        For each image: uint8 [H, W, 3], its label, and its true boxes as shares of the sides, float [G, 4], or None.
+    """
     images = localizer.benchmark.images("val")
     annotations = localizer.benchmark.annotations("val")
     first_of_class = np.unique(images.labels, return_index=True)[1]
@@ -259,7 +288,17 @@ def validation_items(localizer: Localizer, count: int) -> list[tuple[Array, int,
 
 
 def final_runs(study_folder: Path) -> list[Path]:
-    """The folders of a study's complete final runs, one for each network: that of the first seed."""
+    """Find a study's complete final runs, one for each network: that of the first seed.
+
+    Args:
+        study_folder: The study's results folder.
+
+    Returns:
+        The folders of the runs.
+
+    Raises:
+        DataError: A record cannot be read.
+    """
     found: dict[str, Path] = {}
     for path in find_records([study_folder]):
         record = read_record(path)
@@ -271,8 +310,8 @@ def final_runs(study_folder: Path) -> list[Path]:
 
 def _result(record: RunRecord, evaluation: int) -> Result:
     results = [r for r in record.results if r.split == "val"]
-    if evaluation >= len(results):
-        raise UsageError(f"{record.run_id} has {len(results)} evaluations, numbered from 0")
+    if not 0 <= evaluation < len(results):
+        raise UsageError(f"evaluation {evaluation}: {record.run_id} has {len(results)} evaluations, numbered from 0")
     return results[evaluation]
 
 

@@ -1,28 +1,28 @@
-"""A study at work: its steps in order, each with the checks that must pass before it."""
+"""The steps of a study, in order, each with the checks that must pass before it."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.files import write_atomic
 from wsol.options import OptionValues
-from wsol.plugins import Plugins, load_plugins, plugin_files
+from wsol.plugins import Plugins
 from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
 from wsol.study import environment, ledger
-from wsol.study.config import Study, load_study, validate_study
+from wsol.study.config import load_yaml
 from wsol.study.job import Job, RunProgress
 from wsol.study.observer import StudyObserver
-from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds, make_plan
+from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds
 from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
 
@@ -35,10 +35,6 @@ MAY_CHANGE = frozenset({"trials", "seeds", "resources", "description", "bootstra
 """Keys of a study that may differ between two calls that share a results folder."""
 
 
-StudySource: TypeAlias = str | Path | Mapping[str, Any] | Study
-"""A shipped study's name, a YAML file, the content of such a file, or a validated study."""
-
-
 class Runner(Protocol):
     """Runs jobs: on Ray (:class:`wsol.study.ray_runner.RayRunner`) or here (:class:`wsol.study.job.SerialRunner`)."""
 
@@ -47,12 +43,17 @@ class Runner(Protocol):
         """Whether the jobs run on this machine, so that missing data can be found before the first one starts."""
 
     def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
-        """Run each of ``jobs`` until it has left its record, whatever its outcome."""
+        """Run each of ``jobs`` until its record is written, for every outcome.
+
+        Args:
+            jobs: The jobs, whose records do not exist yet.
+            progress: Called after each epoch, and when a run ends.
+        """
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What one call of :meth:`Session.run` left.
+    """The results of one call of :meth:`Session.run`.
 
     Attributes:
         selection: The sealed choice.
@@ -76,7 +77,7 @@ class StudyResult:
 class Session:
     """A study with its results folder ``out/<study name>``.
 
-    The steps may be called in separate processes and again after an interruption: what is done is not done again.
+    The steps may be called in separate processes and again after an interruption: completed work is not repeated.
 
     Attributes:
         plan: The plan of the study.
@@ -99,6 +100,9 @@ class Session:
     weights: Path | None = None
 
     def __post_init__(self) -> None:
+        for key in ("out", "cache", "weights"):
+            path = getattr(self, key)
+            object.__setattr__(self, key, None if path is None else Path(path))
         if self.weights is not None and not self.weights.exists():
             raise WeightsError(f"weights {self.weights}: no such file or folder")
 
@@ -131,6 +135,9 @@ class Session:
             observer: Receives the study's events; None: events are ignored.
             accept_failures: Choose among the trials that completed though some failed.
 
+        Returns:
+            The sealed choice, the records and the published files.
+
         Raises:
             UsageError: The results folder holds results of another plan.
             DataError: A benchmark's data are missing; checked before training where the jobs run on this machine.
@@ -145,6 +152,10 @@ class Session:
 
     def search(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
         """Train all trials that have no record yet or failed, and evaluate them on val.
+
+        Args:
+            runner: Runs the jobs; None: Ray on this machine.
+            observer: Receives the study's events; None: events are ignored.
 
         Returns:
             The records of all trials.
@@ -168,6 +179,13 @@ class Session:
         A seal is final and a failed trial may succeed when it is run again, so failures must be accepted explicitly. A
         diverged trial is an outcome, not a failure. A second call returns what was sealed.
 
+        Args:
+            observer: Receives the study's events; None: events are ignored.
+            accept_failures: Choose among the trials that completed though some failed.
+
+        Returns:
+            The sealed choice.
+
         Raises:
             UsageError: The results folder holds results of another plan, or a trial has no record.
             RunError: Trials failed and ``accept_failures`` is false.
@@ -186,6 +204,10 @@ class Session:
     def final(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
         """Train the sealed choices with all seeds, and evaluate each of these runs on test once.
 
+        Args:
+            runner: Runs the jobs; None: Ray on this machine.
+            observer: Receives the study's events; None: events are ignored.
+
         Returns:
             The records of all final runs.
 
@@ -200,7 +222,14 @@ class Session:
         return records
 
     def publish(self, observer: StudyObserver | None = None) -> list[Path]:
-        """Write what the installed publishers make of the records, and heat maps; failures become warnings."""
+        """Run the installed publishers and draw the heat maps; failures become warnings.
+
+        Args:
+            observer: Receives the study's events; None: events are ignored.
+
+        Returns:
+            The files that were written.
+        """
         observer = observer or StudyObserver()
         files = publish(self.folder, observer)
         sheet = draw_heat_maps(self.folder, self.plugin_files, observer)
@@ -212,6 +241,9 @@ class Session:
         Args:
             address: Ray cluster, for example ``auto``; None: a local one, started for these jobs.
             concurrency: Most jobs at a time; None: as many as the resources allow.
+
+        Returns:
+            The runner; nothing is started yet.
         """
         from wsol.study.ray_runner import RayRunner
 
@@ -252,7 +284,14 @@ class Session:
         return [self._trial_job(cell, trial) for cell in self.plan.cells for trial in cell.trials]
 
     def final_jobs(self, selection: Selection) -> list[Job]:
-        """One job for each chosen network and seed; recipes that chose the same trial share its training."""
+        """One job for each chosen network and seed; recipes that chose the same trial share its training.
+
+        Args:
+            selection: The sealed choice.
+
+        Returns:
+            The jobs of all final runs, also of those that have a record.
+        """
         cells = {cell.train.model_dump_json(): cell for cell in self.plan.cells}
         groups: dict[tuple[str, int], list[Choice]] = {}
         for choice in selection.choices:
@@ -335,94 +374,6 @@ class Session:
         )
 
 
-def open_session(
-    study: StudySource,
-    overrides: Iterable[str] = (),
-    *,
-    out: Path | None = None,
-    plugins: Iterable[str | Path] = (),
-    cache: Path | None = None,
-    weights: Path | None = None,
-) -> Session:
-    """Plan a study; nothing is written or trained yet.
-
-    Args:
-        study: A shipped study's name, a YAML file, the content of such a file, or a validated study.
-        overrides: Changes to the keys of a named study or a file, for example ``"schedule.epochs=2"``.
-        out: Results folder; None: see :func:`default_out`.
-        plugins: One-file plugins, in addition to the installed ones and those in ``WSOL_PLUGINS``.
-        cache: Folder of decoded images; None: the default one.
-        weights: File or folder with pretrained weights; None: as ``WSOL_WEIGHTS`` says.
-
-    Raises:
-        UsageError: The study does not validate, or names an unknown component, option or metric.
-        WeightsError: ``weights`` does not exist.
-
-    Example:
-        >>> session = open_session("quickstart", ["trials=2", "seeds=1"])
-        >>> sorted(cell.train.method.name for cell in session.plan.cells)
-        ['cam', 'center']
-        >>> len(session.search_jobs())
-        3
-    """
-    files = plugin_files(plugins)
-    found = load_plugins(files)
-    return Session(make_plan(_loaded(study, overrides), found), found, out or default_out(), files, cache, weights)
-
-
-def _loaded(study: StudySource, overrides: Iterable[str]) -> Study:
-    if isinstance(study, Study):
-        return study
-    return validate_study(study, "study") if isinstance(study, Mapping) else load_study(str(study), overrides)
-
-
-def run_study(
-    study: StudySource,
-    overrides: Iterable[str] = (),
-    *,
-    out: Path | None = None,
-    plugins: Iterable[str | Path] = (),
-    cache: Path | None = None,
-    weights: Path | None = None,
-    accept_failures: bool = False,
-    runner: Runner | None = None,
-    observer: StudyObserver | None = None,
-) -> StudyResult:
-    """Run a whole study, as ``wsol run`` does: search on val, seal the choice, evaluate it on test once, publish.
-
-    The same call continues after an interruption; what is done is not done again.
-
-    Args:
-        study: A shipped study's name, a YAML file, the content of such a file, or a validated study.
-        overrides: See :func:`open_session`, also for ``out``, ``plugins``, ``cache`` and ``weights``.
-        out: Results folder.
-        plugins: One-file plugins.
-        cache: Folder of decoded images.
-        weights: File or folder with pretrained weights.
-        accept_failures: Choose among the trials that completed though some failed.
-        runner: Runs the jobs; None: Ray on this machine, with the study's resources.
-        observer: Receives the study's events.
-
-    Raises:
-        WsolError: See :func:`open_session` and :meth:`Session.run`.
-
-    Example:
-        ``center`` trains nothing, so this study takes seconds, here without Ray:
-
-        >>> import tempfile
-        >>> import wsol
-        >>> study = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
-        >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
-        ...     place = Path(folder)
-        ...     result = run_study(study, out=place, cache=place, runner=wsol.SerialRunner())
-        sprites · wsoleval-v2 (version 1)...
-        >>> [record.status for record in result.finals]
-        ['complete']
-    """
-    session = open_session(study, overrides, out=out, plugins=plugins, cache=cache, weights=weights)
-    return session.run(runner, observer, accept_failures=accept_failures)
-
-
 def incomplete(records: Iterable[RunRecord]) -> list[RunRecord]:
     """The records of runs that failed or diverged."""
     return [record for record in records if record.status != "complete"]
@@ -452,7 +403,10 @@ def _changed(written: Path, plan: Plan) -> list[str]:
     """Top-level keys in which the study differs from the one that made the folder."""
     if not written.exists():
         return []
-    old = yaml.safe_load(written.read_text())
+    try:
+        old = load_yaml(written.read_text())
+    except yaml.YAMLError:
+        return []
     new = plan.study.model_dump(mode="json")
     return sorted(k for k in {*old, *new} - MAY_CHANGE if old.get(k) != new.get(k))
 

@@ -159,7 +159,7 @@ def test_options_are_read_as_set_reads_a_study() -> None:
         (["--option", "percentile={a: 1, a: 2}"], "the value is not valid YAML"),
         (
             ["--option", "benchmark.n=1", "--option", "benchmark.n.inner=1"],
-            "--option benchmark.n.inner=1: 'n' holds a value",
+            r"benchmark\.n\.inner=1: 'n' holds",
         ),
         (["--option", "boxrule.theta=1"], "did you mean 'box_rule'"),
         (["--option", "percentile=1"], "unknown key 'percentile'"),

@@ -200,3 +200,36 @@ def test_a_study_is_planned_and_run_without_ray(tmp_path: Path) -> None:
         "assert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_overrides_change_a_mapping_and_leave_the_original_as_it_is(tmp_path: Path) -> None:
+    given = study(recipes=[{"method": {"name": "toy"}}])
+    session = wsol.open_session(given, ["trials=5", "recipes.0.method.lr=0.5"], out=tmp_path, plugins=[TOY])
+    assert session.plan.study.trials == 5
+    assert session.plan.cells[0].train.method.options == {"lr": 0.5}
+    assert given == study(recipes=[{"method": {"name": "toy"}}])
+
+
+def test_overrides_of_a_validated_study_are_an_error(tmp_path: Path) -> None:
+    validated = wsol.load_study("quickstart")
+    assert wsol.open_session(validated, out=tmp_path).plan.study == validated
+    with pytest.raises(wsol.UsageError, match="a validated study takes no overrides"):
+        wsol.open_session(validated, ["trials=2"], out=tmp_path)
+    with pytest.raises(wsol.UsageError, match="a validated study takes no overrides"):
+        wsol.run_study(validated, ["trials=2"], out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_may_be_strings(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    out, cache, weights = (str(tmp_path / name) for name in ("out", "cache", "weights"))
+    result = wsol.run_study(
+        study(), out=out, plugins=[str(TOY)], cache=cache, weights=weights, runner=wsol.SerialRunner()
+    )
+    (record,) = result.finals
+    folder = f"{out}/s/runs/{record.run_id}"
+    localizer = wsol.load_localizer(folder, [str(TOY)])
+    assert localizer.record == record
+    for evaluation in (-2, -1, 1):
+        with pytest.raises(wsol.UsageError, match=f"evaluation {evaluation}: .* has 1 evaluations"):
+            wsol.load_localizer(folder, [str(TOY)], evaluation)
