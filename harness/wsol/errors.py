@@ -58,3 +58,14 @@ class RunError(WsolError):
 
 class DivergedError(RunError):
     """Training produced a NaN or infinite loss; the trial ends with the status ``diverged``."""
+
+
+def one_line(error: Exception) -> str:
+    r"""The message of an error on one line; of an error that is not expected, its type as well.
+
+    Example:
+        >>> one_line(ValueError("too\nlarge"))
+        'ValueError: too large'
+    """
+    text = " ".join(str(error).split())
+    return text if isinstance(error, WsolError) else f"{type(error).__name__}: {text}"

@@ -7,7 +7,9 @@ the records.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,11 +30,11 @@ class Curve(Model):
 
     Attributes:
         name: Title of the panel; the curves of several results with one name are drawn together.
-        x: Positions; for ``bars`` the edges of the bins, one more than there are values.
-        y: Values.
+        x: Positions; for ``bars`` the edges of the bins, finite, increasing, one more than there are values.
+        y: Values; NaN leaves a gap.
         x_label, y_label: Labels of the axes, with units.
         kind: ``line`` joins the values, ``points`` draws each, ``bars`` draws a histogram.
-        x_limits, y_limits: Ends of the axes; None: those of the values.
+        x_limits, y_limits: Ends of the axes, finite; None: those of the values.
         x_scale: ``symlog`` is logarithmic on both sides of 0, and linear up to the smallest non-zero position.
 
     Example:
@@ -51,12 +53,19 @@ class Curve(Model):
     x_scale: Literal["linear", "log", "symlog"] = "linear"
 
     @model_validator(mode="after")
-    def _check_lengths(self) -> Curve:
+    def _check_values(self) -> Curve:
         expected = len(self.y) + (self.kind == "bars")
         if len(self.x) != expected:
             raise ValueError(
                 f"curve '{self.name}': {len(self.x)} positions, but its {len(self.y)} values need {expected}"
             )
+        if self.kind == "bars" and not all(map(math.isfinite, self.x)):
+            raise ValueError(f"curve '{self.name}': the edges of bins must be finite, not {self.x}")
+        if self.kind == "bars" and any(low >= high for low, high in pairwise(self.x)):
+            raise ValueError(f"curve '{self.name}': the edges of bins must increase, not {self.x}")
+        for axis, limits in (("x_limits", self.x_limits), ("y_limits", self.y_limits)):
+            if not all(map(math.isfinite, limits or ())):
+                raise ValueError(f"curve '{self.name}': {axis} must be finite, not {limits}")
         return self
 
 

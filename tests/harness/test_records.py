@@ -75,6 +75,30 @@ def test_a_curve_needs_as_many_positions_as_values_and_bars_one_more(kind: Any, 
         wsol.Curve(name="a", x=[0.0] * positions, y=[1, 2], kind=kind)
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("edges", [[NAN, 1, 2], [0, NAN, 2], [0, 1, INF], [-INF, 0, 1]])
+def test_edges_of_bins_are_finite(edges: list[float]) -> None:
+    with pytest.raises(ValidationError, match="curve 'a': the edges of bins must be finite"):
+        wsol.Curve(name="a", x=edges, y=[1, 2], kind="bars")
+
+
+@pytest.mark.parametrize("edges", [[0, 0, 1], [0, 2, 1], [2, 1, 0]])
+def test_edges_of_bins_increase(edges: list[float]) -> None:
+    with pytest.raises(ValidationError, match="curve 'a': the edges of bins must increase"):
+        wsol.Curve(name="a", x=edges, y=[1, 2], kind="bars")
+    assert wsol.Curve(name="a", x=edges, y=[1, 2, 3]).x == edges  # a line may return
+
+
+@pytest.mark.parametrize("limits", [(NAN, 1), (0, NAN), (0, INF), (-INF, 0)])
+@pytest.mark.parametrize("axis", ["x_limits", "y_limits"])
+@pytest.mark.parametrize("kind", ["line", "points"])
+def test_limits_of_axes_are_finite(limits: tuple[float, float], axis: str, kind: Any) -> None:
+    with pytest.raises(ValidationError, match=f"curve 'a': {axis} must be finite"):
+        wsol.Curve.model_validate({"name": "a", "x": [0, 1], "y": [NAN, 2], "kind": kind, axis: limits})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import PluginFiles, load_plugins, print_line
+from wsol.cli.common import PluginFiles, load_plugins, print_line, warn
 
 
 def plot(
@@ -19,5 +19,5 @@ def plot(
     """Draw every curve of every metric in the records, and sweeps, as PNG and SVG."""
     from wsol.reports.plots import draw_records
 
-    for path in draw_records(records, out_folder, load_plugins(plugin), force=force):
+    for path in draw_records(records, out_folder, load_plugins(plugin), force=force, warn=warn):
         print_line(path)

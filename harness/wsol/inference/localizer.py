@@ -59,8 +59,8 @@ class Localizer:
 
     @property
     def title(self) -> str:
-        """Names of the recipe's parts."""
-        return " ".join(ref.label() for part, ref in self.record.train.filled() if not part.many)
+        """The components that were trained, with their options."""
+        return " ".join(ref.label() for _, ref in self.record.train.filled())
 
     def picture(self, image: Array, label: int | None = None, truth: Array | None = None) -> Array:
         """Draw the map and the box of one image over it.

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
+from urllib.parse import quote
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from wsol.errors import DataError, UsageError
+from wsol.errors import DataError, RunError, UsageError, one_line
 from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations
 from wsol.files import write_atomic
 from wsol.plugins import Plugins
+from wsol.recipes import ComponentRef, Part
 from wsol.records import Result, RunRecord, read_record
 from wsol.reports.figures import draw_sweep
 
 FORMATS = ("png", "svg")
+Images = dict[str, bytes]
+"""A figure as files: format → content."""
+_LOG = logging.getLogger(__name__)
 
 
-def draw_records(paths: Sequence[Path], out: Path, plugins: Plugins, *, force: bool = False) -> list[Path]:
+def draw_records(
+    paths: Sequence[Path],
+    out: Path,
+    plugins: Plugins,
+    *,
+    force: bool = False,
+    warn: Callable[[str], None] = _LOG.warning,
+) -> list[Path]:
     """Draw the figures of records, with results of one split and one protocol together.
 
     Args:
@@ -32,6 +46,7 @@ def draw_records(paths: Sequence[Path], out: Path, plugins: Plugins, *, force: b
         plugins: Provide metrics that draw figures of their own. Metrics that no plugin provides are drawn from the
             curves in the records.
         force: Overwrite figures that exist.
+        warn: Receives a line for each metric whose own figures cannot be drawn. Its curves are drawn instead.
 
     Returns:
         The files that were written.
@@ -44,75 +59,130 @@ def draw_records(paths: Sequence[Path], out: Path, plugins: Plugins, *, force: b
     for plotted in read_results(paths):
         groups.setdefault(f"{plotted.result.split}-{plotted.result.protocol}", []).append(plotted)
     figures = {
-        f"{group}-{name}": figure
+        f"{group}-{name}": images
         for group, results in groups.items()
-        for name, figure in {**_draw_metrics(results, plugins), **_draw_sweeps(results)}.items()
+        for name, images in {**_draw_metrics(results, plugins, warn), **_draw_sweeps(results)}.items()
     }
     if not figures:
         raise UsageError("these records hold no curve")
     return _save(figures, out, force)
 
 
-def _draw_metrics(results: Sequence[PlottedResult], plugins: Plugins) -> dict[str, Figure]:
+def _draw_metrics(results: Sequence[PlottedResult], plugins: Plugins, warn: Callable[[str], None]) -> dict[str, Images]:
     """The figures of all metrics by name; ``metric``, then ``metric-2`` … where a metric has several."""
-    found = {}
+    found: dict[str, Images] = {}
     for metric in dict.fromkeys(name for plotted in results for name in plotted.result.metrics):
         having = [plotted for plotted in results if metric in plotted.result.metrics]
-        known = len(plugins.owners("metrics", metric)) == 1
-        figures = plugins.create("metrics", metric).draw(having) if known else draw_curves(metric, having)
-        for number, figure in enumerate(figures, 1):
-            found[metric if number == 1 else f"{metric}-{number}"] = figure
+        for images in _draw_metric(metric, having, plugins, warn):
+            names = chain([metric], (f"{metric}-{number}" for number in count(2)))
+            found[next(name for name in names if name not in found)] = images
     return found
 
 
-def _draw_sweeps(results: Sequence[PlottedResult]) -> dict[str, Figure]:
+def _draw_metric(
+    metric: str, results: Sequence[PlottedResult], plugins: Plugins, warn: Callable[[str], None]
+) -> list[Images]:
+    """The figures that the metric draws; those of its curves where no plugin provides it, or where it fails."""
+    if len(plugins.owners("metrics", metric)) == 1:
+        try:
+            return [_render(figure) for figure in _own_figures(metric, results, plugins)]
+        except Exception as error:  # a third-party metric may raise anything
+            warn(f"metric '{metric}': its own figures cannot be drawn, its curves are drawn instead: {one_line(error)}")
+    try:
+        return [_render(figure) for figure in draw_curves(metric, results)]
+    except Exception as error:  # curves of a third-party metric may be such that Matplotlib cannot draw them
+        warn(f"metric '{metric}': its curves cannot be drawn: {one_line(error)}")
+        return []
+
+
+def _own_figures(metric: str, results: Sequence[PlottedResult], plugins: Plugins) -> Sequence[Figure]:
+    figures = plugins.create("metrics", metric).draw(results)
+    if not isinstance(figures, Sequence) or not all(isinstance(figure, Figure) for figure in figures):
+        raise RunError(f"'draw' returned {type(figures).__name__}; it must return a list of Matplotlib figures")
+    return figures
+
+
+def _draw_sweeps(results: Sequence[PlottedResult]) -> dict[str, Images]:
     swept: dict[str, list[PlottedResult]] = {}
     for plotted in results:
         if plotted.result.sweep:
             options = [name for name in plotted.result.sweep if name != plotted.result.primary]
             swept.setdefault(", ".join(options), []).append(plotted)
-    return {f"sweep-{option.replace(', ', '-')}": draw_sweep(option, having) for option, having in swept.items()}
+    return {
+        f"sweep-{option.replace(', ', '-')}": _render(draw_sweep(option, having)) for option, having in swept.items()
+    }
 
 
 def read_results(paths: Sequence[Path]) -> list[PlottedResult]:
-    """All results of the records, labelled by the parts of the recipe, and by benchmark or run where those are equal.
+    """All results of the records, each with a label that tells it from the others.
+
+    A label is the method, and every other part of the recipe that differs between the results, with its options; where
+    that is equal, the run's name as well.
 
     Raises:
         DataError: A record or its observations are broken.
     """
-    found: list[tuple[RunRecord, PlottedResult]] = []
+    records: list[RunRecord] = []
+    found: list[tuple[Result, Observations | None]] = []
     for path in paths:
         record = read_record(path)
         observed = observations_path(path)
         seen: Sequence[Observations | None] = read_observations(observed) if observed.exists() else []
         if seen and len(seen) != len(record.results):
             raise DataError(f"{observed}: has {len(seen)} results, but the record has {len(record.results)}")
-        for i, result in enumerate(record.results):
-            found.append((record, PlottedResult(_label(record, result), result, seen[i] if seen else None)))
-    if len({record.train.benchmark.name for record, _ in found}) > 1:
-        found = [(record, replace(p, label=f"{record.train.benchmark.name} {p.label}")) for record, p in found]
-    count = Counter((plotted.label, plotted.result.split) for _, plotted in found)
+        records += [record] * len(record.results)
+        found += [(result, seen[i] if seen else None) for i, result in enumerate(record.results)]
+    labels = _labels([_part_labels(record, result) for record, (result, _) in zip(records, found, strict=True)])
+    alike = Counter((label, result.split) for label, (result, _) in zip(labels, found, strict=True))
     return [
-        replace(plotted, label=f"{plotted.label} {record.run_id}")
-        if count[plotted.label, plotted.result.split] > 1
-        else plotted
-        for record, plotted in found
+        PlottedResult(f"{label} {record.run_id}" if alike[label, result.split] > 1 else label, result, observations)
+        for record, label, (result, observations) in zip(records, labels, found, strict=True)
     ]
 
 
-def _label(record: RunRecord, result: Result) -> str:
-    refs = [*record.train.filled(), *result.evaluation.filled()]
-    return " ".join(ref.name for part, ref in refs if part.name != "pooling" and not part.many)
+def _labels(results: Sequence[dict[str, str]]) -> list[str]:
+    """A label for each result from the labels of its parts: those that differ, and the method."""
+    keys = list(dict.fromkeys(key for parts in results for key in parts))
+    shown = [key for key in keys if key == "method" or len({parts.get(key) for parts in results}) > 1]
+    return [" ".join(parts[key] for key in shown if key in parts) for parts in results]
 
 
-def _save(figures: dict[str, Figure], out: Path, force: bool) -> list[Path]:
-    paths = {out / f"{name}.{kind}": (figure, kind) for name, figure in figures.items() for kind in FORMATS}
-    existing = [path for path in paths if path.exists()]
-    if existing and not force:
-        raise UsageError(f"{existing[0]}: exists already; give --force to overwrite it, or another --out")
+def _part_labels(record: RunRecord, result: Result) -> dict[str, str]:
+    """Part key → the label of its component, or of all components of a list; the benchmark without its folder."""
+    benchmark = record.train.benchmark
+    options = {name: value for name, value in benchmark.options.items() if name != "root"}
+    labels = {"benchmark": benchmark.model_copy(update={"options": options}).label()}
+    refs: Iterator[tuple[Part, ComponentRef]] = chain(record.train.filled(), result.evaluation.filled())
+    for part, ref in refs:
+        labels[part.key] = f"{labels[part.key]}+{ref.label()}" if part.key in labels else ref.label()
+    return labels
+
+
+def _render(figure: Figure) -> Images:
+    """A figure as files of all formats, with the same content for the same figure."""
+    images = {}
     with rc_context({"svg.hashsalt": "wsol"}):
-        for path, (figure, kind) in paths.items():
+        for kind in FORMATS:
             content = BytesIO()
             figure.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-            write_atomic(path, content.getvalue(), "the figure")
-    return list(paths)
+            images[kind] = content.getvalue()
+    return images
+
+
+def _save(figures: dict[str, Images], out: Path, force: bool) -> list[Path]:
+    contents = {
+        out / f"{_file_name(name)}.{kind}": content
+        for name, images in figures.items()
+        for kind, content in images.items()
+    }
+    existing = [path for path in contents if path.exists()]
+    if existing and not force:
+        raise UsageError(f"{existing[0]}: exists already; give --force to overwrite it, or another --out")
+    for path, content in contents.items():
+        write_atomic(path, content, "the figure")
+    return list(contents)
+
+
+def _file_name(name: str) -> str:
+    """The name of a figure as that of a file: ``/`` and other characters that file names lack are percent-encoded."""
+    return re.sub(r"[^\w. ,()=+-]", lambda found: quote(found[0], safe=""), name)

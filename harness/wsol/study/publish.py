@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from wsol.errors import WsolError
+from wsol.errors import WsolError, one_line
 from wsol.study.observer import StudyObserver
 
 GROUP = "wsol.publishers"
@@ -36,7 +36,7 @@ def publish(folder: Path, observer: StudyObserver) -> list[Path]:
         try:
             files = publisher([folder], folder)
         except Exception as error:  # publishers are third-party code
-            observer.warned(f"publisher '{name}' failed: {_one_line(error)}")
+            observer.warned(f"publisher '{name}' failed: {one_line(error)}")
             continue
         observer.published(files)
         written += files
@@ -77,11 +77,6 @@ def _publishers(observer: StudyObserver) -> Iterator[tuple[str, Publisher]]:
         try:
             publisher: Publisher = entry.load()
         except Exception as error:
-            observer.warned(f"publisher '{entry.name}' of {entry.value} cannot be loaded: {_one_line(error)}")
+            observer.warned(f"publisher '{entry.name}' of {entry.value} cannot be loaded: {one_line(error)}")
             continue
         yield entry.name, publisher
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, WsolError) else f"{type(error).__name__}: {text}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from tests.support.evaluation_samples import bumps
@@ -12,7 +15,8 @@ from tests.support.scoring import METRICS, centred, run, scored, write_boxes, wr
 from wsol.errors import UsageError
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.plugins import load_plugins
-from wsol.records import read_record, write_record
+from wsol.recipes import ComponentRef
+from wsol.records import Curve, MetricValue, read_record, write_record
 from wsol.reports.figures import draw_sweep
 from wsol.reports.plots import read_results
 
@@ -42,7 +46,7 @@ def test_an_accuracy_is_drawn_over_all_thresholds_with_one_panel_per_iou(two_rec
     assert [panel.get_title() for panel in figure.axes] == ["IoU 0.3", "IoU 0.5", "IoU 0.7"]
     curves = [read_record(path).results[0].metrics["maxboxaccv2"].curves[0].y for path in two_records]
     assert drawn_points(figure) == [
-        (f"{name} minmax", (np.arange(1000) / 1000).tolist(), y) for name, y in zip("ab", curves, strict=True)
+        (name, (np.arange(1000) / 1000).tolist(), y) for name, y in zip("ab", curves, strict=True)
     ]
     assert max(curves[1]) > 0
 
@@ -76,8 +80,66 @@ def test_lines_of_several_benchmarks_have_different_labels(two_records: tuple[Pa
     record = read_record(two_records[1])
     other = record.train.model_copy(update={"benchmark": record.train.benchmark.model_copy(update={"name": "score"})})
     write_record(record.model_copy(update={"train": other}), two_records[1])
-    assert [plotted.label for plotted in read_results(two_records)] == ["dozen a minmax", "score b minmax"]
-    assert [plotted.label for plotted in read_results(two_records[:1])] == ["a minmax"]
+    assert [plotted.label for plotted in read_results(two_records)] == ["dozen a", "score b"]
+    assert [plotted.label for plotted in read_results(two_records[:1])] == ["a"]
+
+    folder = record.train.benchmark.model_copy(update={"options": {"root": "/elsewhere", "side": 8}})
+    write_record(
+        record.model_copy(update={"train": record.train.model_copy(update={"benchmark": folder})}), two_records[1]
+    )
+    assert [plotted.label for plotted in read_results(two_records)] == ["dozen a", "dozen(side=8) b"]
+
+
+def parts(**components: str | dict[str, Any] | list[str | dict[str, Any]]) -> dict[str, Any]:
+    """Part key → components as a study spells them."""
+    return {
+        key: tuple(map(ComponentRef.parse, found)) if isinstance(found, list) else ComponentRef.parse(found)
+        for key, found in components.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("trained", "scored_with", "labels"),
+    [
+        ([{"method": {"name": "cam", "lr": rate}} for rate in (1, 2)], [{}, {}], ["cam(lr=1)", "cam(lr=2)"]),
+        ([{"method": "cam", "pooling": name} for name in ("gap", "gmp")], [{}, {}], ["cam gap", "cam gmp"]),
+        (
+            [{"method": "cam", "backbone": "tiny", "augmentations": names} for names in (["has"], ["has", "cutmix"])],
+            [{}, {}],
+            ["cam has", "cam has+cutmix"],
+        ),
+        (
+            [{"method": "cam"}, {"method": "cam", "augmentations": [{"name": "has", "size": 4}]}],
+            [{}, {}],
+            ["cam", "cam has(size=4)"],
+        ),
+        (
+            [{"method": "cam", "backbone": {"name": "resnet50", "stride": 8}}] * 2,
+            [{"normalizer": "minmax"}, {"normalizer": {"name": "ivr", "percentile": 0.4}}],
+            ["cam minmax", "cam ivr(percentile=0.4)"],
+        ),
+        ([{"method": "cam", "pooling": "gap"}] * 2, [{}, {}], ["cam one", "cam two"]),
+    ],
+)
+def test_labels_name_the_method_and_every_part_that_differs(
+    two_records: tuple[Path, Path], trained: list[Any], scored_with: list[Any], labels: list[str]
+) -> None:
+    for path, run_id, train, evaluation in zip(two_records, ("one", "two"), trained, scored_with, strict=True):
+        record = read_record(path)
+        results = [
+            result.model_copy(
+                update={"evaluation": result.evaluation.model_copy(update={"parts": parts(**evaluation)})}
+            )
+            for result in record.results
+        ]
+        changes = {
+            "run_id": run_id,
+            "train": record.train.model_copy(update={"parts": parts(**train)}),
+            "results": tuple(results),
+        }
+        observations_path(path).unlink()
+        write_record(record.model_copy(update=changes), path)
+    assert [plotted.label for plotted in read_results(two_records)] == labels
 
 
 def drawn_files(folder: Path) -> set[str]:
@@ -108,7 +170,7 @@ def test_a_sweep_is_drawn_over_its_settings(two_records: tuple[Path, Path], doze
     assert run("plot", path, "--out", dozen / "figures").exit_code == 0
     assert "sweep-normalizer.percentile" in drawn_files(dozen / "figures")
     (plotted,) = read_results([path])
-    assert drawn_points(draw_sweep("normalizer.percentile", [plotted])) == [("a minmax", [0.1, 0.2], [60, 65])]
+    assert drawn_points(draw_sweep("normalizer.percentile", [plotted])) == [("a", [0.1, 0.2], [60, 65])]
 
 
 THIRD_PARTY = '''
@@ -170,6 +232,93 @@ def test_the_curves_of_a_third_party_metric_are_drawn(dozen: Path) -> None:
     for svg in (with_plugin / "val-wsoleval-v2-peaks.svg", *without.glob("*.svg")):
         assert "powers of two" in svg.read_text()
         assert "drawn by the metric" not in svg.read_text()
+
+
+FAILING = '''
+
+
+class Broken(Peaks):
+    """The same, but its own figures cannot be drawn."""
+
+    name = "broken"
+
+    def draw(self, results):
+        {draw}
+
+
+@wsol.hookimpl(specname="wsol_metrics")
+def more_metrics():
+    return [Broken]
+'''
+
+
+@pytest.mark.parametrize(
+    ("draw", "reason"),
+    [
+        ("raise ValueError('no such\\nthing')", "ValueError: no such thing"),
+        ("raise wsol.UsageError('no observations')", "no observations"),
+        ("return wsol.new_figure(1)[0]", "'draw' returned Figure; it must return a list of Matplotlib figures"),
+        ("return None", "'draw' returned NoneType; it must return a list of Matplotlib figures"),
+        ("return [1]", "'draw' returned list; it must return a list of Matplotlib figures"),
+        ("return 'png'", "'draw' returned str; it must return a list of Matplotlib figures"),
+        (
+            "figure, (panel,) = wsol.new_figure(1); panel.set_title('$\\\\frac$'); return [figure]",
+            "ValueError: ",
+        ),
+    ],
+)
+def test_a_metric_whose_own_figures_fail_gets_its_curves(dozen: Path, draw: str, reason: str) -> None:
+    plugin, record, out = dozen / "third.py", dozen / "x.record.json", dozen / "figures"
+    plugin.write_text(THIRD_PARTY + FAILING.format(draw=draw))
+    metrics = ("--metric", "broken", "--metric", "own")
+    scored(write_maps(dozen / "x.maps"), "--record", record, "--plugin", plugin, *metrics)
+    drawn = run("plot", record, "--out", out, "--plugin", plugin)
+    assert drawn.exit_code == 0, drawn.output
+    assert drawn_files(out) == {"broken", "own", "own-2"}
+    assert "powers of two" in (out / "val-wsoleval-v2-broken.svg").read_text()
+    (warning,) = drawn.stderr.splitlines()
+    start = "warning: metric 'broken': its own figures cannot be drawn, its curves are drawn instead: "
+    assert warning.startswith(start + reason)
+
+
+def with_metric(path: Path, name: str, value: MetricValue) -> None:
+    record = read_record(path)
+    result = record.results[0]
+    metrics = {**result.metrics, name: value}
+    write_record(record.model_copy(update={"results": (result.model_copy(update={"metrics": metrics}),)}), path)
+
+
+def test_curves_that_cannot_be_drawn_do_not_stop_other_figures(two_records: tuple[Path, Path], dozen: Path) -> None:
+    observations_path(two_records[0]).unlink()
+    with_metric(two_records[0], "odd", MetricValue(value=1, curves=(Curve(name="$\\\\frac$", x=[0], y=[1]),)))
+    drawn = run("plot", two_records[0], "--out", dozen / "figures")
+    assert drawn.exit_code == 0, drawn.output
+    assert drawn_files(dozen / "figures") == {"maxboxaccv2", "map_extrema", "background_share"}
+    assert drawn.stderr.startswith("warning: metric 'odd': its curves cannot be drawn: ValueError")
+    assert len(drawn.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a", "../../a", "a\\b", "a:b", "50%"])
+def test_a_figure_is_written_into_the_folder_whatever_its_metric_is_called(
+    two_records: tuple[Path, Path], dozen: Path, name: str
+) -> None:
+    observations_path(two_records[0]).unlink()
+    before = set(dozen.rglob("*"))
+    for metric in (name, quote(name, safe="")):
+        with_metric(two_records[0], metric, MetricValue(value=1, curves=(Curve(name="c", x=[0], y=[1]),)))
+    out = dozen / "figures"
+    assert run("plot", two_records[0], "--out", out).exit_code == 0
+    assert len(list(out.glob("*.svg"))) == 5
+    assert {path.parent for path in set(dozen.rglob("*")) - before - {out}} == {out}
+
+
+def test_two_metrics_never_share_a_figure(two_records: tuple[Path, Path], dozen: Path) -> None:
+    plugin, record = dozen / "third.py", dozen / "x.record.json"
+    plugin.write_text(THIRD_PARTY)
+    scored(write_maps(dozen / "x.maps"), "--record", record, "--plugin", plugin, "--metric", "own")
+    with_metric(record, "own-2", MetricValue(value=1, curves=(Curve(name="c", x=[0], y=[1]),)))
+    assert run("plot", record, "--out", dozen / "figures", "--plugin", plugin).exit_code == 0
+    assert drawn_files(dozen / "figures") == {"own", "own-2", "own-2-2"}
 
 
 def test_a_record_without_curves_has_nothing_to_draw(two_records: tuple[Path, Path], dozen: Path) -> None:
