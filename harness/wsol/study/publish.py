@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from wsol.errors import WsolError, one_line
+from wsol.errors import one_line
 from wsol.study.observer import StudyObserver
 
 GROUP = "wsol.publishers"
@@ -66,7 +66,7 @@ def draw_heat_maps(folder: Path, plugin_files: Sequence[Path], observer: StudyOb
             return None
         write_png(path, validation_sheet(runs, IMAGES, plugin_files))
     except Exception as error:  # methods, extractors and benchmarks are third-party code
-        observer.warned(f"no heat maps: {_one_line(error)}")
+        observer.warned(f"no heat maps: {one_line(error)}")
         return None
     observer.drawn(path)
     return path
