@@ -66,7 +66,6 @@ from .data.benchmark import (
     ImageList as ImageList,
     Report as Report,
     Schedule as Schedule,
-    Split as Split,
 )
 from .data.cache import Transform as Transform
 from .data.decoded import (
@@ -191,6 +190,10 @@ from .protocols import (
 )
 
 # Studies and submissions
+from .split_names import (
+    EvalSplit as EvalSplit,
+    Split as Split,
+)
 from .study.config import (
     Study as Study,
     load_study as load_study,

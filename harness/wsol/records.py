@@ -19,6 +19,7 @@ from wsol.errors import DataError
 from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, JsonObject, Model, TrainSpec, recipe_id
+from wsol.split_names import EvalSplit
 
 SCHEMA_VERSION = 2
 Status = Literal["complete", "failed", "diverged"]
@@ -102,7 +103,7 @@ class Result(Model):
     """
 
     evaluation: EvalSpec
-    split: Literal["val", "test"]
+    split: EvalSplit
     protocol: str
     protocol_version: int = 1
     metrics: dict[str, MetricValue]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import wsol
 
@@ -58,7 +58,7 @@ class RecipeResults:
         """Number of trials that the study plans."""
         return max(record.trials_planned for record in (*self.search, *self.runs))
 
-    def results(self, record: wsol.RunRecord, split: Literal["val", "test"]) -> list[wsol.Result]:
+    def results(self, record: wsol.RunRecord, split: wsol.EvalSplit) -> list[wsol.Result]:
         """The results of ``record`` on ``split`` that belong to this recipe."""
         return [r for r in record.results if r.split == split and r.evaluation == self.evaluation]
 

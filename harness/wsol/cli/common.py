@@ -7,10 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+
+from wsol.split_names import EvalSplit
 
 if TYPE_CHECKING:
     from wsol.plugins import Plugins
@@ -38,7 +40,7 @@ DataRoot = Annotated[
     typer.Option("--root", help="Folder of the data set. Default: WSOL_DATA/BENCHMARK.", show_default=False),
 ]
 BenchmarkName = Annotated[str, typer.Option("--benchmark", help="Benchmark of the images ('wsol benchmarks').")]
-ScoredSplitOption = Annotated[Literal["val", "test"], typer.Option("--split", help="Split of the benchmark.")]
+ScoredSplitOption = Annotated[EvalSplit, typer.Option("--split", help="Split of the benchmark.")]
 ProtocolName = Annotated[
     str | None, typer.Option("--protocol", help="Evaluation protocol. Default: the benchmark's.", show_default=False)
 ]

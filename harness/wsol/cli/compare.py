@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from wsol.cli.common import AsJson, PluginFiles, load_plugins, print_json, print_line
+from wsol.split_names import EvalSplit
 
 
 def compare(
@@ -17,7 +18,7 @@ def compare(
         str | None, typer.Option(help="Metric to compare. Default: the primary one of A.", show_default=False)
     ] = None,
     split: Annotated[
-        Literal["val", "test"] | None,
+        EvalSplit | None,
         typer.Option(help="Split to compare on. Default: test if both records have it.", show_default=False),
     ] = None,
     a_evaluation: Annotated[int, typer.Option("--a", min=0, help="Which evaluation of A to compare, from 0.")] = 0,

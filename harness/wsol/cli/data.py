@@ -26,9 +26,10 @@ from wsol.cli.common import (
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from wsol.data.benchmark import Benchmark, Split
+    from wsol.data.benchmark import Benchmark
     from wsol.data.check import CheckReport
     from wsol.options import OptionValues
+    from wsol.split_names import Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 

@@ -163,7 +163,7 @@ def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
 
 
 def _benchmark_lines(benchmark: type[Benchmark]) -> list[str]:
-    from wsol.data.benchmark import Split
+    from wsol.split_names import Split
 
     schedule = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**vars(benchmark.schedule))
     sizes = ", ".join(f"{split} {n:,}" for split, n in zip(get_args(Split), benchmark.split_sizes or (), strict=False))

@@ -25,6 +25,7 @@ def localize(
 ) -> None:
     """Draw heat maps over images, with the predicted box (red) and the true box (green) where it is known."""
     from wsol.data.images import decode_image, write_png
+    from wsol.files import make_folder
     from wsol.inference.localizer import load_localizer, validation_items
 
     localizer = load_localizer(run, plugin or (), evaluation)
@@ -33,7 +34,7 @@ def localize(
     else:
         chosen = validation_items(localizer, count)
         items = [(f"val-{i:02d}", localizer.picture(*item)) for i, item in enumerate(chosen)]
-    out_folder.mkdir(parents=True, exist_ok=True)
+    make_folder(out_folder, "the folder of heat maps")
     for name, picture in items:
         path = out_folder / f"{name}.png"
         write_png(path, picture)

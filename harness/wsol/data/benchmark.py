@@ -15,8 +15,8 @@ from wsol.errors import DataError
 from wsol.options import Options as AnyOptions
 from wsol.options import option
 from wsol.recipes import JsonObject
+from wsol.split_names import Split
 
-Split = Literal["train", "val", "test"]
 CacheMode = Literal["memmap", "ram", "device", "none"]
 """How decoded images are kept: ``memmap`` in a file that all runs on a machine share, ``ram`` in each run's own memory,
 ``device`` also the training images on the GPU, ``none`` not at all: images are decoded whenever they are needed."""

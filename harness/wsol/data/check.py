@@ -10,10 +10,11 @@ from functools import partial
 import numpy as np
 
 from wsol.arrays import ByteArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, Split
+from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.files import in_threads
 from wsol.data.readers.problems import box_problem
 from wsol.errors import DataError, WsolError
+from wsol.split_names import Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 CheckProgress = Callable[[Split, int, int], None]

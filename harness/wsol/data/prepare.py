@@ -73,13 +73,13 @@ def fetch(archive: Archive, folder: Path) -> Path:
         Its path. The file gets its name when it is complete and, where its checksum is known, verified.
 
     Raises:
-        DataError: The file cannot be downloaded, or its checksum is wrong.
+        DataError: ``folder`` cannot be made, the file cannot be downloaded, or its checksum is wrong.
     """
     from torchvision.datasets.utils import download_url
 
     part = folder / f"{archive.name}.part"
+    make_folder(folder, "the folder of downloads")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         download_url(archive.url, str(folder), part.name, archive.md5)
         os.replace(part, folder / archive.name)
@@ -170,8 +170,8 @@ def _place(archive: Archive, path: Path, root: Path, contents: Contents, progres
 
 
 def _copy(path: Path, target: Path, part: Path) -> None:
+    make_folder(target.parent)
     with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, part)
         os.replace(part, target)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, Split
+from wsol.data.benchmark import Annotations, Benchmark
 from wsol.data.cache import OnDecoded, Transform, cached_images, default_cache, missing_bytes, reserve
 from wsol.data.decoded import DEFAULT_CACHE, DecodedImages, ImageCache
 from wsol.errors import DataError
 from wsol.protocols import EvalProtocol, get_protocol
+from wsol.split_names import Split
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol
 from wsol.errors import DivergedError, WsolError
 from wsol.evaluation.observation_file import observations_path, write_observations
+from wsol.files import make_folder
 from wsol.options import OptionValues
 from wsol.plugins import load_plugins
 from wsol.recipes import Model, content_hash, train_content
 from wsol.records import EpochLog, Result, RunIdentity, RunRecord, Status, TestOpening, write_record
+from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import now
 from wsol.study.scoring import EvaluatedSetting, Scorer
@@ -196,7 +198,7 @@ class _Run:
         """Train, evaluate on val and, for a final run, on test."""
         from wsol.data.views import open_search
 
-        self.job.work.mkdir(parents=True, exist_ok=True)
+        make_folder(self.job.work, "the folder of the run")
         data = open_search(
             self.benchmark,
             self.protocol,
@@ -253,7 +255,7 @@ class _Run:
         return method, state.history
 
     def _score(
-        self, method: Method, data: EvalData, split: Literal["val", "test"], val: Sequence[Result] = ()
+        self, method: Method, data: EvalData, split: EvalSplit, val: Sequence[Result] = ()
     ) -> list[EvaluatedSetting]:
         """Predict and score a split; score maps are written to the run's folder, and only those of test are kept."""
         from wsol.inference.predict import predict

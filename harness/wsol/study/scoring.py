@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from wsol.errors import UsageError
 from wsol.evaluation.evaluate import Scores, summarise
@@ -19,6 +19,7 @@ from wsol.plugins import Plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import EvalSpec, recipe_parts, with_hparams
 from wsol.records import Result
+from wsol.split_names import EvalSplit
 from wsol.study.plan import sweeps
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Scorer:
         self,
         forward: Forward,
         data: EvalData,
-        split: Literal["val", "test"],
+        split: EvalSplit,
         folder: Path,
         val: Sequence[Result] = (),
         *,
@@ -167,7 +168,7 @@ class Scorer:
         self,
         store: Path,
         data: EvalData,
-        split: Literal["val", "test"],
+        split: EvalSplit,
         settings: Sequence[Setting],
         val: Sequence[Result],
     ) -> list[EvaluatedSetting]:
@@ -187,7 +188,7 @@ class Scorer:
             for place, (setting, score) in enumerate(zip(settings, scores, strict=True))
         ]
 
-    def _result(self, setting: Setting, split: Literal["val", "test"], scores: Scores) -> Result:
+    def _result(self, setting: Setting, split: EvalSplit, scores: Scores) -> Result:
         return Result(
             evaluation=setting.evaluation,
             split=split,

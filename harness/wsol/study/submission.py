@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from wsol.data.views import evaluation_protocol
 from wsol.errors import UsageError
@@ -19,6 +19,7 @@ from wsol.plugins import Plugins, load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record, write_record
+from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening
 from wsol.study.session import default_out
@@ -33,7 +34,6 @@ from wsol.study.submission_checks import (
 )
 
 MIN_MAX = ComponentRef(name="minmax")
-ScoredSplit = Literal["val", "test"]
 
 
 def default_ledger() -> Path:
@@ -73,7 +73,7 @@ class Submission:
 
     maps: Path
     benchmark: ComponentRef
-    split: ScoredSplit
+    split: EvalSplit
     name: str = ""
     normalizer: ComponentRef | None = MIN_MAX
     box_rule: ComponentRef | None = None
@@ -87,7 +87,7 @@ class Submission:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.split not in get_args(ScoredSplit):
+        if self.split not in get_args(EvalSplit):
             raise UsageError(f"split '{self.split}': maps are scored on 'val' or 'test'")
         check_count("threads", self.threads, 1)
         check_count("bootstrap", self.bootstrap, 0)

@@ -522,6 +522,12 @@ def test_a_partial_download_has_a_temporary_name(tmp_path: Path, served: Path) -
     assert not (folder / "x.zip.part").exists()
 
 
+def test_a_folder_of_downloads_that_cannot_be_made_is_an_expected_error(tmp_path: Path, served: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(wsol.DataError, match=r"file/x: the folder of downloads cannot be made: Not a directory"):
+        fetch(offer(served, "x.zip", download=True), tmp_path / "file" / "x")
+
+
 def test_a_dead_address_is_an_expected_error(tmp_path: Path, served: Path) -> None:
     with pytest.raises(wsol.DataError, match=r"none.zip: cannot be downloaded .*404"):
         fetch(offer(served, "none.zip", download=True), tmp_path)

@@ -233,3 +233,15 @@ def test_paths_may_be_strings(tmp_path: Path) -> None:
     for evaluation in (-2, -1, 1):
         with pytest.raises(wsol.UsageError, match=f"evaluation {evaluation}: .* has 1 evaluations"):
             wsol.load_localizer(folder, [str(TOY)], evaluation)
+
+
+def test_a_run_whose_folder_cannot_be_made_fails_with_a_reason(tmp_path: Path) -> None:
+    session = wsol.open_session(study(trials=1), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    (job,) = session.search_jobs()
+    job.work.parent.mkdir(parents=True)
+    job.work.write_text("a file")
+    (record,) = session.search(wsol.SerialRunner())
+    assert (record.status, record.reason) == (
+        "failed",
+        f"{job.work}: the folder of the run cannot be made: File exists",
+    )

@@ -12,12 +12,13 @@ from typing import ClassVar
 import numpy as np
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report, Split
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.holdout import hold_out
 from wsol.data.readers.problems import box_problem, leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
+from wsol.split_names import Split
 
 
 @dataclass(frozen=True)

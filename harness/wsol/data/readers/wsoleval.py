@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report, Split
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
 from wsol.data.files import ImageFiles, MaskFiles, image_list
 from wsol.data.readers.metadata import SplitFiles
 from wsol.data.readers.problems import leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
+from wsol.split_names import Split
 
 PROBED = 50
 """Number of images of a split that are searched for to find their folder."""
