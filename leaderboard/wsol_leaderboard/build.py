@@ -41,7 +41,7 @@ def write_files(frame: pd.DataFrame, out: Path, published: pd.DataFrame | None =
     Args:
         frame: The table (see :mod:`wsol_leaderboard.table`).
         out: The folder to write to.
-        published: Published numbers, from :func:`wsol_leaderboard.published.beside`.
+        published: Published numbers, from :func:`wsol_leaderboard.published.match_published`.
 
     Returns:
         The files: ``leaderboard.csv``, ``leaderboard.html`` and, with ``published``, ``leaderboard-published.csv``.

@@ -47,7 +47,7 @@ def leaderboard(
 ) -> None:
     """Rank the records below FOLDERS; with --out also write leaderboard.csv and leaderboard.html."""
     from wsol_leaderboard.build import write_files
-    from wsol_leaderboard.published import beside
+    from wsol_leaderboard.published import match_published
     from wsol_leaderboard.reading import read_records
     from wsol_leaderboard.table import build_table
 
@@ -57,7 +57,7 @@ def leaderboard(
     frame = build_table(records)
     for column, wanted in (("benchmark", benchmark), ("protocol", protocol), ("metric", metric)):
         frame = keep(frame, column, wanted or [])
-    numbers = beside(frame) if published else None
+    numbers = match_published(frame) if published else None
     _show(frame, format, numbers)
     for path in write_files(frame, out, numbers) if out else []:
         typer.echo(f"wrote {path}", err=True)

@@ -33,7 +33,7 @@ def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
 
     Args:
         frame: The table (see :mod:`wsol_leaderboard.table`).
-        published: Published numbers, from :func:`wsol_leaderboard.published.beside`; None shows none.
+        published: Published numbers, from :func:`wsol_leaderboard.published.match_published`; None shows none.
 
     Returns:
         HTML.
@@ -74,9 +74,9 @@ def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, An
     labels = [" · ".join([entry["method"], *(entry[name] for name in varying if entry[name])]) for entry in entries]
     where = f"{first['benchmark']}, {first['protocol']} version {first['protocol_version']}"
     what = f"{first['metric']} on {where}" if first["metric"] else f"No result on {first['benchmark']}"
-    beside = pd.DataFrame() if published is None else published
-    for name in RANKING if len(beside) else ():
-        beside = beside[beside[name] == first[name]]
+    numbers = pd.DataFrame() if published is None else published
+    for name in RANKING if len(numbers) else ():
+        numbers = numbers[numbers[name] == first[name]]
     return {
         **{name: first[name] for name in (*RANKING, "primary", "higher_is_better")},
         "title": what,
@@ -91,7 +91,7 @@ def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, An
                 "measured": score(row["mean"], row["std"]),
                 "published": score(row["published_value"], row["published_std"]),
             }
-            for row in beside.to_dict("records")
+            for row in numbers.to_dict("records")
         ],
     }
 

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 MOST = 30
-"""Most rows in a figure; the table beside it has all rows."""
+"""Most rows in a figure; the table next to it has all rows."""
 LONGEST = 48
 """Most characters of a row's label."""
 INK, ACCENT = "#010203", "#040506"

@@ -1,11 +1,11 @@
-"""Published numbers beside measured ones: matched by benchmark, metric, backbone and method, and never ranked.
+"""Published numbers next to measured ones: matched by benchmark, metric, backbone and method, and never ranked.
 
 ``data/published_results.csv`` holds the numbers of *BeyondGAP* (Körschens et al.), *MinMaxCAM* (Wang et al.), *IVR*
 (Kim et al., "Normalization Matters"), *PSOL* (Zhang et al., "Rethinking the Route"), *WeightMap* (Shaharabany et al.),
 and of other papers as these quote them. Values that a paper prints relative to a baseline are absolute in the file, as
 their note says.
 
-A published number is shown beside a measured one when all four are equal after this reduction (options are ignored):
+A published number is shown next to a measured one when all four are equal after this reduction (options are ignored):
 
 * benchmark, metric, backbone: letters and digits in lower case. A benchmark's name may continue after the published
   one (``cub200`` matches ``CUB``), and the suffix ``Loc`` of a metric is dropped.
@@ -45,7 +45,7 @@ class Key(NamedTuple):
     words: frozenset[str]
 
 
-def beside(frame: pd.DataFrame) -> pd.DataFrame:
+def match_published(frame: pd.DataFrame) -> pd.DataFrame:
     """Pair each row of the table that has a score with every published number of the same recipe.
 
     Args:

@@ -27,13 +27,18 @@ def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
         console.print(_block(block, f"{benchmark} · {rule}", console))
 
 
-def print_published(beside: pd.DataFrame, console: Console | None = None) -> None:
-    """Print the published numbers that :func:`wsol_leaderboard.published.beside` found, or that there are none."""
+def print_published(matched: pd.DataFrame, console: Console | None = None) -> None:
+    """Print published numbers, or that there are none.
+
+    Args:
+        matched: What :func:`wsol_leaderboard.published.match_published` returns.
+        console: Where to print; None: standard output.
+    """
     console = console or Console()
-    if beside.empty:
+    if matched.empty:
         console.print("published: no paper has a number for these recipes")
         return
-    for (benchmark, metric), rows in beside.groupby(["benchmark", "metric"], sort=False):
+    for (benchmark, metric), rows in matched.groupby(["benchmark", "metric"], sort=False):
         title = f"Published {metric} on {benchmark}: from papers, not measured here, not ranked"
         table = _table(title)
         table.add_column("recipe here", overflow="fold")
@@ -80,7 +85,7 @@ def interval(low: float, high: float) -> str:
 
 
 def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
-    """The block, with as many columns beside the first metric as the terminal has room for."""
+    """The block, with as many columns next to the first metric as the terminal has room for."""
     metrics = list(dict.fromkeys(block["metric"]))
     front = block[block["metric"] == metrics[0]]
     varying, shared = split_parts(front)

@@ -7,7 +7,7 @@ from tests.support.leaderboard_records import make
 from wsol.records import MetricValue
 from wsol_leaderboard.page import plain, render
 from wsol_leaderboard.plots import MOST, plot
-from wsol_leaderboard.published import beside
+from wsol_leaderboard.published import match_published
 from wsol_leaderboard.table import build_table
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "path", "use"}
@@ -101,7 +101,7 @@ def test_a_page_without_scores_shows_what_happened():
 
 def test_published_numbers_are_separate_and_labelled():
     frame = build_table([make(benchmark="cub", value=60.0)])
-    page = render(frame, beside(frame))
+    page = render(frame, match_published(frame))
     Outline(page)
     assert (
         page.index('class="ranking"') < page.index("not measured here and not ranked") < page.index('class="published"')

@@ -23,8 +23,8 @@ from wsol.cli.common import ResultsFolder as ResultsFolder
 from wsol.cli.common import RunFolder as RunFolder
 from wsol.cli.common import ScoredSplitOption as ScoredSplitOption
 from wsol.cli.common import load_plugins as load_plugins
-from wsol.cli.common import print_error as print_error
 from wsol.cli.common import print_json as print_json
 from wsol.cli.common import print_line as print_line
+from wsol.cli.common import print_status as print_status
 from wsol.cli.common import warn as warn
 from wsol.cli.common import with_options as with_options

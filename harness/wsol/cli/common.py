@@ -102,8 +102,8 @@ def print_line(text: str | Path) -> None:
     out.print(str(text), highlight=False, markup=False, soft_wrap=True)
 
 
-def print_error(text: str) -> None:
-    """Print one line to standard error, unwrapped, without markup."""
+def print_status(text: str) -> None:
+    """Print one line about progress to standard error, unwrapped, without markup."""
     err.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

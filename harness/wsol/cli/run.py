@@ -15,8 +15,8 @@ from wsol.cli.common import (
     PluginFiles,
     ResultsFolder,
     load_plugins,
-    print_error,
     print_line,
+    print_status,
     warn,
     with_options,
 )
@@ -122,7 +122,7 @@ class _Terminal(StudyObserver):
 
     def published(self, files: Sequence[Path]) -> None:
         for path in files:
-            print_error(f"wrote {path}")
+            print_status(f"wrote {path}")
 
     def drawn(self, path: Path) -> None:
         print_line(f"heat maps {path}")

@@ -95,7 +95,12 @@ class SerialRunner:
     local = True
 
     def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
-        """Run each job until it has left its record; an error becomes a record too."""
+        """Run each job until its record is written; an error becomes a record too.
+
+        Args:
+            jobs: The jobs, whose records do not exist yet.
+            progress: Called after each epoch, and when a run ends.
+        """
         for job in jobs:
 
             def report(log: EpochLog, epochs_done: int, run_id: str = job.run.run_id) -> None:
@@ -126,6 +131,12 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
     Args:
         job: What to run; training continues from the job's checkpoint if there is one.
         on_epoch: Called after each epoch.
+
+    Returns:
+        The record, as it was written.
+
+    Raises:
+        DataError: The record cannot be written.
     """
     started, clock = now(), time.perf_counter()
     outcome: _Outcome
@@ -146,7 +157,12 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
 
 
 def worker_died(job: Job, reason: str) -> None:
-    """Write the record of a job whose worker died before it could."""
+    """Write the record of a job whose worker died before it could.
+
+    Args:
+        job: The job.
+        reason: Why the worker died.
+    """
     write_record(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path)
 
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 _LOG = logging.getLogger(__name__)
-KNOCK_SECONDS = 10.0
-"""How long to wait for an answer at the cluster's address."""
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for an answer at the cluster's address."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,11 @@ class RayRunner:
         return self.address is None
 
     def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
-        """Run ``jobs``. A job whose worker died too often leaves a record that says so.
+        """Run ``jobs``. For a job whose worker died too often, a record with this reason is written.
+
+        Args:
+            jobs: The jobs, whose records do not exist yet.
+            progress: Called after each epoch, and when a run ends.
 
         Raises:
             UsageError: The cluster cannot be reached, or can never satisfy ``resources``.
@@ -81,7 +85,7 @@ class RayRunner:
         return self.folder / ".ray"
 
     def _fit(self, jobs: Sequence[Job], progress: RunProgress) -> str:
-        """One pass of Tune over ``jobs``; returns why Tune itself gave up, or "".
+        """One pass of Tune over ``jobs``; returns the reason why Tune stopped, or "".
 
         Tune restarts dead workers, but treats a worker that Ray kills for its memory as an error of its own.
         """
@@ -131,7 +135,7 @@ class RayRunner:
             raise RunError("Ray is initialised in this process already; run the study from a process of its own")
         address = self.address or "local"
         try:
-            _knock(address)
+            _check_reachable(address)
             ray.init(
                 address=address,
                 include_dashboard=False,
@@ -188,11 +192,11 @@ def _release_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise OSError at once when nothing listens at ``host:port``: Ray itself would retry for a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT).close()
 
 
 def _callback(progress: RunProgress) -> Callback:
