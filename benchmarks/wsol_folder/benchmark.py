@@ -41,8 +41,8 @@ class Folder(wsol.Benchmark):
     source = (
         "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
         "tiff, webp), each directly in the folder of its class. Other files and hidden files are ignored.\n"
-        "Boxes: ROOT/val.csv and ROOT/test.csv, with '# wsol boxes: unit=pixels' as first line and then lines "
-        "image,x0,y0,x1,y1 (a header with these names is optional). An image is a path below ROOT/val or ROOT/test, "
+        "Boxes: ROOT/val.csv and ROOT/test.csv, with '# wsol boxes: unit=pixels' as first line, the header "
+        "image_id,x0,y0,x1,y1 as second, and then one line a box. An image is a path below ROOT/val or ROOT/test, "
         "such as cat/1.jpg; a box is in whole pixels of the stored image, its last column and row included; several "
         "lines are several boxes.\n"
         "Masks, instead or as well: ROOT/val_masks/cat/1.png for ROOT/val/cat/1.jpg, of the same size; what is not 0 "

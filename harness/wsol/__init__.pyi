@@ -148,6 +148,7 @@ from .evaluation.figures import (
 )
 from .evaluation.geometry import (
     Frame as Frame,
+    MapProblem as MapProblem,
     sanitize_map as sanitize_map,
 )
 from .evaluation.metric import (
@@ -172,6 +173,7 @@ from .evaluation.predictions.box_csv import (
     read_box_rows as read_box_rows,
     write_box_csv as write_box_csv,
 )
+from .evaluation.predictions.problems import counted as counted
 from .evaluation.predictions.source import (
     PredictionKind as PredictionKind,
     Predictions as Predictions,

@@ -33,8 +33,8 @@ CLASSES = ("Zebra", "ant", "cat")
 PROTOCOL = get_protocol("wsoleval-v2")
 
 
-UNIT = "# wsol boxes: unit=pixels"
-"""First line of a file of boxes."""
+UNIT, HEADER = "# wsol boxes: unit=pixels", "image_id,x0,y0,x1,y1"
+"""First lines of a file of boxes."""
 
 
 def names(split: str) -> list[str]:
@@ -54,7 +54,7 @@ def write_images(root: Path) -> Path:
 def write_boxes(root: Path) -> Path:
     for split in ("val", "test"):
         lines = [f"{name},{index},2,{index + 9},11" for index, name in enumerate(names(split))]
-        write_lines(root / f"{split}.csv", [UNIT, *lines])
+        write_lines(root / f"{split}.csv", [UNIT, HEADER, *lines])
     return root
 
 
@@ -183,20 +183,22 @@ def test_the_folder_may_come_from_the_environment(boxes: Path, monkeypatch: pyte
     assert "pxap" not in Folder().metrics
 
 
-def test_boxes_are_read_with_or_without_a_header(boxes: Path) -> None:
+def test_boxes_are_read_with_spaces_and_empty_lines(boxes: Path) -> None:
     annotations = folder(boxes).annotations("val")
     assert [b.tolist() for b in annotations.boxes] == [[[i, 2, i + 9, 11]] for i in range(6)]
     assert annotations.sizes.tolist() == [list(SIZE)] * 6
     assert annotations.masks is None
     path = boxes / "val.csv"
-    unit, *lines = path.read_text().splitlines()
-    path.write_text("\r\n".join(["\ufeff" + unit, "Image, x0,y0,x1,y1", *lines, "", ""]))
+    unit, _, *lines = path.read_text().splitlines()
+    path.write_text("\r\n".join(["\ufeff" + unit, "Image_ID, x0,y0,x1,y1", *lines, "", ""]))
     assert [b.tolist() for b in folder(boxes).annotations("val").boxes] == [[[i, 2, i + 9, 11]] for i in range(6)]
 
 
 def test_several_lines_are_several_boxes_in_any_order_of_images(boxes: Path) -> None:
-    lines = (boxes / "test.csv").read_text().splitlines()[:0:-1]
-    write_lines(boxes / "test.csv", [UNIT, *lines, f'"{names("test")[1]}",0,0,30,20', f"{names('test')[1]},3.0,4,3,4"])
+    lines = (boxes / "test.csv").read_text().splitlines()[:1:-1]
+    write_lines(
+        boxes / "test.csv", [UNIT, HEADER, *lines, f'"{names("test")[1]}",0,0,30,20', f"{names('test')[1]},3.0,4,3,4"]
+    )
     found = folder(boxes).annotations("test").boxes
     assert [len(b) for b in found] == [1, 3, 1, 1, 1, 1]
     assert found[1].tolist() == [[1, 2, 10, 11], [0, 0, 30, 20], [3, 4, 3, 4]]
@@ -210,18 +212,18 @@ def test_exclusive_boxes_end_after_their_last_pixel(boxes: Path) -> None:
 
 
 FAULTS = [
-    ("{},1,2,3", "bad line", "val.csv:7: needs image, x0, y0, x1, y1, not"),
-    ("{},1,2,x,9", "bad box", "val.csv:7: box 1,2,x,9 of 'cat/val1.png' should be whole numbers"),
-    ("{},1,2,8.5,9", "bad box", "val.csv:7: box 1,2,8.5,9 of 'cat/val1.png' should be whole numbers: pixels"),
-    ("{},1,2,nan,9", "bad box", "should be whole numbers"),
-    ("{},1,2,inf,9", "bad box", "should be whole numbers"),
-    ("{},5,2,4,9", "bad box", "val.csv:7: box 5,2,4,9 of 'cat/val1.png' ends before it starts"),
+    ("{},1,2,3", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
+    ("{},1,2,x,9", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
+    ("{},1,2,8.5,9", "bad box", "val.csv:8: box 1,2,8.5,9 of 'cat/val1.png' should be whole numbers: pixels"),
+    ("{},1,2,nan,9", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
+    ("{},1,2,inf,9", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
+    ("{},5,2,4,9", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1 with x0 <= x1"),
     ("{},-1,2,4,9", "bad box", "is not inside the image of 30 x 20 pixels"),
     ("{},1,2,31,9", "bad box", "is not inside the image of 30 x 20 pixels"),
     ("{},1,2,3,21", "bad box", "is not inside the image of 30 x 20 pixels"),
-    ("val/{},1,2,3,9", "unknown id", "val.csv:7: there is no image 'val/cat/val1.png'"),
+    ("val/{},1,2,3,9", "unknown id", "val.csv:8: there is no image 'val/cat/val1.png'"),
     ("", "missing line", "val.csv: no line for 'cat/val1.png'"),
-    ('"{},1,2,3,9', "missing file", "val.csv:7: cannot be read as CSV"),
+    ('"{},1,2,3,9', "unreadable boxes", "val.csv:8: cannot be read as CSV"),
 ]
 
 
@@ -240,8 +242,16 @@ def test_a_fault_in_the_boxes_is_an_error_that_names_the_line(boxes: Path, line:
 @pytest.mark.parametrize(
     ("first", "kind", "message"),
     [
-        ([], "missing file", "val.csv:1: the unit of the boxes is not stated; add as first line '# wsol boxes: unit=p"),
-        (["# wsol boxes: unit=shares"], "bad unit", "val.csv:1: boxes of this benchmark are in pixels, not in shares"),
+        (
+            [],
+            "unreadable boxes",
+            "val.csv:1: the unit of the boxes is not stated; add as first line '# wsol boxes: unit=p",
+        ),
+        (
+            ["# wsol boxes: unit=shares"],
+            "unreadable boxes",
+            "val.csv:1: boxes in shares of the image's width and height, in [0, 1] are not supported",
+        ),
     ],
 )
 def test_boxes_must_state_that_they_are_in_pixels(boxes: Path, first: list[str], kind: str, message: str) -> None:
@@ -450,7 +460,7 @@ def test_real_photographs_read_as_a_folder_equal_those_read_as_cub(cub20: Path, 
         image_id: ",".join(map(str, box.tolist()))
         for image_id, (box,) in zip(birds.images("val").ids, birds.annotations("val").boxes, strict=True)
     }
-    write_lines(tmp_path / "val.csv", [UNIT, *(f"{image_id},{box}" for image_id, box in boxes.items())])
+    write_lines(tmp_path / "val.csv", [UNIT, HEADER, *(f"{image_id},{box}" for image_id, box in boxes.items())])
     own = folder(tmp_path)
     assert [name.partition(".")[2].replace("_", " ") for name in own.class_names()] == list(birds.class_names())
     for split in ("train", "val"):

@@ -177,7 +177,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
     opening = _open_test(given.ledger, identity) if given.split == "test" else None
     annotations = parts.benchmark.annotations(given.split)
     if isinstance(source, SubmittedBoxes):
-        problems.warn("boxes leave their image, and are clipped", *source.outside(annotations.sizes))
+        problems.warn("box{es} {leave} the image, and {are} clipped", *source.outside(annotations.sizes))
         source = source.framed(annotations.sizes, parts.protocol)
     scores = evaluate(
         source if logits is None else WithLogits(source, logits),

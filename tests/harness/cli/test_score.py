@@ -110,7 +110,7 @@ def test_logits_of_another_number_of_classes_are_an_error(dozen: Path, classes: 
 def test_boxes_outside_their_image_are_named_and_omitted_metrics_are_recorded(dozen: Path) -> None:
     csv, record = write_boxes(dozen / "boxes.csv", "20,20,79,79", "20,20,101,79"), dozen / "boxes.record.json"
     result = scored(csv, "--record", record)
-    assert "1 boxes leave their image, and are clipped: val/0.jpg" in result.stderr
+    assert "1 box leaves the image, and is clipped: val/0.jpg" in result.stderr
     assert read_record(record).results[0].notes == ("top1_cls: left out: there is no logits",)
     assert "leave" not in scored(write_boxes(csv, "0,0,100,100")).stderr
 

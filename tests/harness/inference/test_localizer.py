@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
 from wsol.arrays import FloatArray
 from wsol.inference.localizer import FALLBACK_THRESHOLD, FRAME, Localizer, box_threshold
 from wsol.inference.overlay import PREDICTED, TRUE, overlay
-from wsol.recipes import EvalSpec
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import MetricValue, Result
 
 IMAGE = np.full((60, 80, 3), 100, dtype=np.uint8)
@@ -67,3 +68,12 @@ def test_boxes_are_drawn_at_the_threshold_of_the_first_metric_that_has_one() -> 
 
     assert box_threshold(result(None, 0.0, 0.5)) == 0
     assert box_threshold(result(None)) == FALLBACK_THRESHOLD
+
+
+def test_the_title_names_all_trained_parts_with_their_options() -> None:
+    has = ComponentRef.parse({"name": "has", "size": 4})
+    parts = filled(method=ComponentRef(name="cam"), augmentations=[has, ComponentRef(name="cutmix")])
+    schedule = ScheduleSpec(epochs=1, decay_every=1, decay=0.1, batch_size=2)
+    train = TrainSpec(benchmark=ComponentRef(name="cub"), schedule=schedule, parts=parts)
+    record: Any = SimpleNamespace(train=train)
+    assert replace(localizer(bar()), record=record).title == "cam has(size=4) cutmix"

@@ -246,7 +246,7 @@ def test_boxes_are_read_from_a_file_in_the_order_of_the_images(tmp_path: Path) -
     )
 
 
-WRONG = "lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line"
+WRONG = "line is not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line"
 
 
 @pytest.mark.parametrize(
@@ -256,10 +256,10 @@ WRONG = "lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line"
         (HEADER + "a,0,0,1\n", f"1 {WRONG} 3"),
         (HEADER + "a,0,0,one,1\n", f"1 {WRONG} 3"),
         (HEADER + "a,nan,0,1,1\n", f"1 {WRONG} 3"),
-        (HEADER + "b,0,0,1,1\na,0,0,100,1\n", r"1 boxes are not inside \[0, 1\], .*unit=shares: line 4"),
-        (HEADER + "a,0.5,0,0.5,1\n", r"1 boxes have no area .*: line 3"),
-        (HEADER + "a,0,0,1,1\na,0,0,1,1\n", r"1 images come twice: a \(line 4\)"),
-        (HEADER + "b,0,0,1,1\n", r"1 images of the split are missing: a"),
+        (HEADER + "b,0,0,1,1\na,0,0,100,1\n", r"1 box is not inside \[0, 1\], .*unit=shares requires: line 4"),
+        (HEADER + "a,0.5,0,0.5,1\n", r"1 box has no area .*: line 3"),
+        (HEADER + "a,0,0,1,1\na,0,0,1,1\n", r"1 image comes twice: a \(line 4\)"),
+        (HEADER + "b,0,0,1,1\n", r"1 image of the split is missing: a"),
         ("image_id,x0,y0,x1,y1\na,0,0,1,1\n", r":1: the unit of the boxes is not stated; add as first line '# wsol"),
         (HEADER.replace("shares", "pixels") + "a,0,0,9,9\n", r":1: boxes in pixels .* convert them to shares of the"),
         (None, r"cannot be read"),

@@ -9,6 +9,26 @@ from pathlib import Path
 from wsol.errors import DataError
 
 NAMES_SHOWN = 10
+_FORMS = {
+    "s": ("", "s"),
+    "es": ("", "es"),
+    "are": ("is", "are"),
+    "have": ("has", "have"),
+    "they": ("it", "they"),
+    "them": ("it", "them"),
+    **{verb: (f"{verb}s", verb) for verb in ("come", "count", "end", "leave", "seem", "start")},
+}
+"""Word in a kind of problem → its singular and its plural."""
+
+
+def counted(number: int, kind: str) -> str:
+    """A number with a kind of problem, in the singular or the plural.
+
+    Example:
+        >>> counted(1, "box{es} {have} no area"), counted(2, "box{es} {have} no area")
+        ('1 box has no area', '2 boxes have no area')
+    """
+    return f"{number} {kind.format_map({word: forms[number != 1] for word, forms in _FORMS.items()})}"
 
 
 @dataclass
@@ -16,7 +36,8 @@ class Problems:
     """Problems found in a file or folder.
 
     Attributes:
-        errors: Kind of problem → names of images, files or lines. Any error stops the command.
+        errors: Kind of problem → names of images, files or lines. Any error stops the command. A kind is a template for
+            :func:`counted`.
         warnings: The same for problems that are only reported.
     """
 
@@ -36,8 +57,10 @@ class Problems:
     def compare(self, found: Iterable[str], expected: Iterable[str]) -> None:
         """Add an error for expected images that are missing, and a warning for names that are not expected."""
         there, wanted = dict.fromkeys(found), dict.fromkeys(expected)
-        self.error("images of the split are missing", *(name for name in wanted if name not in there))
-        self.warn("names are no images of the split, and ignored", *(name for name in there if name not in wanted))
+        self.error("image{s} of the split {are} missing", *(name for name in wanted if name not in there))
+        self.warn(
+            "name{s} {are} no image{s} of the split, and ignored", *(name for name in there if name not in wanted)
+        )
 
     def check(self, path: Path) -> None:
         """Raise DataError with one line for each kind of error and warning if there is any error."""
@@ -53,5 +76,5 @@ def _lines(kinds: dict[str, list[str]]) -> list[str]:
     lines = []
     for kind, names in kinds.items():
         more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-        lines.append(f"{len(names)} {kind}: {', '.join(names[:NAMES_SHOWN])}{more}")
+        lines.append(f"{counted(len(names), kind)}: {', '.join(names[:NAMES_SHOWN])}{more}")
     return lines

@@ -156,7 +156,9 @@ def _open_store(path: Path, images: ImageList, problems: Problems) -> OrderedSto
     place = {image_id: row for row, image_id in enumerate(store.ids)}
     rows = np.array([place[image_id] for image_id in images.ids], dtype=np.int64)
     labels = zip(images.ids, images.labels, store.labels[rows], strict=True)
-    problems.error("images have another label in the store", *(name for name, ours, theirs in labels if ours != theirs))
+    problems.error(
+        "image{s} {have} another label in the store", *(name for name, ours, theirs in labels if ours != theirs)
+    )
     return OrderedStore(store, images.ids, images.labels, rows)
 
 
@@ -168,7 +170,7 @@ def _open_folder(path: Path, images: ImageList, problems: Problems) -> MapFolder
 
 def _open_box_csv(path: Path, images: ImageList, problems: Problems) -> SubmittedBoxes:
     file = parse_box_csv(path, problems)
-    problems.compare(file.boxes, images.ids)
+    problems.compare(file.named, images.ids)
     problems.check(path)
     boxes = np.array([file.boxes[image_id] for image_id in images.ids], dtype=np.float64)
     return SubmittedBoxes(boxes, file.unit, images.ids, images.labels)
@@ -178,8 +180,12 @@ def _check_boxes(source: Predictions, problems: Problems) -> None:
     boxes = np.asarray(source.boxes)
     finite = np.isfinite(boxes).all(axis=1)
     backward = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    problems.warn("boxes are not finite and count as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite)))
-    problems.error("boxes end before they start", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward)))
+    problems.warn(
+        "box{es} {are} not finite and {count} as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite))
+    )
+    problems.error(
+        "box{es} {end} before {they} {start}", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward))
+    )
 
 
 def _check_map(source: Predictions, i: int, name: str, problems: Problems, normalised: bool) -> None:
@@ -188,15 +194,15 @@ def _check_map(source: Predictions, i: int, name: str, problems: Problems, norma
     except FileNotFoundError:
         return  # reported as missing
     except Exception:  # a broken header raises many types: of the tokenizer, of the memory that it asks for
-        problems.error("maps cannot be read", name)
+        problems.error("map{s} cannot be read", name)
         return
     if score_map.dtype.kind not in "fiu" or score_map.ndim != 2 or not score_map.size:
-        problems.error("maps are not [h, w] of real numbers", f"{name} {score_map.dtype} {list(score_map.shape)}")
+        problems.error("map{s} {are} not [h, w] of real numbers", f"{name} {score_map.dtype} {list(score_map.shape)}")
         return
     low, high = score_map.min(), score_map.max()
     if normalised and not (low >= 0 and high <= 1):
-        problems.error("maps are not in [0, 1]; choose a normalizer", f"{name} ({low:.9g} to {high:.9g})")
+        problems.error("map{s} {are} not in [0, 1]; choose a normalizer", f"{name} ({low:.9g} to {high:.9g})")
         return
     problem = sanitize_map(score_map)[1]
     if problem:
-        problems.warn(f"maps are {problem} and count as all zeros", name)
+        problems.warn(f"map{{s}} {{are}} {problem} and {{count}} as all zeros", name)

@@ -87,11 +87,11 @@ def test_all_problems_of_a_folder_are_in_one_error(folder: Path) -> None:
     assert first == f"{folder}: cannot be used"
     low, high = (MAPS[3] * 3 - 1).min(), (MAPS[3] * 3 - 1).max()
     assert lines == [
-        f"1 images of the split are missing: {IDS[0]}",
-        f"1 maps cannot be read: {IDS[1]}",
+        f"1 image of the split is missing: {IDS[0]}",
+        f"1 map cannot be read: {IDS[1]}",
         f"2 maps are not [h, w] of real numbers: {IDS[2]} float64 [2, 8, 8], {IDS[4]} <U1 [8, 8]",
         f"2 maps are not in [0, 1]; choose a normalizer: {IDS[3]} ({low:.9g} to {high:.9g}), {IDS[5]} (nan to nan)",
-        "1 names are no images of the split, and ignored: other/900.jpg",
+        "1 name is no image of the split, and ignored: other/900.jpg",
     ]
 
 
@@ -115,7 +115,7 @@ def test_boxes_of_a_store_are_checked(tmp_path: Path) -> None:
         f"2 boxes are not finite and count as no box: {IDS[1]}, {IDS[2]}"
     ]
     boxes[4] = 0.8, 0.8, 0.2, 0.2
-    with pytest.raises(DataError, match=f"1 boxes end before they start: {IDS[4]}\n2 boxes are not finite"):
+    with pytest.raises(DataError, match=f"1 box ends before it starts: {IDS[4]}\n2 boxes are not finite"):
         open_maps(box_store(tmp_path / "b", boxes), IMAGES, normalised=False)
 
 
@@ -132,7 +132,7 @@ def test_maps_scored_as_zeros_are_warnings(folder: Path) -> None:
         save(folder, IDS[i], changed)
     _, findings = open_maps(folder, IMAGES, normalised=False)
     assert findings.warning_lines() == [
-        f"1 maps are {problem} and count as all zeros: {IDS[i]}"
+        f"1 map is {problem} and counts as all zeros: {IDS[i]}"
         for i, problem in enumerate(("nan", "infinite", "constant"))
     ]
 
@@ -146,10 +146,10 @@ def test_long_lists_of_names_are_counted_and_shortened(tmp_path: Path) -> None:
 
 def test_a_store_of_other_images_or_labels_is_an_error(tmp_path: Path) -> None:
     make_store(tmp_path / "few", MAPS[:5])
-    with pytest.raises(DataError, match=f"1 images of the split are missing: {IDS[5]}"):
+    with pytest.raises(DataError, match=f"1 image of the split is missing: {IDS[5]}"):
         open_maps(tmp_path / "few", IMAGES, normalised=False)
     make_store(tmp_path / "labels", MAPS, [0, 1, 2, 0, 1, 0])
-    with pytest.raises(DataError, match=f"1 images have another label in the store: {IDS[5]}"):
+    with pytest.raises(DataError, match=f"1 image has another label in the store: {IDS[5]}"):
         open_maps(tmp_path / "labels", IMAGES, normalised=False)
 
 
@@ -212,7 +212,7 @@ def test_a_spreadsheet_may_fill_up_the_first_line_and_leave_blank_ones(tmp_path:
     assert open_boxes(path).boxes.tolist() == [[20, 20, 60, 80]] * 6
 
 
-@pytest.mark.parametrize("first", [[], ["# wsol boxes: unit=percent"], ["# wsol boxes"], ["# boxes: unit=pixels"]])
+@pytest.mark.parametrize("first", [[], ["# wsol boxes"], ["# boxes: unit=pixels"]])
 def test_a_file_that_does_not_state_its_unit_is_refused(tmp_path: Path, first: list[str]) -> None:
     path = tmp_path / "b.csv"
     path.write_text("\n".join([*first, HEADER, *(f"{i},20,20,60,80" for i in IDS)]))
@@ -239,7 +239,7 @@ def test_values_must_fit_the_unit(tmp_path: Path) -> None:
         open_boxes(write_csv(tmp_path / "b.csv", *small))
     assert open_boxes(write_csv(tmp_path / "b.csv", *small[1:], f"{IDS[0]},0,0,1,1.5")).unit == "pixels"
     for box in ("0.1,0,1,1.5", "-0.1,0,1,0.5"):
-        with pytest.raises(DataError, match=r"1 boxes are not inside \[0, 1\], .*unit=shares: line 4"):
+        with pytest.raises(DataError, match=r"1 box is not inside \[0, 1\], .*unit=shares requires: line 4"):
             open_boxes(write_csv(tmp_path / "b.csv", small[0], f"{IDS[1]},{box}", *small[2:], unit="shares"))
 
 
@@ -267,10 +267,10 @@ def test_all_problems_of_boxes_are_in_one_error(tmp_path: Path) -> None:
         open_maps(path, IMAGES, normalised=False)
     assert str(caught.value).splitlines() == [
         f"{path}: cannot be used",
-        f"1 images come twice: {IDS[0]} (line 4)",
+        f"1 image comes twice: {IDS[0]} (line 4)",
         "4 lines are not image_id,x0,y0,x1,y1 with x0 <= x1 and y0 <= y1: line 5, line 6, line 7, line 8",
-        f"5 images of the split are missing: {', '.join(IDS[1:])}",
-        "1 names are no images of the split, and ignored: other",
+        f"1 image of the split is missing: {IDS[5]}",
+        "1 name is no image of the split, and ignored: other",
     ]
 
 
@@ -281,7 +281,7 @@ def test_a_line_that_is_not_csv_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("box", [(0, 0, 1, 1.5), (0.5, 0, 0.2, 1), (0, 0, np.nan, 1), (0, 0, 1)])
 def test_a_box_that_could_not_be_read_is_not_written(tmp_path: Path, box: tuple[float, ...]) -> None:
-    with pytest.raises(DataError, match=r"not written: the box .* of image 'b' is not x0, y0, x1, y1"):
+    with pytest.raises(DataError, match=r"not written: 1 (line|box) is not .*: image 'b'"):
         wsol.write_box_csv(tmp_path / "b.csv", [("a", (0, 0, 1, 1)), ("b", box)], "shares")
     assert list(tmp_path.iterdir()) == []
 
