@@ -163,3 +163,16 @@ def test_the_public_api_is_grouped_and_sorted() -> None:
             assert all(alias.name == alias.asname for alias in node.names)
             order = [(not alias.name.isupper(), not alias.name[0].isupper(), alias.name) for alias in node.names]
             assert order == sorted(order)
+
+
+def test_the_table_of_layers_names_every_module() -> None:
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page.partition("## Layers of the engine")[2].partition("## Standards")[0]))
+    harness = Path(wsol.__file__).parent
+    summed_up = {"cli", "data/readers", "evaluation/kernels"}  # the table names the folder alone
+    found = [
+        str(path.relative_to(harness))
+        for path in sorted(harness.rglob("*.py"))
+        if path.stem != "__init__" and str(path.parent.relative_to(harness)) not in summed_up
+    ]
+    assert [path for path in found if Path(path).stem not in named] == []

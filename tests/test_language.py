@@ -14,13 +14,20 @@ import pytest
 from tests.support.paths import REPOSITORY
 
 SOURCES = ("harness", "plugins", "benchmarks", "leaderboard", "tests")
-PYTHON = sorted(path for folder in SOURCES for path in (REPOSITORY / folder).rglob("*.py") if path != Path(__file__))
+PYTHON = sorted(
+    path
+    for folder in SOURCES
+    for ending in ("*.py", "*.pyi")
+    for path in (REPOSITORY / folder).rglob(ending)
+    if path != Path(__file__)
+)
 PAGES = sorted(
     [
         *REPOSITORY.glob("*.md"),
         *(REPOSITORY / "docs").rglob("*.md"),
         *(REPOSITORY / "benchmarks" / "studies").glob("*.yaml"),
         *(path for path in (REPOSITORY / "leaderboard").rglob("*") if path.suffix in (".html", ".js", ".css")),
+        REPOSITORY / ".ci" / "run",
         REPOSITORY / "Makefile",
         REPOSITORY / "pyproject.toml",
     ]
@@ -94,13 +101,15 @@ def modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def prose(source: str) -> Iterator[tuple[int, str]]:
-    """(Line, text) of every string and comment, and of the names of functions, read as words."""
+    """(Line, text) of every string and comment, and of the names of functions and classes, read as words."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Constant(value=str(text)):
                 yield node.lineno, text
             case ast.FunctionDef(name=name):
                 yield node.lineno, name.replace("_", " ")
+            case ast.ClassDef(name=name):
+                yield node.lineno, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.strip("_"))
             case _:
                 pass
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -111,6 +120,18 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
 def phrases(text: str) -> list[str]:
     """Forbidden phrases in a text, whose lines may break anywhere."""
     return [found[0] for found in PHRASES.finditer(" ".join(text.split()).lower())]
+
+
+def is_named_badly(path: Path) -> bool:
+    """Whether a part of a path is a replaced name, or contains a forbidden phrase when it is read as words."""
+    parts = [part.partition(".")[0] for part in path.parts]
+    old = OLD_NAMES & {part.strip("_") for part in parts}
+    return bool(old) or any(phrases(re.sub(r"[_-]", " ", part)) for part in parts)
+
+
+def public_classes(tree: ast.Module) -> list[str]:
+    """Names of the public classes at the top level of a module."""
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
 
 
 def relative(path: Path) -> str:
@@ -124,6 +145,20 @@ def test_replaced_names_do_not_return() -> None:
         found += [f"{relative(path)}:{n}: {name}" for n, name in identifiers(tree) if name.strip("_") in OLD_NAMES]
         found += [f"{relative(path)}:{n}: {module}" for n, module in modules(tree) if module in OLD_MODULES]
     assert found == []
+
+
+def test_file_names_are_free_of_replaced_names_and_figurative_phrases() -> None:
+    found = [relative(path) for path in (*PYTHON, *PAGES) if is_named_badly(path.relative_to(REPOSITORY))]
+    assert found == []
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for path in PYTHON:
+        if path.suffix == ".py" and relative(path).startswith(("harness", "leaderboard")):
+            for name in public_classes(ast.parse(path.read_text(encoding="utf-8"))):
+                places.setdefault(name, []).append(relative(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
 def test_code_is_free_of_figurative_phrases() -> None:
@@ -152,7 +187,7 @@ def test_every_exception_is_still_needed() -> None:
     for name, phrase in ALLOWED:
         path = REPOSITORY / name
         source = path.read_text(encoding="utf-8")
-        texts = [text for _, text in prose(source)] if path.suffix == ".py" else [source]
+        texts = [text for _, text in prose(source)] if path in PYTHON else [source]
         unused += [] if any(phrase in phrases(text) for text in texts) else [(name, phrase)]
     assert unused == []
 
@@ -171,6 +206,11 @@ def test_an_old_name_is_found(source: str) -> None:
     assert any(name.strip("_") in OLD_NAMES for _, name in identifiers(ast.parse(source)))
 
 
+@pytest.mark.parametrize("path", ["harness/wsol/sidecar.py", "tests/test_nobody_asks.py", "docs/at-hand.md"])
+def test_a_bad_file_name_is_found(path: str) -> None:
+    assert is_named_badly(Path(path))
+
+
 @pytest.mark.parametrize(
     "source", ["import wsol.study.seal", "from wsol.study import search", 'patch("wsol.data.stages.open")']
 )
@@ -185,7 +225,12 @@ def test_an_old_module_is_found(source: str) -> None:
         "x = 1  # what lies below",
         'raise ValueError(f"{x} cannot be " "had")',
         "def test_nobody_sees_it(): ...",
+        "class TouchedFile: ...",
     ],
 )
 def test_a_phrase_is_found(source: str) -> None:
     assert [phrase for _, text in prose(source) for phrase in phrases(text)]
+
+
+def test_the_classes_of_a_module_are_found() -> None:
+    assert public_classes(ast.parse("class A: ...\nclass _B: ...\ndef f():\n    class C: ...")) == ["A"]

@@ -14,10 +14,10 @@ import pytest
 from tests.support.paths import REPOSITORY
 
 LIMITS = {
-    "harness": {"Any": 45, "cast": 0, "type: ignore": 0, "object": 0},
-    "plugins": {"Any": 35, "cast": 0, "type: ignore": 0, "object": 0},
-    "benchmarks": {"Any": 8, "cast": 0, "type: ignore": 0, "object": 0},
-    "leaderboard": {"Any": 40, "cast": 0, "type: ignore": 0, "object": 0},
+    "harness": {"Any": 43, "cast": 0, "type: ignore": 0, "object": 0},
+    "plugins": {"Any": 30, "cast": 0, "type: ignore": 0, "object": 0},
+    "benchmarks": {"Any": 3, "cast": 0, "type: ignore": 0, "object": 0},
+    "leaderboard": {"Any": 36, "cast": 0, "type: ignore": 0, "object": 0},
 }
 """Folder → most uses of ``Any`` (imports included), calls of ``cast``, ignored errors and ``object`` parameters."""
 

@@ -70,7 +70,7 @@ def check_space(folder: Path, size: int, need: str, remedy: str) -> None:
 
 
 def bytes_on_disk(path: Path) -> int:
-    """Bytes that a file occupies, less than its size for a file with holes; 0 for a file that does not exist."""
+    """Bytes that a file occupies, less than its size for a sparse file; 0 for a file that does not exist."""
     try:
         return path.stat().st_blocks * 512
     except OSError:

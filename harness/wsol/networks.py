@@ -209,7 +209,11 @@ class Backbone(Component, ABC):
     ) -> None:
         """Load pretrained weights into ``network`` unless the options say otherwise.
 
-        The arguments are those of :func:`wsol.weights.load_pretrained`.
+        Args:
+            network: The network.
+            url: Address of the download, as in torchvision's enumerations of weights.
+            skip: Prefixes of parameters that the features do not need, ignored in network and file.
+            rename: Turns a key of the file into the network's key.
         """
         if self.options.pretrained:
             load_pretrained(network, self.name, self.options.weights, url, skip, rename)

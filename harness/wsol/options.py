@@ -17,7 +17,7 @@ from wsol.errors import UsageError
 T = TypeVar("T")
 Kind = Literal["choice", "uniform", "loguniform", "integer"]
 OptionValues: TypeAlias = dict[str, Any]
-"""Option, or ``part.option`` → value; values are whatever YAML can spell."""
+"""Option, or ``part.option`` → value; any YAML value."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Distribution:
 
     @classmethod
     def from_json(cls, value: Any) -> Distribution | None:
-        """Return the distribution that ``value`` spells, or None for an ordinary value."""
+        """Return the distribution that ``value`` describes, or None for an ordinary value."""
         if not isinstance(value, Mapping) or len(value) != 1:
             return None
         kind, arguments = next(iter(value.items()))
@@ -94,22 +94,53 @@ class Distribution:
 
 
 def choice(*values: JsonValue) -> Distribution:
-    """Draw one of ``values``, each with the same probability."""
+    """Draw one of ``values``, each with the same probability.
+
+    Args:
+        *values: The values, of any JSON types.
+
+    Returns:
+        The distribution, for :func:`hparam` or a study.
+    """
     return Distribution("choice", values)
 
 
 def uniform(low: float, high: float) -> Distribution:
-    """Draw a float in [low, high)."""
+    """Draw a float in [low, high).
+
+    Args:
+        low: Lower end, included.
+        high: Upper end, excluded.
+
+    Returns:
+        The distribution, for :func:`hparam` or a study.
+    """
     return Distribution("uniform", (low, high))
 
 
 def loguniform(low: float, high: float) -> Distribution:
-    """Draw a float in [low, high) whose logarithm is uniform."""
+    """Draw a float in [low, high) whose logarithm is uniform.
+
+    Args:
+        low: Lower end, above 0.
+        high: Upper end, excluded.
+
+    Returns:
+        The distribution, for :func:`hparam` or a study.
+    """
     return Distribution("loguniform", (low, high))
 
 
 def integer(low: int, high: int) -> Distribution:
-    """Draw an integer, both ends included."""
+    """Draw an integer, both ends included.
+
+    Args:
+        low: Lower end, included.
+        high: Upper end, included.
+
+    Returns:
+        The distribution, for :func:`hparam` or a study.
+    """
     return Distribution("integer", (low, high))
 
 
@@ -136,6 +167,9 @@ def hparam(
         ge: The value must be greater than or equal to this number.
         lt: The value must be less than this number.
         le: The value must be less than or equal to this number.
+
+    Returns:
+        The declaration of the field, typed as its default.
     """
     extra: dict[str, JsonValue] = {"search": {**search.to_json()}}
     return Field(default, description=help, json_schema_extra=extra, gt=gt, ge=ge, lt=lt, le=le)
@@ -159,6 +193,9 @@ def option(
         ge: The value must be greater than or equal to this number.
         lt: The value must be less than this number.
         le: The value must be less than or equal to this number.
+
+    Returns:
+        The declaration of the field, typed as its default.
     """
     return Field(default, description=help, gt=gt, ge=ge, lt=lt, le=le)
 
@@ -175,6 +212,9 @@ def part(kind: str, default: str | None = None, help: str = "") -> Any:
         kind: Kind of the component, in the plural: ``"backbones"``.
         default: Name of the component where the study names none; None leaves the field at None.
         help: One line for ``wsol plugins``.
+
+    Returns:
+        The declaration of the field; its type is the annotation of the field.
     """
     return Field(default, description=help, json_schema_extra={"part": kind})
 
@@ -284,7 +324,14 @@ def describe_validation(error: ValidationError, where: str, known: Iterable[str]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"``, or the list of all names when none is similar.
+    """Suggest a name for an unknown one.
+
+    Args:
+        name: The unknown name.
+        known: The names that exist.
+
+    Returns:
+        ``"; did you mean 'x'?"``, or ``"; available: x, y"`` when none is similar; the end of an error message.
 
     Example:
         >>> suggest("resnt50", ["resnet18", "resnet50"])
@@ -294,4 +341,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"
-    return f"; there is: {', '.join(names)}" if names else ""
+    return f"; available: {', '.join(names)}" if names else ""

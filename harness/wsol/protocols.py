@@ -52,11 +52,24 @@ class EvalProtocol:
         return threshold_values(self.thresholds) if self.theta is None else np.array([self.theta])
 
     def at(self, resize: int, crop: int) -> EvalProtocol:
-        """The same rules for test images with other sides in pixels."""
+        """The same rules for test images of other sides.
+
+        Args:
+            resize: Side that images are resized to, in pixels.
+            crop: Side of the network's input and of the evaluation frame, in pixels.
+        """
         return replace(self, resize=resize, crop=crop)
 
     def hits(self, ious: FloatArray, delta: float) -> BoolArray:
-        """Which IoUs, float64 [...], are hits at ``delta``: bool [...]."""
+        """Which IoUs are hits.
+
+        Args:
+            ious: IoUs, float64 [...].
+            delta: The IoU that a hit needs, in [0, 1].
+
+        Returns:
+            bool [...].
+        """
         return ious > delta if self.strict else ious >= delta
 
 
@@ -94,7 +107,10 @@ PROTOCOLS: Mapping[str, EvalProtocol] = MappingProxyType(
 
 
 def get_protocol(name: str) -> EvalProtocol:
-    """The protocol of that name.
+    """Look up a protocol.
+
+    Args:
+        name: Its name, as in the documentation: ``"wsoleval-v2"``.
 
     Raises:
         UsageError: There is none; the message suggests a similar name.

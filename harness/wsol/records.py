@@ -71,9 +71,19 @@ class Curve(Model):
 
 
 class MetricValue(Model):
-    """A score over a split, in percent. ``low``, ``high``: 95 % bootstrap interval over images. ``parts``: named parts
-    of the score. ``calibration``: what was chosen on val and carried to test (a threshold). ``higher_is_better``: the
-    direction that a ranking takes. ``threshold``: the best one for single boxes, as a share of the map's maximum."""
+    """A score over a split, in percent.
+
+    Attributes:
+        value: The score.
+        higher_is_better: The direction that a ranking takes.
+        low: Lower end of the 95 % bootstrap interval over images; None without one.
+        high: Upper end of that interval.
+        images: Number of images.
+        parts: Named parts of the score.
+        curves: Curves for ``wsol plot``.
+        threshold: The best threshold for single boxes, as a share of the map's maximum.
+        calibration: What was chosen on val and carried to test, for example a threshold.
+    """
 
     value: float
     higher_is_better: bool = True
@@ -215,7 +225,15 @@ class RunRecord(RunIdentity):
 
 
 def write_record(record: RunRecord, path: Path) -> None:
-    """Write ``record`` as JSON, atomically."""
+    """Write a record as JSON, atomically.
+
+    Args:
+        record: The record.
+        path: The file; an existing one is replaced.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     write_atomic(path, record.model_dump_json(indent=1) + "\n", "the record")
 
 

@@ -35,7 +35,7 @@ class DDT(wsol.Method):
         yield wsol.Phase("colocalize", prepare=self.prepare)
 
     def prepare(self, train: wsol.TrainView) -> None:
-        """Learn the statistics; the boxes of the training images are of no use here."""
+        """Learn the statistics; the boxes of the training images are not used."""
         self.locator.fit(train)
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:

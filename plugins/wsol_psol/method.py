@@ -98,7 +98,7 @@ class PSOL(wsol.ClassifierMethod):
         return wsol.split_groups(torch.nn.ModuleList(networks), list(new.values()), self.options.new_lr_multiplier)
 
     def compute_boxes(self, train: wsol.TrainView) -> None:
-        """Pseudo boxes of all training images, from where the options say."""
+        """Pseudo boxes of all training images, from the source in the option ``boxes``."""
         source = self.options.boxes
         if source == "ddt":
             self.boxes = self.build_locator().fit(train)
@@ -113,7 +113,7 @@ class PSOL(wsol.ClassifierMethod):
         return locator.to(self.classifier.head.weight.device)
 
     def pseudo_boxes(self) -> Tensor:
-        """What the engine hands on with the images."""
+        """The pseudo boxes that the engine adds to the batches."""
         assert self.boxes is not None
         return self.boxes
 
@@ -135,7 +135,7 @@ class PSOL(wsol.ClassifierMethod):
         return self.options.box_weight * F.mse_loss(predicted, to_xywh(batch.boxes))
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
-        """images float [B, 3, H, W] → boxes float [B, 4] as shares of the sides, whatever the labels."""
+        """images float [B, 3, H, W] → boxes float [B, 4] as shares of the sides, independent of the labels."""
         return from_xywh(self.regressor(images))
 
     def classify(self, images: Tensor) -> Tensor | None:

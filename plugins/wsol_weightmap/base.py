@@ -20,7 +20,8 @@ PAPER = "Shaharabany and Wolf, Learning a Weight Map for Weakly-Supervised Local
 
 
 class WeightMapMethod(wsol.ClassifierMethod):
-    """A network f (``classifier``) on the whole images, then a network g (``generator``) that f is asked about.
+    """A network f (``classifier``) on the whole images, then a network g (``generator``) that is trained
+    with the answers of f.
 
     Images are brought to [-1, 1], so that a weight of 0 makes a pixel mid-grey.
     """
@@ -107,12 +108,12 @@ class WeightMapMethod(wsol.ClassifierMethod):
         self.classifier.eval().requires_grad_(False)
 
     def score(self, rows: Tensor, train: wsol.TrainView) -> float:
-        """The mean of S over the images that g does not see; no annotation is needed."""
+        """The mean of S over the images that g is not trained on; no annotation is needed."""
         maps = (self.generator(batch.images)[:, 0] for batch in train.batches(rows.tolist()))
         whole = float(self.options.whole_box)
         return float(np.mean([completeness(m, whole) for batch in maps for m in batch.double().cpu().numpy()]))
 
     def localize(self, images: Tensor, labels: Tensor, extractor: wsol.Extractor | None) -> Tensor:
-        """The weights, float [B, H, W] in (0, 1), whatever the labels."""
+        """The weights, float [B, H, W] in (0, 1), independent of the labels."""
         maps: Tensor = self.generator(images)[:, 0]
         return maps

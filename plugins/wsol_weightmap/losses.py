@@ -1,4 +1,4 @@
-"""What g is trained with, and the score that stops it."""
+"""The losses of g, and the score that chooses its epoch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def completeness(weights: wsol.FloatArray, whole: float = 1.0) -> float:
 
     Args:
         weights: Weight map, float64 [H, W] in [0, 1].
-        whole: Factor for a map whose box is the whole image, where S would be 1 whatever the map.
+        whole: Factor for a map whose box is the whole image, where S would be 1 independent of the map.
 
     Returns:
         A share in [0, 1]; 0 for a map without a contour.

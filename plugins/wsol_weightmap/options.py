@@ -49,7 +49,8 @@ class ClassifierOptions(WeightMapOptions):
     """Options of method I."""
 
     target: Literal["soft", "hard", "label"] = wsol.option(
-        "soft", "what f shall answer on the weighted image: its probabilities on the image, its class, or the label"
+        "soft",
+        "the target of f's prediction for the weighted image: f's probabilities or class for the image, or the label",
     )
 
 
@@ -60,4 +61,4 @@ class SiameseOptions(WeightMapOptions):
     outer: float = wsol.option(1.0, "weight of the outer triplet loss", ge=0)
     margin: float = wsol.option(1.0, "margin of the three triplet losses", gt=0)
     embedding: int = wsol.option(200, "length of f's vectors", ge=1)
-    unit_length: bool = wsol.option(False, "bring f's vectors to length 1")
+    unit_length: bool = wsol.option(False, "normalise f's vectors to unit length")

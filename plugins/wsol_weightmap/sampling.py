@@ -1,4 +1,4 @@
-"""Which images g and f see: a part of the training split, and triplets."""
+"""The images that g and f are trained on: a part of the training split, and triplets."""
 
 from __future__ import annotations
 

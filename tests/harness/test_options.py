@@ -57,5 +57,5 @@ def test_options_cannot_be_changed() -> None:
 
 
 def test_suggest_lists_all_names_when_none_is_close() -> None:
-    assert suggest("zzz", ["cam", "has"]) == "; there is: cam, has"
+    assert suggest("zzz", ["cam", "has"]) == "; available: cam, has"
     assert suggest("zzz", []) == ""

@@ -68,7 +68,7 @@ class EvalData(SplitImages):
 
 @dataclass(frozen=True)
 class SearchData:
-    """What a trial sees: train without annotations, and val."""
+    """The data that a trial can access: train without annotations, and val."""
 
     train: TrainData
     val: EvalData
@@ -116,6 +116,15 @@ def open_split(
 ) -> SplitImages:
     """Open the images of a split as the protocol's test transform gives them. Reads no annotation.
 
+    Args:
+        benchmark: The data set.
+        split: The split.
+        protocol: Its test transform is applied.
+        cache: Where and how decoded images are kept.
+
+    Returns:
+        Ids, labels and images of the split.
+
     Raises:
         DataError: The images are missing or broken.
     """
@@ -126,9 +135,19 @@ def open_split(
 def load_eval(
     benchmark: Benchmark, split: Split, protocol: EvalProtocol, cache: ImageCache = DEFAULT_CACHE
 ) -> EvalData:
-    """Open a split with its annotations; arguments and errors are those of :func:`open_search`.
+    """Open a split with its annotations. For test, only :func:`wsol.study.selection.open_test` calls this.
 
-    For test, only :func:`wsol.study.selection.open_test` calls this.
+    Args:
+        benchmark: The data set.
+        split: The split.
+        protocol: Its test transform is applied to the images.
+        cache: Where and how decoded images are kept.
+
+    Returns:
+        Ids, labels, images and annotations of the split.
+
+    Raises:
+        DataError: The data are missing or broken.
     """
     images = benchmark.images(split)
     if len(images) == 0:
@@ -220,7 +239,7 @@ def evaluation_protocol(benchmark: Benchmark, name: str) -> EvalProtocol:
 
     Returns:
         The protocol. One that crops the centre takes both sides from the benchmark; one that does not keeps its own
-        frame, whatever the size of the network's input.
+        frame, independent of the size of the network's input.
 
     Raises:
         UsageError: There is no such protocol.

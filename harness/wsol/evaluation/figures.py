@@ -41,7 +41,12 @@ class PlottedResult:
         return get_protocol(self.result.protocol)
 
     def with_curves(self, metric: str, curves: Sequence[Curve]) -> PlottedResult:
-        """The same result with other curves of a metric."""
+        """The same result with other curves of a metric.
+
+        Args:
+            metric: Name of the metric, which the result must have.
+            curves: Its new curves.
+        """
         value = self.result.metrics[metric].model_copy(update={"curves": tuple(curves)})
         metrics = {**self.result.metrics, metric: value}
         return replace(self, result=self.result.model_copy(update={"metrics": metrics}))
@@ -77,7 +82,13 @@ def draw_curves(metric: str, results: Sequence[PlottedResult]) -> list[Figure]:
 
 
 def draw_curve(panel: Axes, curve: Curve, label: str) -> None:
-    """Draw the values of one curve, without labels or limits of the axes."""
+    """Draw the values of one curve, without labels or limits of the axes.
+
+    Args:
+        panel: Where to draw.
+        curve: The values.
+        label: Text of the legend.
+    """
     if curve.kind == "bars":
         panel.stairs(curve.y, curve.x, label=label, fill=True, alpha=0.5)
     else:

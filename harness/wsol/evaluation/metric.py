@@ -59,7 +59,12 @@ class ScoredImage:
     _ious: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
     def hits(self, delta: float, contours: str | None = None) -> BoolArray:
-        """Whether the best IoU at each threshold of the protocol is a hit at ``delta``, bool [T]."""
+        """Whether the best IoU at each threshold of the protocol is a hit, bool [T].
+
+        Args:
+            delta: The IoU that a hit needs, in [0, 1].
+            contours: ``all`` or ``largest``; None: those of the protocol.
+        """
         return self.protocol.hits(self.best_ious(contours), delta)
 
     def best_ious(self, contours: str | None = None) -> FloatArray:
@@ -163,26 +168,42 @@ class Metric(Component, ABC):
     def calibrate(self, total: Array, weight: Array) -> Calibration:
         """Choose on the validation split what the metric carries to test, for example a threshold.
 
-        Arguments as for :meth:`value`, without leading dimensions.
+        Args:
+            total: Weighted sum of observations, [*shape of an observation].
+            weight: Sum of the weights, a scalar.
+
+        Returns:
+            The choice, a JSON value; None for a metric that chooses nothing.
         """
         return None
 
     def parts(self, total: Array, weight: Array, calibration: Calibration = None) -> dict[str, float]:
         """Named parts of the score, for example the accuracy at each IoU.
 
-        Arguments as for :meth:`value`, without leading dimensions.
+        Args:
+            total: Weighted sum of observations, [*shape of an observation].
+            weight: Sum of the weights, a scalar.
+            calibration: What :meth:`calibrate` returned on the validation split; None on that split itself.
         """
         return {}
 
     def curves(self, total: Array, weight: Array) -> Sequence[Curve]:
-        """Curves for the record and for ``wsol plot``; arguments as for :meth:`value`, without leading dimensions."""
+        """Curves for the record and for ``wsol plot``.
+
+        Args:
+            total: Weighted sum of observations, [*shape of an observation].
+            weight: Sum of the weights, a scalar.
+        """
         return ()
 
     def best_threshold(self, total: Array, weight: Array) -> float | None:
         """The threshold at which single boxes are drawn, as a share of the map's maximum; None without one.
 
-        ``wsol localize`` and ``wsol pseudo-boxes`` use that of the first metric that has one on val. Arguments as for
-        :meth:`value`, without leading dimensions.
+        ``wsol localize`` and ``wsol pseudo-boxes`` use that of the first metric that has one on val.
+
+        Args:
+            total: Weighted sum of observations, [*shape of an observation].
+            weight: Sum of the weights, a scalar.
         """
         return None
 

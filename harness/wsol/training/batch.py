@@ -1,4 +1,4 @@
-"""A training batch, and what a method sees of the training split."""
+"""A training batch, and the part of the training split that a method can access."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Batch:
 
 
 class TrainView(Protocol):
-    """What a method sees of the training split: images, their ids and labels, nothing else."""
+    """The part of the training split that a method can access: images, their ids and labels."""
 
     @property
     def ids(self) -> Sequence[str]:

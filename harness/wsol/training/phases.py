@@ -109,10 +109,18 @@ def shuffled(labels: Tensor, batch_size: int, generator: torch.Generator) -> Ite
 
     The last batch may be smaller; a single image is added to the batch before it, because batch norm needs two.
 
+    Args:
+        labels: Classes of all images, int64 [N]; only their number is used.
+        batch_size: Images in a batch.
+        generator: Source of randomness.
+
+    Returns:
+        Rows of each batch, int64 [b].
+
     Example:
         >>> import torch
-        >>> from wsol.training.phases import shuffled
-        >>> [len(rows) for rows in shuffled(torch.zeros(9), 4, torch.Generator().manual_seed(0))]
+        >>> import wsol
+        >>> [len(rows) for rows in wsol.shuffled(torch.zeros(9), 4, torch.Generator().manual_seed(0))]
         [4, 5]
     """
     order = torch.randperm(len(labels), generator=generator)

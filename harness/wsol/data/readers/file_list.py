@@ -103,11 +103,28 @@ class FileListBenchmark(Benchmark):
 
     @abstractmethod
     def listing(self, split: Split, report: Report) -> ImageTable:
-        """List the images of a split, without reading annotations; problems are reported and skipped."""
+        """List the images of a split, without reading annotations; images with problems are skipped.
+
+        Args:
+            split: The split.
+            report: Called for each problem.
+
+        Returns:
+            Ids and classes of the images.
+        """
 
     @abstractmethod
     def annotate(self, split: Split, ids: Sequence[str], report: Report) -> Annotations:
-        """Read the annotations of val or test, in the order of ``ids``; problems are reported and skipped."""
+        """Read the annotations of val or test; annotations with problems are skipped.
+
+        Args:
+            split: The split.
+            ids: Ids of the images.
+            report: Called for each problem.
+
+        Returns:
+            The annotations, in the order of ``ids``.
+        """
 
     @cached_property
     def root(self) -> Path:
@@ -151,7 +168,15 @@ class FileListBenchmark(Benchmark):
         return images, None if split == "train" else self.annotate(split, listing.ids, without_images)
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
-        """Widths and heights of images from the headers of their files, int64 [N, 2]; 0 for a file that is reported."""
+        """Read the sizes of images from the headers of their files.
+
+        Args:
+            ids: Ids of the images.
+            report: Called for each problem.
+
+        Returns:
+            Widths and heights, int64 [N, 2]; 0 for a file that is reported.
+        """
         return ImageFiles(self._paths(ids)).sizes(report)
 
     def boxed(

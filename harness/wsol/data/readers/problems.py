@@ -10,7 +10,15 @@ from wsol.errors import DataError
 
 
 def raise_data_error(kind: str, message: str) -> None:
-    """A :data:`wsol.Report` that stops at the first problem: raises DataError with ``message``."""
+    """A :data:`wsol.Report` that stops at the first problem.
+
+    Args:
+        kind: Kind of the problem; not used.
+        message: What is wrong, where, and what to do.
+
+    Raises:
+        DataError: Always, with ``message``.
+    """
     raise DataError(message)
 
 

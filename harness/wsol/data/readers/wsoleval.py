@@ -62,7 +62,15 @@ class WsolevalBenchmark(Benchmark):
         return folder.rpartition("/")[2]
 
     def labelled(self, split: Split, report: Report | None = None) -> tuple[list[str], IntArray]:
-        """Image ids and classes, int64 [N], of a split; problems are reported or, without ``report``, raised."""
+        """Read the ids and classes of the images of a split.
+
+        Args:
+            split: The split.
+            report: Called for each problem; None: the first problem is raised as DataError.
+
+        Returns:
+            Image ids, and their classes, int64 [N].
+        """
         if split == "train" and report is None:
             return self._train
         files = self.split_files(split, report)
@@ -70,7 +78,15 @@ class WsolevalBenchmark(Benchmark):
         return ids, files.labels(ids, None if split == "train" else self._num_classes)
 
     def image_paths(self, split: Split, ids: Sequence[str]) -> list[str]:
-        """Paths of images, which may not exist; raises DataError for an id that leads out of the data folder."""
+        """Paths of images, which may not exist.
+
+        Args:
+            split: The split.
+            ids: Ids of the images.
+
+        Raises:
+            DataError: An id leads out of the data folder.
+        """
         folder = self._image_folder(ids[:PROBED])
         return [f"{folder}/{self.inside(image_id)}" for image_id in ids]
 
@@ -79,7 +95,16 @@ class WsolevalBenchmark(Benchmark):
         return self.image_list(split, *self.labelled(split))
 
     def image_list(self, split: Split, ids: list[str], labels: IntArray) -> ImageList:
-        """The images ``ids`` of a split; raises DataError for a missing one."""
+        """Open images of a split.
+
+        Args:
+            split: The split.
+            ids: Ids of the images.
+            labels: Their classes, int64 [N].
+
+        Raises:
+            DataError: An image is missing, or an id leads out of the data folder.
+        """
         return image_list(f"{self.name}-{split}", ids, labels, self.image_paths(split, ids))
 
     def annotations(self, split: Split) -> Annotations:
@@ -99,7 +124,12 @@ class WsolevalBenchmark(Benchmark):
         return images, Annotations(files.sizes(ids)) if files.has_sizes() else None
 
     def split_files(self, split: Split, report: Report | None = None) -> SplitFiles:
-        """The text files of a split; problems are reported or, without ``report``, raised."""
+        """The text files of a split.
+
+        Args:
+            split: The split.
+            report: Called for each problem; None: the first problem is raised as DataError.
+        """
         own = [self.root / folder / split for folder in self.metadata_folders]
         public = [self.root / folder / self.upstream / split for folder in self.metadata_folders]
         return SplitFiles(
