@@ -60,7 +60,7 @@ def write_folder(root: Path, *kinds: str) -> Path:
                 if "masks" in kinds and split != "train":
                     write_mask(root / f"{split}_masks" / label / f"{i}.png", (30, 20), (i, 2, i + 10, 12))
         if "boxes" in kinds and split != "train":
-            write_lines(root / f"{split}.csv", ["# wsol boxes: unit=pixels", "image,x0,y0,x1,y1", *lines])
+            write_lines(root / f"{split}.csv", ["# wsol boxes: unit=pixels", "image_id,x0,y0,x1,y1", *lines])
     return root
 
 
