@@ -41,11 +41,8 @@ from .options import (
     suggest as suggest,
     uniform as uniform,
 )
-from .plugins import (
-    Plugin as Plugin,
-    Plugins as Plugins,
-    load_plugins as load_plugins,
-)
+from .plugins import load_plugins as load_plugins
+from .registry import Plugin as Plugin, Plugins as Plugins
 
 # Networks
 from .networks import (

@@ -98,7 +98,7 @@ _TABLE = (
     Part("metric", "metrics", "wsol:Metric", "study", "score of a split", many=True),
 )
 PARTS: dict[str, Part] = {part.name: part for part in _TABLE}
-"""Part name → part, in the order in which recipes are spelled out."""
+"""Part name → part, in the order in which recipes are written."""
 
 
 def recipe_parts(*scopes: Scope) -> list[Part]:
@@ -141,7 +141,7 @@ class ComponentRef(Model):
 
     @classmethod
     def parse(cls, value: str | OptionValues) -> ComponentRef:
-        """Read a component as a study spells it.
+        """Read a component as written in a study.
 
         Args:
             value: A name, or a mapping with ``name`` and options; an option is a value, or a distribution such as
@@ -160,8 +160,8 @@ class ComponentRef(Model):
         search = {k: d.to_json() for k, v in given.items() if (d := Distribution.from_json(v)) is not None}
         return cls(name=value["name"], options={k: v for k, v in given.items() if k not in search}, search=search)
 
-    def spelled(self) -> OptionValues:
-        """Return options and distributions together, as the study spells them."""
+    def as_written(self) -> OptionValues:
+        """Return options and distributions together, as they are written in a study."""
         return {**self.options, **self.search}
 
     def label(self) -> str:
@@ -262,7 +262,7 @@ def with_hparams(prefix: str, ref: ComponentRef, hparams: OptionValues) -> Optio
             ``prefix.option.option``.
 
     Returns:
-        Options as a study spells them, without distributions.
+        Options as written in a study, without distributions.
 
     Example:
         >>> with_hparams("method", ComponentRef(name="cam", options={"momentum": 0.5}), {"method.lr": 0.1})

@@ -9,8 +9,9 @@ import pytest
 from pydantic import Field
 
 import wsol
-from wsol.plugins import Plugin, Plugins, load_plugins
+from wsol.plugins import load_plugins
 from wsol.recipes import ComponentRef, with_hparams
+from wsol.registry import Plugin, Plugins
 from wsol.study.config import validate_study
 from wsol.study.plan import component_space, make_plan
 

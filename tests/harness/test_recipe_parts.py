@@ -15,9 +15,10 @@ from tests.support import toy_plugin
 from wsol import hooks
 from wsol.cli.main import app
 from wsol.components import Component
-from wsol.plugins import Plugins, load_plugins
+from wsol.plugins import load_plugins
 from wsol.recipes import PARTS, Part, Scope, recipe_parts
 from wsol.records import read_record
+from wsol.registry import Plugins
 from wsol.study.config import study_model, validate_study
 from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan

@@ -15,7 +15,7 @@ from rich.console import Console
 from wsol.split_names import EvalSplit
 
 if TYPE_CHECKING:
-    from wsol.plugins import Plugins
+    from wsol.registry import Plugins
 
 COMMANDS = "wsol.commands"
 """Entry-point group of commands that other packages add."""

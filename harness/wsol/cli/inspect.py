@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from wsol.data.benchmark import Benchmark
-    from wsol.plugins import Plugins
+    from wsol.registry import Plugins
 
 
 @dataclass(frozen=True)

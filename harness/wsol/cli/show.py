@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from wsol.cli.common import out, print_line, warn
 
 if TYPE_CHECKING:
-    from wsol.plugins import Plugins
     from wsol.records import RunRecord
+    from wsol.registry import Plugins
     from wsol.study.plan import Plan, TrainingCell
     from wsol.study.selection import Selection
     from wsol.study.session import Session

@@ -14,9 +14,9 @@ from wsol.data.benchmark import Benchmark, Schedule
 from wsol.errors import UsageError
 from wsol.networks import Classifier, Extractor
 from wsol.options import OptionValues
-from wsol.plugins import Plugins
 from wsol.recipes import ComponentRef, EvalSpec, Part, Scope, recipe_parts, with_hparams
 from wsol.records import RunIdentity
+from wsol.registry import Plugins
 from wsol.training.method import Method, Parts
 from wsol.training.seeds import seed_everything
 

@@ -13,8 +13,8 @@ from wsol.evaluation.metric import Calibration
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations, ObservationTable
 from wsol.options import suggest
-from wsol.plugins import Plugins
 from wsol.records import Result, read_record
+from wsol.registry import Plugins
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations
 from wsol.files import write_atomic
-from wsol.plugins import Plugins
 from wsol.recipes import ComponentRef, Part
 from wsol.records import Result, RunRecord, read_record
+from wsol.registry import Plugins
 from wsol.reports.figures import draw_sweep
 
 FORMATS = ("png", "svg")

@@ -11,8 +11,8 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from wsol.plugins import Plugin
 from wsol.recipes import JsonObject
+from wsol.registry import Plugin
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "numba", "ray", "pandas")
 

@@ -15,8 +15,8 @@ from wsol.errors import DataError
 from wsol.inference.build import build_method
 from wsol.inference.cost import network_cost
 from wsol.options import OptionValues
-from wsol.plugins import Plugins
 from wsol.records import RunIdentity
+from wsol.registry import Plugins
 from wsol.study.plan import TrainingCell
 from wsol.training.batch import Batch, TrainView
 from wsol.training.method import Method

@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from wsol.errors import UsageError
 from wsol.options import Distribution, OptionValues
-from wsol.plugins import Plugins
 from wsol.protocols import get_protocol
 from wsol.recipes import (
     PARTS,
@@ -28,6 +27,7 @@ from wsol.recipes import (
     train_content,
     with_hparams,
 )
+from wsol.registry import Plugins
 from wsol.study.config import RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 

@@ -15,10 +15,10 @@ from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore
 from wsol.options import OptionValues
-from wsol.plugins import Plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import EvalSpec, recipe_parts, with_hparams
 from wsol.records import Result
+from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study.plan import sweeps
 

@@ -15,9 +15,9 @@ import yaml
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.files import write_atomic
 from wsol.options import OptionValues
-from wsol.plugins import Plugins
 from wsol.recipes import EvalSpec
 from wsol.records import RunIdentity, RunRecord, Stage, read_record
+from wsol.registry import Plugins
 from wsol.study import environment, ledger
 from wsol.study.config import load_yaml
 from wsol.study.job import Job, RunProgress

@@ -15,10 +15,11 @@ from wsol.evaluation.observe import ScoringProgress
 from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
-from wsol.plugins import Plugins, load_plugins
+from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record, write_record
+from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening

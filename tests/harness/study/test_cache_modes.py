@@ -10,7 +10,8 @@ import pytest
 from tests.support.paths import TOY
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
-from wsol.plugins import Plugins, load_plugins
+from wsol.plugins import load_plugins
+from wsol.registry import Plugins
 from wsol.study.config import validate_study
 from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
