@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,15 +13,14 @@ import yaml
 
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.files import write_atomic
-from wsol.options import OptionValues
-from wsol.recipes import EvalSpec
-from wsol.records import RunIdentity, RunRecord, Stage, read_record
+from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
 from wsol.study import environment, ledger
 from wsol.study.config import load_yaml
 from wsol.study.job import Job, RunProgress
+from wsol.study.jobs import JobFactory
 from wsol.study.observer import StudyObserver
-from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds
+from wsol.study.plan import Plan
 from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
 
@@ -279,9 +277,14 @@ class Session:
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
                 raise DataError(f"{error}{hint}") from None
 
+    @property
+    def _jobs(self) -> JobFactory:
+        ledger_file = self.out / ledger.FILE_NAME
+        return JobFactory(self.plan, self.runs, self.selection, ledger_file, self.plugin_files, self.cache)
+
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
-        return [self._trial_job(cell, trial) for cell in self.plan.cells for trial in cell.trials]
+        return [self._jobs.trial(cell, trial) for cell in self.plan.cells for trial in cell.trials]
 
     def final_jobs(self, selection: Selection) -> list[Job]:
         """One job for each chosen network and seed; recipes that chose the same trial share its training.
@@ -297,7 +300,7 @@ class Session:
         for choice in selection.choices:
             groups.setdefault((choice.train.model_dump_json(), choice.trial), []).append(choice)
         return [
-            self._final_job(cells[train], choices, seed)
+            self._jobs.final(cells[train], choices, seed)
             for (train, _), choices in groups.items()
             for seed in selection.seeds
         ]
@@ -317,61 +320,6 @@ class Session:
                 f"{len(failed)} trials failed, so nothing was sealed; run again to retry them, "
                 "or with --accept-failures to choose among the others"
             )
-
-    def _trial_job(self, cell: TrainingCell, trial: Trial) -> Job:
-        run_id = f"{cell.slug}-t{trial.index:03d}"
-        return self._job(cell, run_id, "search", trial.index, trial.hparams, trial.seed, cell.evaluations)
-
-    def _final_job(self, cell: TrainingCell, choices: Sequence[Choice], seed: int) -> Job:
-        first = choices[0]
-        number = final_seeds(self.plan.study).index(seed)
-        run_id = f"{cell.slug}-t{first.trial:03d}-final{number}"
-        evaluations = tuple(choice.evaluation for choice in choices)
-        job = self._job(cell, run_id, "final", first.trial, first.hparams, seed, evaluations)
-        return job.model_copy(
-            update={
-                "swept": tuple(choice.swept for choice in choices),
-                "selection": str(self.selection.resolve()),
-                "ledger": str((self.out / ledger.FILE_NAME).resolve()),
-            }
-        )
-
-    def _job(
-        self,
-        cell: TrainingCell,
-        run_id: str,
-        stage: Stage,
-        trial: int,
-        hparams: OptionValues,
-        seed: int,
-        evaluations: tuple[EvalSpec, ...],
-    ) -> Job:
-        study = self.plan.study
-        run = RunIdentity(
-            run_id=run_id,
-            study=study.name,
-            plan=self.plan.key,
-            stage=stage,
-            train=cell.train,
-            evaluations=evaluations,
-            trial=trial,
-            trials_planned=len(cell.trials),
-            seed=seed,
-            seeds_planned=study.seeds,
-            hparams=hparams,
-        )
-        return Job(
-            run=run,
-            folder=str(self.runs.resolve()),
-            protocol=cell.protocol,
-            metrics=cell.metrics,
-            precision=study.precision,
-            bootstrap=study.bootstrap,
-            threads=max(1, math.floor(study.resources.cpus)),
-            plugin_files=tuple(str(p.resolve()) for p in self.plugin_files),
-            cache_mode=study.cache,
-            cache=None if self.cache is None else str(self.cache.resolve()),
-        )
 
 
 def incomplete(records: Iterable[RunRecord]) -> list[RunRecord]:
