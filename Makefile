@@ -22,7 +22,7 @@ test-long: $(VENV)/installed-test  ## Kill sweeps, long trainings and every prec
 	$(BIN)/pytest -rs tests/long
 
 test-long-one: $(VENV)/installed-test  ## One case of test-long, drawn from the hash of the commit (COMMIT=...)
-	$(BIN)/pytest -rs tests/long --draw $(COMMIT)
+	$(BIN)/pytest -v -rs tests/long --draw $(COMMIT)
 
 lint: $(VENV)/installed-test  ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
