@@ -52,6 +52,8 @@ def address(folder: Path) -> Iterator[str]:
         "temp-dir": folder / "ray",
         "num-cpus": 2,
         "include-dashboard": "false",
+        "dashboard-port": free_port(),  # its process starts nevertheless
+        "dashboard-agent-listen-port": free_port(),
         "min-worker-port": 0,  # any free one
         "max-worker-port": 0,
     }
