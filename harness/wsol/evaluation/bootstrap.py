@@ -20,7 +20,7 @@ Score = Callable[[Array, Array], Array]
 """Function of total [..., *shape] and weight [...] that returns a score [...]."""
 
 _NUMBERS = 1 << 22
-"""Numbers in one chunk of resampling weights or of sums; it bounds the memory, whatever the number of images."""
+"""Numbers in one chunk of resampling weights or of sums; it bounds the memory for any number of images."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The observations of metrics for the images of a split, in compact arrays.
 
-Scores are computed from observations alone. Shards of a split merge to identical observations, whatever the partition,
+Scores are computed from observations alone. Shards of a split merge to identical observations for every partition,
 because images are sorted into the order of the split before anything is summed. The arrays are also stored next to
 records, for paired tests and figures.
 """

@@ -12,7 +12,7 @@ grown by the same algorithm, visiting the pixels from the darkest to the brighte
 **Scores over ranges of levels.** The box of a component changes at few levels, so a component is scored once for each
 range of levels in which its box is constant. A table of range maxima collects the scores: entry (row, i) is for the
 levels i to i + 2**row - 1. Every range is the union of two overlapping ranges of such a length, so that a score is
-entered in two places, whatever the length of its range; taking a maximum twice does no harm. :func:`settle` finally
+entered in two places, for any length of its range; taking a maximum twice does no harm. :func:`settle` finally
 passes the maxima from long ranges to the short ones that they contain, down to single levels.
 
 **Skipped pixels.** When every contour counts, only boxes matter, and a pixel can change a box only when it starts a
