@@ -52,7 +52,15 @@ class Segmentations:
 
 
 def not_blue(image: wsol.ByteArray, tolerance: int) -> wsol.BoolArray:
-    """Where an RGB image, uint8 [H, W, 3], differs from (0, 0, 254) by more than ``tolerance`` in any channel."""
+    """Find the pixels that are not the background's blue, (0, 0, 254).
+
+    Args:
+        image: RGB image, uint8 [H, W, 3].
+        tolerance: How far each channel of a background pixel may be from (0, 0, 254), in grey levels, 0 to 127.
+
+    Returns:
+        True where a channel differs by more than ``tolerance``, bool [H, W].
+    """
     red, green, blue = (image[..., channel] for channel in range(3))
     return np.asarray((red > tolerance) | (green > tolerance) | (blue < BLUE - tolerance))
 

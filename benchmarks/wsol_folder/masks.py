@@ -58,7 +58,14 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
 
 
 def compare_sizes(paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report) -> None:
-    """Report masks that cannot be read or differ in size from their images: ``sizes``, int64 [N, 2], width, height."""
+    """Report masks that cannot be read or differ in size from their images.
+
+    Args:
+        paths: The mask of each image.
+        names: Name of each image, for the report; in the order of ``paths``.
+        sizes: Width and height of each image in pixels, int64 [N, 2]; an image with a size of 0 is not compared.
+        report: Called for each problem.
+    """
     masks = wsol.ImageFiles(paths).sizes(report)
     for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():
         mask, image = masks[row].tolist(), sizes[row].tolist()

@@ -95,7 +95,12 @@ def background(rng: np.random.Generator) -> wsol.FloatArray:
 
 
 def clutter(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
-    """Paint one ellipse of random place, size and rotation, brighter in its centre, in place."""
+    """Paint one ellipse of random place, size, rotation and colour, brighter in its centre, in place.
+
+    Args:
+        canvas: RGB image to change, float64 [3, 72, 72], about 0 to 1.
+        rng: Source of the random numbers.
+    """
     cx, cy = SIZE * rng.random(2)
     long = 4 + 14 * rng.random()
     wide = long * (0.25 + 0.7 * rng.random())
@@ -109,7 +114,16 @@ def clutter(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
 def turned(
     x: wsol.FloatArray, y: wsol.FloatArray, axis: tuple[float, float]
 ) -> tuple[wsol.FloatArray, wsol.FloatArray]:
-    """Coordinates along ``axis`` and across it."""
+    """Compute the coordinates of points along an axis and across it.
+
+    Args:
+        x: Horizontal coordinates, float64 of any shape, in any unit.
+        y: Vertical coordinates, in the shape and the unit of ``x``.
+        axis: Direction of the axis, a unit vector (x, y).
+
+    Returns:
+        The coordinates along ``axis`` and those across it, float64 in the shape and the unit of ``x``.
+    """
     return x * axis[0] + y * axis[1], y * axis[0] - x * axis[1]
 
 
@@ -126,7 +140,15 @@ def pose(rng: np.random.Generator) -> tuple[wsol.FloatArray, wsol.FloatArray, fl
 
 
 def extent(axis: tuple[float, float], mirror: float) -> tuple[wsol.FloatArray, wsol.FloatArray]:
-    """Smallest and largest x and y of the body around its origin, float64 [2] each, in its own units."""
+    """Compute the smallest and the largest x and y of the body around its origin.
+
+    Args:
+        axis: Direction of the body, a unit vector (x, y).
+        mirror: 1.0, or -1.0 for the mirror image of the body.
+
+    Returns:
+        The smallest (x, y) and the largest (x, y), float64 [2] each, in units of the body's half length.
+    """
     rotation = np.array([[axis[0], -mirror * axis[1]], [axis[1], mirror * axis[0]]])
     centres = np.array([(rotation * centre).sum(1) for centre, _ in BODY])
     halves = np.array([np.sqrt(((rotation * radii) ** 2).sum(1)) for _, radii in BODY])
@@ -134,7 +156,14 @@ def extent(axis: tuple[float, float], mirror: float) -> tuple[wsol.FloatArray, w
 
 
 def shadow(canvas: wsol.FloatArray, depth: wsol.FloatArray, pixels: float, rng: np.random.Generator) -> None:
-    """Paint a soft dark copy of the body, shifted down and right, in place."""
+    """Paint a soft dark copy of the body, shifted down and right, in place.
+
+    Args:
+        canvas: RGB image to change, float64 [3, 72, 72], about 0 to 1.
+        depth: Depth of each pixel inside the body, positive inside, float64 [72, 72], in units of its half length.
+        pixels: Number of pixels in one unit of ``depth``.
+        rng: Source of the random numbers.
+    """
     shift = 2 + int(3 * rng.random())
     below = np.roll(depth, (shift, shift // 2), (0, 1))
     paint(canvas, np.zeros((3, 1, 1)), 0.45 * coverage(below, pixels / 4))
@@ -143,7 +172,17 @@ def shadow(canvas: wsol.FloatArray, depth: wsol.FloatArray, pixels: float, rng: 
 def plumage(
     rng: np.random.Generator, u: wsol.FloatArray, v: wsol.FloatArray, depth: wsol.FloatArray
 ) -> wsol.FloatArray:
-    """The body's colour, float64 [3, 72, 72]: striped, shaded at the rim, with the background's texture."""
+    """Draw the body's colour: striped, shaded at the rim, with the background's texture.
+
+    Args:
+        rng: Source of the random numbers.
+        u: Coordinate of each pixel along the body, float64 [72, 72], in units of its half length.
+        v: Coordinate of each pixel across the body, in the shape and the unit of ``u``.
+        depth: Depth of each pixel inside the body, positive inside, in the shape and the unit of ``u``.
+
+    Returns:
+        The colour of each pixel, RGB, float64 [3, 72, 72].
+    """
     base, bars = earthy(rng), earthy(rng)
     wave = 2.2 * u + 0.8 * v * v + rng.random() + 4
     stripe = np.abs(2 * (wave - np.floor(wave)) - 1)
@@ -154,13 +193,26 @@ def plumage(
 
 
 def eyespot(canvas: wsol.FloatArray, spot: wsol.FloatArray, pixels: float, label: int) -> None:
-    """Paint a disc in a pale ring, in place; its hue is the only difference between the classes."""
+    """Paint a disc in a pale ring, in place; its hue is the only difference between the classes.
+
+    Args:
+        canvas: RGB image to change, float64 [3, 72, 72], about 0 to 1.
+        spot: Depth of each pixel inside the eyespot, ring included, positive inside, float64 [72, 72], in units of
+            the body's half length.
+        pixels: Number of pixels in one unit of ``spot``.
+        label: Class, 0 to 7, which determines the hue of the disc.
+    """
     paint(canvas, RIM, coverage(spot, pixels))
     paint(canvas, COLOURS[label], coverage(spot - 0.2 * SPOT[1], pixels))
 
 
 def light(canvas: wsol.FloatArray, rng: np.random.Generator) -> None:
-    """Apply a brightness gradient and sensor noise, in place."""
+    """Apply a brightness gradient and sensor noise, in place.
+
+    Args:
+        canvas: RGB image to change, float64 [3, 72, 72], about 0 to 1.
+        rng: Source of the random numbers.
+    """
     along, _ = turned(_X / SIZE - 0.5, _Y / SIZE - 0.5, direction(rng))
     canvas *= 1 + (0.1 + 0.35 * rng.random()) * along
     canvas += 0.06 * (rng.random(canvas.shape) - 0.5)

@@ -14,7 +14,16 @@ import wsol
 
 
 def value_noise(rng: np.random.Generator, size: int, cells: int) -> wsol.FloatArray:
-    """Value noise: random values on a grid of ``cells`` x ``cells``, interpolated, float64 [size, size] in [0, 1)."""
+    """Draw value noise: random values on a square grid, interpolated.
+
+    Args:
+        rng: Source of the random numbers.
+        size: Side of the result in pixels.
+        cells: Number of grid cells along each side: ``cells`` x ``cells`` in all.
+
+    Returns:
+        The noise, float64 [size, size] in [0, 1).
+    """
     lattice = rng.random((cells + 2, cells + 2))
     position = (np.arange(size) + 0.5) * cells / size
     low = position.astype(np.int64)
@@ -26,7 +35,16 @@ def value_noise(rng: np.random.Generator, size: int, cells: int) -> wsol.FloatAr
 
 
 def cloud(rng: np.random.Generator, size: int, cells: tuple[int, ...]) -> wsol.FloatArray:
-    """A weighted sum of value noise on ever finer grids, float64 [size, size] in [0, 1)."""
+    """Draw a weighted sum of value noise on ever finer grids.
+
+    Args:
+        rng: Source of the random numbers.
+        size: Side of the result in pixels.
+        cells: Number of grid cells along each side, for each grid; each has 0.6 times the weight of the one before.
+
+    Returns:
+        The sum, with weights that add up to one, float64 [size, size] in [0, 1).
+    """
     total = np.zeros((size, size))
     strength = 1.0
     for count in cells:
@@ -47,17 +65,42 @@ def direction(rng: np.random.Generator) -> tuple[float, float]:
 def ellipse(
     u: wsol.FloatArray, v: wsol.FloatArray, centre: tuple[float, float], radii: tuple[float, float]
 ) -> wsol.FloatArray:
-    """Depth inside an ellipse: 0 on the rim, positive inside, about the distance in units of ``u`` and ``v``."""
+    """Compute the depth of points inside an ellipse.
+
+    Args:
+        u: First coordinate of each point, float64 of any shape.
+        v: Second coordinate of each point, in the shape and the unit of ``u``.
+        centre: Centre of the ellipse (u, v).
+        radii: Half axes of the ellipse along ``u`` and ``v``, in their unit.
+
+    Returns:
+        The depth: 0 on the rim, positive inside, about the distance in units of ``u`` and ``v``; float64 in their
+        shape.
+    """
     a, b = radii
     x, y = (u - centre[0]) / a, (v - centre[1]) / b
     return (1 - np.sqrt(x * x + y * y)) * min(a, b)
 
 
 def coverage(depth: wsol.FloatArray, pixels: float) -> wsol.FloatArray:
-    """The share of a pixel that is inside, in [0, 1]; ``pixels`` is the number of pixels in one unit of ``depth``."""
+    """Compute the share of each pixel that is inside a shape.
+
+    Args:
+        depth: Depth of each pixel inside the shape, 0 on the rim and positive inside, float64 of any shape.
+        pixels: Number of pixels in one unit of ``depth``.
+
+    Returns:
+        The share in [0, 1], float64 in the shape of ``depth``.
+    """
     return np.clip(depth * pixels + 0.5, 0, 1)
 
 
 def paint(canvas: wsol.FloatArray, colour: wsol.FloatArray, alpha: wsol.FloatArray) -> None:
-    """Blend ``colour`` [3, H, W] or [3, 1, 1] into ``canvas`` [3, H, W] with opacity ``alpha`` [H, W], in place."""
+    """Blend a colour into an image, in place.
+
+    Args:
+        canvas: Image to change, float64 [3, H, W].
+        colour: Colour of each pixel, float64 [3, H, W], or one colour, float64 [3, 1, 1].
+        alpha: Opacity of the colour, float64 [H, W] in [0, 1].
+    """
     canvas += alpha * (colour - canvas)

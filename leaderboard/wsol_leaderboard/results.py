@@ -59,7 +59,15 @@ class RecipeResults:
         return max(record.trials_planned for record in (*self.search, *self.runs))
 
     def results(self, record: wsol.RunRecord, split: wsol.EvalSplit) -> list[wsol.Result]:
-        """The results of ``record`` on ``split`` that belong to this recipe."""
+        """Select the results of a record that belong to this recipe.
+
+        Args:
+            record: A run or a trial of this recipe.
+            split: ``val`` or ``test``.
+
+        Returns:
+            The results on ``split`` with this recipe's evaluation; empty without any.
+        """
         return [r for r in record.results if r.split == split and r.evaluation == self.evaluation]
 
     def targets(self) -> dict[RankedMetric, bool]:
@@ -115,7 +123,15 @@ class Outcome:
 
 
 def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
-    """Collect the values that count: finite, on test, of complete runs."""
+    """Collect the values that count: finite, on test, of complete runs.
+
+    Args:
+        cell: The recipe; only its final runs, or scored third-party maps, are read.
+        target: The metric and its protocol.
+
+    Returns:
+        The value of each seed whose value counts, and the reason for each other seed that has a run.
+    """
     values: dict[int, wsol.MetricValue] = {}
     gaps: dict[int, str] = {}
     for run in cell.runs:
@@ -132,7 +148,15 @@ def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
 
 
 def find_value(results: Iterable[wsol.Result], target: RankedMetric) -> wsol.MetricValue | None:
-    """The value of ``target`` among ``results``, or None."""
+    """Find the value of a metric among results.
+
+    Args:
+        results: Results of one record on one split; the first under the protocol of ``target`` is read.
+        target: The metric and its protocol, with version.
+
+    Returns:
+        The value, in percent; None if no result is under the protocol, or the result lacks the metric.
+    """
     for result in results:
         if (result.protocol, result.protocol_version) == (target.protocol, target.version):
             return result.metrics.get(target.metric)
@@ -140,7 +164,15 @@ def find_value(results: Iterable[wsol.Result], target: RankedMetric) -> wsol.Met
 
 
 def verdict(cell: RecipeResults, found: Outcome) -> tuple[str, str]:
-    """Return the status (``complete``, ``partial``, ``failed`` or ``diverged``) and, unless complete, the reason."""
+    """Determine the status of a recipe and the reason for it.
+
+    Args:
+        cell: The recipe.
+        found: What :func:`outcome` returns for it.
+
+    Returns:
+        The status (``complete``, ``partial``, ``failed`` or ``diverged``) and the reason, ``""`` if complete.
+    """
     if not cell.runs:
         return _unstarted(cell)
     missing = cell.seeds_planned - len(cell.runs)

@@ -13,7 +13,16 @@ from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_
 
 
 def build_row(cell: RecipeResults, target: RankedMetric, primary: bool) -> dict[str, Any]:
-    """The row of ``cell`` for ``target``: every column but ``rank``."""
+    """Build the row of one recipe for one metric.
+
+    Args:
+        cell: The recipe in one study.
+        target: The metric and its protocol.
+        primary: Whether the metric is the primary one of its protocol's results.
+
+    Returns:
+        Column → value, for every column but ``rank``.
+    """
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
     return {

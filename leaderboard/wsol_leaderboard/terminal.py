@@ -20,7 +20,12 @@ MARKS = {"complete": "", "partial": "yellow", "failed": "red", "diverged": "red"
 
 
 def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
-    """Print the table (see :mod:`wsol_leaderboard.table`) at the width of the terminal."""
+    """Print the table at the width of the terminal.
+
+    Args:
+        frame: The table (see :mod:`wsol_leaderboard.table`).
+        console: Where to print; None: standard output.
+    """
     console = console or Console()
     for (benchmark, protocol, version), block in frame.groupby(["benchmark", "protocol", "protocol_version"]):
         rule = f"{protocol} (version {version})" if protocol else "no result"
@@ -73,14 +78,30 @@ def split_parts(rows: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
 
 
 def score(mean: float, std: float = math.nan) -> str:
-    """``61.3 ± 0.4``; without a spread ``61.3``; without a score an empty string."""
+    """Format a score and its spread.
+
+    Args:
+        mean: The mean score in percent; NaN without a score.
+        std: The standard deviation in percent; NaN without a spread.
+
+    Returns:
+        ``61.3 ± 0.4``; without a spread ``61.3``; without a score an empty string.
+    """
     if pd.isna(mean):
         return ""
     return f"{mean:.1f}" if pd.isna(std) else f"{mean:.1f} ± {std:.1f}"
 
 
 def interval(low: float, high: float) -> str:
-    """``60.1-62.5``, or an empty string."""
+    """Format an interval.
+
+    Args:
+        low: The lower bound in percent; NaN without one.
+        high: The upper bound in percent; NaN without one.
+
+    Returns:
+        ``60.1-62.5``, or an empty string if a bound is missing.
+    """
     return "" if pd.isna(low) or pd.isna(high) else f"{low:.1f}-{high:.1f}"
 
 
