@@ -86,5 +86,15 @@ class EigenCam(wsol.Extractor):
 
 
 def logit_of(label: int, offset: float = 0.0) -> Target:
-    """The target: the label's logit plus ``offset``. With an offset it is 1 where the package divides by it."""
+    """Make the target that is the label's logit plus an offset.
+
+    With 1 minus the unchanged image's logit as the offset, it is 1 where the package divides by it.
+
+    Args:
+        label: Index of the class.
+        offset: Number that is added to the logit.
+
+    Returns:
+        A function from one image's logits [C] to a scalar.
+    """
     return lambda logits: logits[label] + offset

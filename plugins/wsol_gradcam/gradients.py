@@ -31,7 +31,15 @@ class GradientExtractor(wsol.Extractor):
         return class_map(method(self.package_name, back), *scaled)
 
     def scaled(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """Activations and gradients as they are passed to the formula, float [B, K, h, w] each."""
+        """Activations and gradients as they are passed to the formula; here they are unchanged.
+
+        Args:
+            activations: The layer's output A, float [B, K, h, w].
+            gradients: Gradients g of the labels' logits with respect to A, float [B, K, h, w].
+
+        Returns:
+            Activations and gradients, float [B, K, h, w] each.
+        """
         return activations, gradients
 
 

@@ -56,7 +56,19 @@ def load(submodule: str = "") -> Any:
 
 
 def method(name: str, network: nn.Module, **arguments: Any) -> Any:
-    """Create the package's object ``name``, without target layers, so that it adds no hooks to ``network``."""
+    """Create an object of the package, without target layers, so that it adds no hooks to the network.
+
+    Args:
+        name: Name of the class in the package, for example ``GradCAM``.
+        network: The network that the object explains.
+        **arguments: Further arguments of the class.
+
+    Returns:
+        The object.
+
+    Raises:
+        wsol.UsageError: The package cannot be imported.
+    """
     return getattr(load(), name)(network, target_layers=[], **arguments)
 
 

@@ -15,7 +15,15 @@ PAPER = "Kim et al., Normalization Matters in Weakly Supervised Object Localizat
 
 
 def percentile(values: wsol.FloatArray, share: float) -> float:
-    """The element at index int(share * n) of the n ascending ``values``, with 0 <= share < 1."""
+    """The element at index int(share * n) of the n ascending values, without interpolation.
+
+    Args:
+        values: Values of any shape, n of them, at least one.
+        share: Position in the ascending order, with 0 <= share < 1.
+
+    Returns:
+        One of the values.
+    """
     index = int(share * values.size)
     return float(np.partition(values, index, axis=None)[index])
 

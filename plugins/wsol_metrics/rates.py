@@ -6,7 +6,15 @@ import wsol
 
 
 def share(total: wsol.Array, weight: wsol.Array) -> wsol.Array:
-    """``total`` [..., *shape] divided by ``weight`` [...], in percent: float64 [..., *shape]."""
+    """Divide sums of observations by their weights, in percent.
+
+    Args:
+        total: Sums, [..., *shape].
+        weight: Weights of the sums, [...].
+
+    Returns:
+        100 * total / weight, float64 [..., *shape].
+    """
     sums = np.asarray(total, dtype=np.float64)
     mass = np.asarray(weight, dtype=np.float64)
     return 100.0 * sums / mass.reshape(mass.shape + (1,) * (sums.ndim - mass.ndim))

@@ -17,7 +17,7 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 def positive_boxes(maps: Tensor, upsample: int | None = None) -> Tensor:
-    """The box around the largest component of positive cells of each map: float [B, h, w] → float32 [B, 4] on the CPU.
+    """The box around the largest component of positive cells of each map.
 
     Components are 8-connected, their size is their number of cells; of two of one size the higher one wins, then the
     one further left. A map without a positive cell gives the whole image. Enlarging the mask of positive cells by
@@ -29,7 +29,13 @@ def positive_boxes(maps: Tensor, upsample: int | None = None) -> Tensor:
     area (holes filled), and ends the box at W - 1 and H - 1 at most. At one threshold the two can differ by a few
     pixels, and choose another component of a map with several.
 
-    upsample: bring maps to this side with bilinear interpolation first, which is the paper's order.
+    Args:
+        maps: Heat maps, float [B, h, w].
+        upsample: Side in pixels that maps are brought to with bilinear interpolation first, which is the paper's order;
+            None takes the components at the size of the maps.
+
+    Returns:
+        Corners as shares of the sides in [0, 1], float32 [B, 4] on the CPU.
     """
     if upsample is not None:
         maps = resize(maps[:, None], upsample)[:, 0]
@@ -48,7 +54,15 @@ def component_box(mask: wsol.Array) -> tuple[float, float, float, float]:
 
 
 def resize(images: Tensor, side: int) -> Tensor:
-    """float [B, C, h, w] → float [B, C, side, side], bilinear, pixels as areas."""
+    """Resize images to a square, bilinear, pixels as areas.
+
+    Args:
+        images: float [B, C, h, w].
+        side: New height and width in pixels.
+
+    Returns:
+        float [B, C, side, side].
+    """
     return F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
 
 

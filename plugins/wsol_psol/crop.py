@@ -39,7 +39,15 @@ class BoxCrop(wsol.Augmentation):
         return batch.replace(images=resample(batch.images, windows, self.size), boxes=moved)
 
     def draw(self, boxes: Tensor, generator: torch.Generator) -> Tensor:
-        """Windows float [B, 4] (corners as shares of the sides) that overlap ``boxes``, float [B, 4], on the CPU."""
+        """Draw one window for each image that overlaps its box; the whole image if none of 30 draws does.
+
+        Args:
+            boxes: Corners as shares of the sides, float [B, 4] on the CPU.
+            generator: Source of the random numbers, on the CPU.
+
+        Returns:
+            Corners of the windows as shares of the sides, float [B, 4] on the CPU.
+        """
         scale, ratio, x, y = torch.rand(4, len(boxes), TRIES, generator=generator)
         area = self.SCALE[0] + scale * (self.SCALE[1] - self.SCALE[0])
         low, high = map(math.log, self.RATIO)
@@ -53,20 +61,45 @@ class BoxCrop(wsol.Augmentation):
 
 
 def overlaps(a: Tensor, b: Tensor) -> Tensor:
-    """Whether boxes share an area: float [..., 4], [..., 4] → bool [...]."""
+    """Whether boxes share an area; boxes with only an edge in common do not.
+
+    Args:
+        a: Corners, float [..., 4].
+        b: Corners, float [..., 4], of a shape that broadcasts with that of ``a``.
+
+    Returns:
+        bool [...].
+    """
     shared = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
     return (shared > 0).all(dim=-1)
 
 
 def inside(boxes: Tensor, windows: Tensor) -> Tensor:
-    """Boxes float [B, 4] of images → of the windows float [B, 4] cut out of them, clipped to the windows."""
+    """Convert boxes of images to boxes of the windows cut out of them, clipped to the windows.
+
+    Args:
+        boxes: Corners as shares of the image sides, float [B, 4].
+        windows: Corners as shares of the image sides, float [B, 4], each with an area above 0.
+
+    Returns:
+        Corners as shares of the window sides in [0, 1], float [B, 4].
+    """
     origin = windows[:, :2].repeat(1, 2)
     sides = (windows[:, 2:] - windows[:, :2]).repeat(1, 2)
     return ((boxes - origin) / sides).clamp(0, 1)
 
 
 def resample(images: Tensor, windows: Tensor, size: int) -> Tensor:
-    """The windows float [B, 4] of images float [B, C, H, W], brought to [B, C, size, size] with bilinear sampling."""
+    """Cut windows out of images and bring them to one size with bilinear sampling.
+
+    Args:
+        images: float [B, C, H, W].
+        windows: Corners as shares of the image sides, float [B, 4].
+        size: Height and width of the result in pixels.
+
+    Returns:
+        float [B, C, size, size].
+    """
     x0, y0, x1, y1 = windows.to(images).unbind(1)
     zero = torch.zeros_like(x0)
     rows = [x1 - x0, zero, x0 + x1 - 1, zero, y1 - y0, y0 + y1 - 1]

@@ -145,7 +145,15 @@ class CoLocalizer(nn.Module):
         return F.max_pool2d(features, self.options.pool) if self.options.pool > 1 else features
 
     def heat(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Images float [B, 3, H, W], labels int64 [B] → heat maps float [B, h, w], positive on the object."""
+        """Compute the heat maps H = (x - m) . p of images for their labels.
+
+        Args:
+            images: float [B, 3, H, W].
+            labels: int64 [B].
+
+        Returns:
+            Heat maps float [B, h, w], positive on the object.
+        """
         return self._project(self.describe(images), labels)
 
     def _project(self, features: Tensor, labels: Tensor) -> Tensor:
@@ -158,7 +166,18 @@ class CoLocalizer(nn.Module):
 
 
 def up_to(features: wsol.Features, name: str) -> nn.Sequential:
-    """The units up to and including the stage or unit ``name``; raises UsageError with a suggestion."""
+    """The units up to and including a stage or unit.
+
+    Args:
+        features: The backbone's network.
+        name: The stage or unit that comes last.
+
+    Returns:
+        The units in their order; they share their parameters with ``features``.
+
+    Raises:
+        wsol.UsageError: The stage or unit is unknown; the message contains a suggestion.
+    """
     units = list(features.units)
     last = units.index(features.unit_of(name))
     return nn.Sequential(*(features.units[unit] for unit in units[: last + 1]))

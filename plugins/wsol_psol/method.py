@@ -130,7 +130,15 @@ class PSOL(wsol.ClassifierMethod):
         }
 
     def box_loss(self, predicted: Tensor, batch: wsol.Batch) -> Tensor:
-        """predicted: (x, y, w, h) float [B, 4]; the target is the pseudo box in the augmented crop."""
+        """The loss of the boxes: ``box_weight`` * mean of (prediction - target)^2 over images and the four numbers.
+
+        Args:
+            predicted: Predicted (x, y, w, h) as shares of the sides, float [B, 4].
+            batch: The batch; the target is its pseudo box in the augmented crop, corners float [B, 4].
+
+        Returns:
+            A scalar >= 0.
+        """
         assert batch.boxes is not None
         return self.options.box_weight * F.mse_loss(predicted, to_xywh(batch.boxes))
 

@@ -50,7 +50,15 @@ def ten_crops(images: Tensor) -> Tensor:
 
 
 def ten_crop_logits(classifier: nn.Module, images: Tensor) -> Tensor:
-    """The logarithm of the mean probability over ten crops: float [B, 3, S, S] → [B, C]."""
+    """The logarithm of the mean probability over ten crops.
+
+    Args:
+        classifier: A network from images float [N, 3, S, S] to logits float [N, C].
+        images: float [B, 3, S, S].
+
+    Returns:
+        float [B, C], <= 0.
+    """
     logits: Tensor = classifier(ten_crops(images))
     probabilities = logits.softmax(dim=1).reshape(10, len(images), -1)
     return probabilities.mean(dim=0).log()

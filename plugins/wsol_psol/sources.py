@@ -13,10 +13,19 @@ from wsol_psol.boxes import WHOLE, positive_boxes, resize
 
 
 def cam_boxes(classifier: wsol.Classifier, train: wsol.TrainView, side: int, theta: float) -> Tensor:
-    """Boxes of the class activation maps of all training images for their labels, float32 [N, 4].
+    """Boxes of the class activation maps of all training images for their labels.
 
-    Maps are upsampled to ``side`` and min-max normalised; the box surrounds the largest component above ``theta``
-    (Zhou et al., CVPR 2016). The classifier must be in evaluation mode.
+    Maps are upsampled and min-max normalised; the box surrounds the largest component above ``theta`` (Zhou et al.,
+    CVPR 2016).
+
+    Args:
+        classifier: The classifier, in evaluation mode.
+        train: The training images.
+        side: Side in pixels that maps are upsampled to.
+        theta: Threshold on the normalised maps, in [0, 1].
+
+    Returns:
+        Corners as shares of the image sides, float32 [N, 4] on the CPU.
     """
     return torch.cat(
         [
@@ -27,15 +36,32 @@ def cam_boxes(classifier: wsol.Classifier, train: wsol.TrainView, side: int, the
 
 
 def class_maps(classifier: wsol.Classifier, images: Tensor, labels: Tensor) -> Tensor:
-    """Images float [B, 3, H, W], labels int64 [B] → sum over channels of the label's weights times the features."""
+    """Class activation maps: the sum over channels of the label's weights times the features.
+
+    Args:
+        classifier: The classifier.
+        images: float [B, 3, H, W].
+        labels: int64 [B].
+
+    Returns:
+        Raw maps, float [B, h, w].
+    """
     return torch.einsum("bk,bkhw->bhw", classifier.head.weight[labels], classifier.features(images))
 
 
 def boxes_above(maps: Tensor, side: int, theta: float) -> Tensor:
-    """Boxes float32 [B, 4] of raw maps float [B, h, w], at ``theta`` between their smallest and largest value.
+    """Boxes of raw maps at a threshold between the smallest and the largest value of each.
 
     A map that is NaN, infinite or constant, before or after it is resized, gives the whole image. Both checks are
     necessary: resizing a constant leaves rounding noise, and reducing a large map can make it constant.
+
+    Args:
+        maps: Raw maps, float [B, h, w].
+        side: Side in pixels that maps are resized to first.
+        theta: Threshold in [0, 1]; 0 is a map's smallest value, 1 its largest.
+
+    Returns:
+        Corners as shares of the image sides, float32 [B, 4] on the CPU.
     """
     usable = _usable(maps)
     maps = resize(maps[:, None], side)[:, 0]

@@ -76,7 +76,12 @@ def lower_stride(stride: int, last: nn.Module, before: nn.Module) -> None:
 
 
 def initialise(module: nn.Module, weight: Callable[[Tensor], Tensor]) -> None:
-    """Initialise the weights of all convolutions in ``module`` with ``weight``, and their biases with 0."""
+    """Initialise the weights of all convolutions in a module, and their biases with 0.
+
+    Args:
+        module: The module; it is changed in place.
+        weight: Fills a weight tensor in place.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             weight(layer.weight)

@@ -33,7 +33,16 @@ class EfficientNet(TorchvisionBackbone):
 
 
 def efficient_net(size: int, millions: float, channels: int) -> type[EfficientNet]:
-    """The class of EfficientNet-B``size``."""
+    """Create the class of EfficientNet-B``size``.
+
+    Args:
+        size: Number of the network, 0 to 7.
+        millions: Millions of parameters, for the docstring of the class.
+        channels: Channels of the last unit, for the same docstring.
+
+    Returns:
+        A backbone named ``efficientnet_b{size}``.
+    """
     summary = f"EfficientNet-B{size}: {millions} M parameters, {channels} channels."
     members = {"__doc__": summary, "__module__": __name__, "name": f"efficientnet_b{size}"}
     return type(f"EfficientNetB{size}", (EfficientNet,), members)

@@ -46,6 +46,15 @@ class Tiny(wsol.Backbone):
 
 
 def conv_unit(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
-    """Convolution 3x3, batch norm, ReLU."""
+    """Build a unit: convolution 3x3 without bias, batch norm, ReLU.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+        stride: Stride of the convolution; 1 keeps the size.
+
+    Returns:
+        The three layers: float [B, channels_in, h, w] → [B, channels_out, ceil(h / stride), ceil(w / stride)].
+    """
     conv = nn.Conv2d(channels_in, channels_out, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True))

@@ -85,12 +85,29 @@ class WeightMapMethod(wsol.ClassifierMethod):
         )
 
     def teacher_factor(self, epoch: int, epochs: int) -> float:
-        """The schedule's step, every ``decay_every`` of f's epochs."""
+        """The schedule's step for f's learning rate, every ``decay_every`` of f's epochs.
+
+        Args:
+            epoch: Epochs of f that are complete, from 0.
+            epochs: Number of f's epochs; it is not used.
+
+        Returns:
+            The factor of the learning rate: decay^floor(epoch / decay_every).
+        """
         schedule = self.parts.schedule
         return float(schedule.decay ** (epoch // (self.options.f.decay_every or schedule.decay_every)))
 
     def generator_phase(self, name: str, rows: Tensor, **changes: Any) -> wsol.Phase:
-        """g on a part of the images, at a constant rate (the paper names no steps)."""
+        """The training of g on a part of the images, at a constant rate (the paper names no steps).
+
+        Args:
+            name: Name of the phase.
+            rows: Rows of the training images that g sees, int64 [M].
+            **changes: Further arguments of :class:`wsol.Phase`, such as ``epochs`` and ``score``.
+
+        Returns:
+            The phase.
+        """
         return wsol.Phase(
             name,
             step=self.generate,
@@ -108,7 +125,15 @@ class WeightMapMethod(wsol.ClassifierMethod):
         self.classifier.eval().requires_grad_(False)
 
     def score(self, rows: Tensor, train: wsol.TrainView) -> float:
-        """The mean of S over the images that g is not trained on; no annotation is needed."""
+        """The mean of S (Eq. 6) over the images that g is not trained on; no annotation is needed.
+
+        Args:
+            rows: Rows of those images in the training split, int64 [M], M >= 1.
+            train: The training images.
+
+        Returns:
+            A number in [0, 1].
+        """
         maps = (self.generator(batch.images)[:, 0] for batch in train.batches(rows.tolist()))
         whole = float(self.options.whole_box)
         return float(np.mean([completeness(m, whole) for batch in maps for m in batch.double().cpu().numpy()]))

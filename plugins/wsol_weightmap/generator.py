@@ -53,16 +53,42 @@ class Generator(nn.Module):
 
 
 def enlarge(x: Tensor, like: Tensor) -> Tensor:
-    """float [B, C, h, w] at the height and width of ``like``, bilinear."""
+    """Bring maps to the height and width of others, bilinear.
+
+    Args:
+        x: float [B, C, h, w].
+        like: Tensor whose size is taken, [B, D, H, W].
+
+    Returns:
+        float [B, C, H, W].
+    """
     return F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)
 
 
 def block(channels_in: int, channels_out: int, twice: bool) -> list[nn.Module]:
-    """Two convolutions; batch normalization and ReLU follow the last one, or with ``twice`` each of them."""
+    """Build two 3x3 convolutions; batch normalization and ReLU follow the last one, or each of them.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels between the convolutions and of the output.
+        twice: Whether batch normalization and ReLU follow the first convolution too.
+
+    Returns:
+        The layers, which keep the size of the map.
+    """
     return [*conv(channels_in, channels_out, norm=twice), *conv(channels_out, channels_out)]
 
 
 def conv(channels_in: int, channels_out: int, norm: bool = True) -> list[nn.Module]:
-    """A 3x3 convolution, with ``norm`` followed by batch normalization and ReLU."""
+    """Build a 3x3 convolution, by default followed by batch normalization and ReLU.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+        norm: Whether batch normalization and ReLU follow; the convolution has a bias only without them.
+
+    Returns:
+        The layers, which keep the size of the map.
+    """
     layer = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=not norm)
     return [layer, nn.BatchNorm2d(channels_out), nn.ReLU(inplace=True)] if norm else [layer]

@@ -14,9 +14,16 @@ TAU = 0.1
 
 
 def discrepancy(masked: Tensor, original: Tensor, labels: Tensor, target: str) -> Tensor:
-    """D of Eq. 1, cross-entropy: logits of the weighted and of the original images, float [B, C] → scalar.
+    """Compute D of Eq. 1, the cross-entropy of f's prediction for the weighted images.
 
-    target: ``soft`` (the probabilities of ``original``, without gradient), ``hard`` (its largest) or ``label``.
+    Args:
+        masked: Logits of the weighted images, float [B, C].
+        original: Logits of the original images, float [B, C].
+        labels: int64 [B]; they are used for the target ``label`` only.
+        target: ``soft`` (the probabilities of ``original``, without gradient), ``hard`` (its largest) or ``label``.
+
+    Returns:
+        A scalar >= 0, the mean over the batch.
     """
     if target == "label":
         return F.cross_entropy(masked, labels)
@@ -25,7 +32,17 @@ def discrepancy(masked: Tensor, original: Tensor, labels: Tensor, target: str) -
 
 
 def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0) -> Tensor:
-    """Mean of max(|a - p| - |a - n| + margin, 0) with the length, not its square (Eqs. 2 to 4); float [B, K] each."""
+    """Compute the mean of max(|a - p| - |a - n| + margin, 0) with the length, not its square (Eqs. 2 to 4).
+
+    Args:
+        anchor: Vectors a, float [B, K].
+        positive: Vectors p, float [B, K].
+        negative: Vectors n, float [B, K].
+        margin: How much further than p the vector n has to be for a loss of 0.
+
+    Returns:
+        A float32 scalar >= 0.
+    """
     near = torch.linalg.vector_norm(anchor.float() - positive.float(), dim=1)
     far = torch.linalg.vector_norm(anchor.float() - negative.float(), dim=1)
     loss: Tensor = (near - far + margin).clamp(min=0).mean()

@@ -69,7 +69,15 @@ class ACoL(wsol.Method):
         }
 
     def class_maps(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Class maps A and B, float [B, C, h, w] each, of images float [B, 3, H, W] with labels int64 [B]."""
+        """Class maps of both branches.
+
+        Args:
+            images: float [B, 3, H, W].
+            labels: int64 [B]; A's maps of these labels determine what is erased from the input of B.
+
+        Returns:
+            Class maps A and B, float [B, C, h, w] each.
+        """
         features = self.features(images)
         maps_a = self.branch_a(features)
         kept = remaining(of_label(maps_a, labels), self.options.threshold)
@@ -87,5 +95,13 @@ class ACoL(wsol.Method):
 
 
 def remaining(maps: Tensor, threshold: float) -> Tensor:
-    """Where the normalised maps, float [B, h, w], are below ``threshold``: bool [B, h, w], without gradient."""
+    """Where the min-max normalised maps are below a threshold, without gradient.
+
+    Args:
+        maps: Raw maps, float [B, h, w].
+        threshold: Threshold on the normalised maps, in [0, 1].
+
+    Returns:
+        bool [B, h, w].
+    """
     return minmax(maps) < threshold

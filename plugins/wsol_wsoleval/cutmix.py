@@ -49,7 +49,16 @@ class CutMix(wsol.Augmentation):
         return batch.replace(images=images, targets=kept * batch.targets + (1 - kept) * batch.targets[partner])
 
     def box(self, height: int, width: int, generator: torch.Generator) -> tuple[int, int, int, int]:
-        """Draw a box x0, y0, x1, y1 in pixels, clipped to the image; it may be empty."""
+        """Draw a box, clipped to the image.
+
+        Args:
+            height: Height of the image in pixels.
+            width: Width of the image in pixels.
+            generator: Source of the random numbers.
+
+        Returns:
+            x0, y0, x1, y1 in pixels, half-open; the box may be empty.
+        """
         seed = int(torch.randint(2**62, (), generator=generator))  # torch has no Beta with a generator
         numbers = np.random.default_rng(seed)
         side = np.sqrt(1 - numbers.beta(self.options.beta, self.options.beta)) * np.array([width, height])

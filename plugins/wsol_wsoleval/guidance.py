@@ -32,7 +32,15 @@ def regions(maps: Tensor, low: float, high: float, enough: int) -> Tensor:
 
 
 def region_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of ``logits``, float [B, H, W]: the mean over pixels that are not ignored; 0 without any."""
+    """Binary cross-entropy: the mean over all pixels of the batch that are not ignored.
+
+    Args:
+        logits: float [B, H, W].
+        target: 1 for object, 0 for background and 255 for pixels to ignore, float [B, H, W]; see :func:`regions`.
+
+    Returns:
+        A scalar >= 0; 0 when all pixels are ignored.
+    """
     counted = target != IGNORED
     losses = F.binary_cross_entropy_with_logits(logits, target.masked_fill(~counted, 0.0), reduction="none")
     return (losses * counted).sum() / counted.sum().clamp(min=1)

@@ -45,7 +45,15 @@ class HaS(wsol.Augmentation):
 
 
 def enlarge(cells: Tensor, side: int) -> Tensor:
-    """Enlarge cells to squares of ``side`` pixels: [B, r, c] → [B, r * side, c * side]."""
+    """Enlarge cells to squares of pixels.
+
+    Args:
+        cells: [B, r, c], of any dtype.
+        side: Side of a square in pixels.
+
+    Returns:
+        [B, r * side, c * side], of the same dtype.
+    """
     return cells.repeat_interleave(side, dim=1).repeat_interleave(side, dim=2)
 
 

@@ -68,6 +68,13 @@ def layout_of(backbone: wsol.Backbone, features: wsol.Features) -> Layout:
     """The published layout of a backbone, or for other backbones one by its last stages.
 
     ADL then inserts layers after the last two stages, and SPG's branches read the two stages before the last.
+
+    Args:
+        backbone: The backbone; its name selects the published layout.
+        features: The backbone's network; its stages make the layout of a backbone without a published one.
+
+    Returns:
+        The layout.
     """
     known = LAYOUTS.get(backbone.name)
     if known is None:
@@ -77,7 +84,18 @@ def layout_of(backbone: wsol.Backbone, features: wsol.Features) -> Layout:
 
 
 def channels_of(features: wsol.Features, name: str) -> int:
-    """Number of channels after a unit or stage: those of the stage that contains it."""
+    """Number of channels after a unit or stage: those of the stage that contains it.
+
+    Args:
+        features: The backbone's network.
+        name: The unit or stage.
+
+    Returns:
+        The number of channels.
+
+    Raises:
+        wsol.UsageError: The unit or stage is unknown.
+    """
     units = list(features.units)
     place = units.index(features.unit_of(name))
     return next(features.channels[stage] for stage, end in features.stages.items() if units.index(end) >= place)

@@ -20,17 +20,41 @@ def minmax(maps: Tensor) -> Tensor:
 
 
 def of_label(maps: Tensor, labels: Tensor) -> Tensor:
-    """Select the maps of labels, int64 [B]: class maps [B, C, h, w] → [B, h, w]."""
+    """Select the maps of labels.
+
+    Args:
+        maps: Class maps, [B, C, h, w].
+        labels: int64 [B].
+
+    Returns:
+        [B, h, w], of the same dtype.
+    """
     return maps[torch.arange(len(labels), device=labels.device), labels]
 
 
 def upsampled(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Upsample maps bilinearly: [B, h, w] → float32 [B, *size]."""
+    """Upsample maps bilinearly.
+
+    Args:
+        maps: [B, h, w].
+        size: New height and width.
+
+    Returns:
+        float32 [B, *size].
+    """
     return F.interpolate(maps[:, None].float(), size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def conv3(channels_in: int, channels_out: int) -> list[nn.Module]:
-    """A 3x3 convolution that keeps the size, and a ReLU."""
+    """A 3x3 convolution that keeps the size, and a ReLU.
+
+    Args:
+        channels_in: Channels of the input.
+        channels_out: Channels of the output.
+
+    Returns:
+        The two layers.
+    """
     return [nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.ReLU(inplace=True)]
 
 
@@ -45,7 +69,12 @@ def he(weight: Tensor) -> Tensor:
 
 
 def initialise(module: nn.Module, draw: Draw) -> None:
-    """Initialise the weights of all convolutions and linear layers in ``module`` with ``draw``, and biases with 0."""
+    """Initialise the weights of all convolutions and linear layers in a module, and their biases with 0.
+
+    Args:
+        module: The module; it is changed in place.
+        draw: Fills a weight tensor in place.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             draw(layer.weight)

@@ -99,10 +99,27 @@ class SPG(wsol.ClassifierMethod):
         }
 
     def guidance(self, logits: Tensor, teacher: Tensor, pair: int) -> Tensor:
-        """The loss of a branch's logits, [B, H, W], on the regions of its teacher, [B, H, W]; see the options."""
+        """The loss of a branch's logits on the certain regions of its teacher; see the options.
+
+        Args:
+            logits: The branch's map, float [B, H, W].
+            teacher: The map that is divided into regions, float [B, H, W] in [0, 1].
+            pair: The pair of thresholds: 1, 2 or 3.
+
+        Returns:
+            A scalar >= 0.
+        """
         return region_loss(logits, regions(teacher, *self.options.thresholds(pair), self.options.enough))
 
     def attention(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Class maps of the labels, [B, h, w], from the last features [B, K, h, w], without the bias."""
+        """Class maps of the labels, without the bias and without gradient.
+
+        Args:
+            features: The last features, float [B, K, h, w].
+            labels: int64 [B].
+
+        Returns:
+            float [B, h, w].
+        """
         weights = self.classifier.head.weight[labels]
         return torch.einsum("bk,bkhw->bhw", weights, features).detach()
