@@ -40,6 +40,10 @@ def writing(path: Path, what: str = "the file", consequence: str = "") -> Iterat
 def make_folder(folder: Path, what: str = "the folder") -> None:
     """Make a folder with its parents.
 
+    Args:
+        folder: The folder; it may exist.
+        what: What the folder is, for the error.
+
     Raises:
         DataError: ``FOLDER: WHAT cannot be made: REASON``.
     """
@@ -164,7 +168,15 @@ class AtomicFile:
             self._open_file().write(data)
 
     def write_at(self, data: bytes, offset: int) -> None:
-        """Write bytes at a place; threads may do so at once."""
+        """Write bytes at a place; threads may do so at once.
+
+        Args:
+            data: The bytes.
+            offset: Where the first of them goes, in bytes from the start of the file.
+
+        Raises:
+            DataError: They cannot be written, as when the disk is full.
+        """
         with self._errors():
             # Written, not mapped: a disk that fills up is then an error to report and not the end of the process.
             if os.pwrite(self._open_file().fileno(), data, offset) < len(data):

@@ -242,7 +242,15 @@ def train_content(train: TrainSpec) -> OptionValues:
 
 
 def recipe_id(train: TrainSpec, evaluation: EvalSpec) -> str:
-    """Return the identity of a recipe: a hash of training and evaluation."""
+    """Compute the identity of a recipe: a hash of training and evaluation.
+
+    Args:
+        train: How the recipe trains.
+        evaluation: How it evaluates.
+
+    Returns:
+        The hash.
+    """
     return content_hash([train_content(train), evaluation.model_dump(mode="json")])
 
 

@@ -71,7 +71,15 @@ def load_pretrained(
 
 
 def file_names(name: str, url: str | None = None) -> list[str]:
-    """File names to look for in a folder of weights, the preferred one first."""
+    """List the file names to look for in a folder of weights.
+
+    Args:
+        name: Name of the backbone.
+        url: Address of the published weights, whose file name comes first; None if there is none.
+
+    Returns:
+        File names, the preferred one first.
+    """
     published = [PurePosixPath(urlsplit(url).path).name] if url else []
     return [*published, f"{name}-imagenet.pth", f"{name}.pth"]
 

@@ -115,7 +115,15 @@ def unpack(path: Path, folder: Path, part: Path, advance: Advance) -> None:
 
 
 def md5(path: Path, advance: Advance) -> str:
-    """Compute the MD5 checksum of a file, in hexadecimal; ``advance`` is called after each chunk."""
+    """Compute the MD5 checksum of a file.
+
+    Args:
+        path: The file.
+        advance: Called after each chunk with its number of bytes.
+
+    Returns:
+        The checksum in hexadecimal.
+    """
     found = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

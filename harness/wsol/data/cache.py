@@ -136,10 +136,18 @@ def cached_images(
 
 
 def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
-    """The number of bytes that :func:`cached_images` still has to write: 0 where its file exists.
+    """Count the bytes that :func:`cached_images` still has to write.
 
     Bytes of an unfinished file are not counted: it will be deleted if a killed process left it, or used if another
     process is writing it.
+
+    Args:
+        images: The images to decode.
+        transform: Resizing and cropping of every image.
+        folder: Folder of the cache.
+
+    Returns:
+        The number of bytes, 0 where the file exists.
     """
     path, shape = _place(images, transform, folder)
     if _is_whole(path, shape):
@@ -148,13 +156,29 @@ def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
 
 
 def reserve(folder: Path, size: int) -> None:
-    """Make the cache's folder, and check that ``size`` bytes fit into it; raises DataError otherwise."""
+    """Make the cache's folder, and check that there is space in it.
+
+    Args:
+        folder: Folder of the cache.
+        size: Bytes that will be written.
+
+    Raises:
+        DataError: The folder cannot be made, or ``size`` bytes do not fit into it.
+    """
     make_folder(folder, CACHE)
     check_space(folder, size, "decoded images need", "give another folder with --cache or WSOL_CACHE")
 
 
 def slow_progress(name: str, seconds: float = 10.0) -> OnDecoded:
-    """A progress function that prints to standard error every ``seconds`` seconds; short builds print nothing."""
+    """Make a progress function that prints to standard error now and then.
+
+    Args:
+        name: Name of the cache file, for the message.
+        seconds: Least time between two messages, in seconds; shorter builds print nothing.
+
+    Returns:
+        The function; it is called with the number of decoded images and the number of all.
+    """
     last = time.monotonic()
 
     def advance(done: int, total: int) -> None:

@@ -55,7 +55,12 @@ class SplitReport:
     problems: list[Problem] = field(default_factory=list)
 
     def report(self, kind: str, message: str) -> None:
-        """Add a problem."""
+        """Add a problem.
+
+        Args:
+            kind: Kind of the problem.
+            message: What is wrong, and where.
+        """
         self.problems.append(Problem(kind, message))
 
 

@@ -37,7 +37,18 @@ def decode_image(path: Path) -> ByteArray:
 
 
 def decode_mask(path: Path, above: int = 0) -> BoolArray:
-    """Where an image is brighter than ``above`` of 255, bool [H, W]; raises DataError like :func:`decode_image`."""
+    """Decode a mask: where an image is brighter than a threshold.
+
+    Args:
+        path: The image file.
+        above: Grey value that mask pixels exceed, 0 to 255.
+
+    Returns:
+        The mask, bool [H, W].
+
+    Raises:
+        DataError: As in :func:`decode_image`.
+    """
     with _opened(path) as image:
         return np.asarray(image.convert("L")) > above
 
@@ -99,12 +110,28 @@ def resize_square(image: ByteArray, size: int) -> ByteArray:
 
 
 def centre_crop(image: ByteArray, size: int) -> ByteArray:
-    """Crop the centre, uint8 [H, W, 3] → [size, size, 3]; offsets are rounded like torchvision's ``CenterCrop``."""
+    """Crop the centre of an image; offsets are rounded like those of torchvision's ``CenterCrop``.
+
+    Args:
+        image: The image, uint8 [H, W, 3], with sides of at least ``size``.
+        size: Side of the crop, in pixels.
+
+    Returns:
+        The crop, uint8 [size, size, 3].
+    """
     top, left = (round((side - size) / 2.0) for side in image.shape[:2])
     return image[top : top + size, left : left + size]
 
 
 def write_png(path: Path, image: ByteArray) -> None:
-    """Write an image, uint8 [H, W, 3] RGB; raises DataError when the file cannot be written."""
+    """Write an image as a PNG file.
+
+    Args:
+        path: File to write.
+        image: RGB image, uint8 [H, W, 3].
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     write_atomic(path, encoded.tobytes(), "the image")

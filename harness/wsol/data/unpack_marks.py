@@ -29,12 +29,23 @@ def refuse_unfinished(root: Path) -> None:
 
 
 def is_begun(root: Path, archive: Archive) -> bool:
-    """Whether the unpacking of ``archive`` below ``root`` was begun and not finished."""
+    """Whether the unpacking of an archive was begun and not finished.
+
+    Args:
+        root: Folder below which it is unpacked.
+        archive: The archive.
+    """
     return (root / MARKS / f"{archive.name}.begun").exists()
 
 
 def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
-    """Whether ``archive`` was completely unpacked below ``root``, from a file of the size of ``found`` (None: any)."""
+    """Whether an archive was completely unpacked.
+
+    Args:
+        root: Folder below which it is unpacked.
+        archive: The archive.
+        found: File whose size the unpacked archive must have had; None accepts any size.
+    """
     try:
         mark = json.loads((root / MARKS / f"{archive.name}.done").read_text())
     except (OSError, ValueError):

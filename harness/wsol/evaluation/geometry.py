@@ -142,12 +142,27 @@ def box_iou(a: Array, b: Array, inclusive: bool) -> FloatArray:
 
 
 def frame_size(protocol: EvalProtocol, image_size: Size) -> Size:
-    """The size of a protocol's evaluation frame for an image of ``image_size``."""
+    """The size of a protocol's evaluation frame.
+
+    Args:
+        protocol: The evaluation protocol.
+        image_size: Width and height of the image, in pixels.
+
+    Returns:
+        Width and height: ``image_size`` for a protocol that scores in the original size, otherwise those of its crop.
+    """
     return image_size if protocol.original_size else (protocol.crop, protocol.crop)
 
 
 def map_frame(protocol: EvalProtocol, image_size: Size) -> Frame:
-    """The frame that a protocol scores maps in, for an image of ``image_size``.
+    """The frame that a protocol scores maps in.
+
+    Args:
+        protocol: The evaluation protocol.
+        image_size: Width and height of the image, in pixels.
+
+    Returns:
+        Size and interpolation of the map.
 
     Raises:
         UsageError: The protocol scores boxes only.

@@ -44,14 +44,30 @@ class ObservationTable:
 
     @classmethod
     def like(cls, observation: Array, count: int) -> ObservationTable:
-        """An empty table for ``count`` observations like this one."""
+        """Make an empty table for observations like a given one.
+
+        Args:
+            observation: An array with the shape and the dtype of every observation.
+            count: Number of rows.
+
+        Returns:
+            A table of ``count`` rows.
+        """
         packed = observation.dtype == bool
         shape = ((observation.size + 7) // 8,) if packed else observation.shape
         data = _zeros((count, *shape), np.dtype(np.uint8) if packed else observation.dtype)
         return cls(observation.shape, observation.dtype, data)
 
     def put(self, i: int, observation: Array) -> None:
-        """Set row i; raises ValueError if shape or dtype are not those of the other rows."""
+        """Set a row.
+
+        Args:
+            i: Number of the row, from 0.
+            observation: The observation, ``dtype`` [*shape].
+
+        Raises:
+            ValueError: Its shape or dtype is not that of the other rows.
+        """
         if observation.shape != self.shape or observation.dtype != self.dtype:
             was = f"{self.dtype} {list(self.shape)}"
             raise ValueError(f"an observation of {observation.dtype} {list(observation.shape)} after one of {was}")
@@ -66,7 +82,15 @@ class ObservationTable:
         return int(np.prod(self.shape, dtype=np.int64))
 
     def rows(self, start: int, stop: int) -> Array:
-        """Rows ``start`` to ``stop``, flat: ``dtype`` [stop - start, K]."""
+        """Get consecutive rows, each of them flat.
+
+        Args:
+            start: Number of the first row, from 0.
+            stop: Number after that of the last row.
+
+        Returns:
+            The rows, ``dtype`` [stop - start, K] for K values in one observation.
+        """
         part = self.data[start:stop]
         if self.dtype == bool:
             return np.unpackbits(part, axis=1, count=self.size).view(bool)

@@ -36,7 +36,17 @@ class InputBatch:
 
 
 def input_batches(method: Method, data: SplitImages, device: torch.device, batch_size: int) -> Iterator[InputBatch]:
-    """Yield all images in order, normalised and on ``device``; they are read ahead where that saves time."""
+    """Read all images in order, normalised; they are read ahead where that saves time.
+
+    Args:
+        method: Method whose mean and standard deviation normalise the images.
+        data: Images and labels of a split.
+        device: Where batches are needed.
+        batch_size: Images in a batch; the last one may have fewer.
+
+    Yields:
+        Batches on ``device``.
+    """
     chunks = torch.split(torch.arange(len(data.ids)), batch_size)
     ahead = batches_ahead(data.images, device)
     for chunk, pixels in read_ahead(lambda rows: data.images[rows.numpy()], chunks, ahead):

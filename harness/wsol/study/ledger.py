@@ -15,9 +15,16 @@ FILE_NAME = "ledger.jsonl"
 
 
 def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
-    """Return the cell that a test evaluation counts for: the names of all components, without their options.
+    """Name the cell that a test evaluation counts for, by the names of all components without their options.
 
     Evaluating another option on test is another evaluation of the same cell.
+
+    Args:
+        train: The training.
+        evaluation: The evaluation.
+
+    Returns:
+        Names of the benchmark and of each part's components, joined by slashes; ``-`` for a part without any.
     """
     names = [train.benchmark.name]
     for part in recipe_parts():

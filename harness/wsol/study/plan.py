@@ -221,6 +221,11 @@ def component_space(kind: str, ref: ComponentRef, plugins: Plugins) -> dict[str,
 
     Of a ``choice`` every value is validated, of a range its ends.
 
+    Args:
+        kind: Kind of the component, as in the registry.
+        ref: Its name, fixed options and distributions.
+        plugins: The registered components.
+
     Returns:
         ``option`` (``option.option`` for a component that an option names) → distribution.
 
@@ -250,6 +255,10 @@ def final_seeds(study: Study) -> list[int]:
 
 def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[OptionValues]:
     """List the settings of an evaluation that are evaluated on val without retraining.
+
+    Args:
+        evaluation: The evaluation, with distributions.
+        plugins: The registered components.
 
     Returns:
         All combinations of its choices, as ``part.option`` → value; ``[{}]`` when there is no choice.

@@ -104,6 +104,10 @@ class Scorer:
     def check(self, annotations: Annotations, where: str) -> None:
         """Check, before any training, that a split has what the primary metric needs.
 
+        Args:
+            annotations: Annotations of the split.
+            where: Name of the split, for the error.
+
         Raises:
             UsageError: The split lacks boxes or masks.
         """

@@ -151,7 +151,15 @@ def _best(cell: TrainingCell, evaluation: EvalSpec, records: dict[int, RunRecord
 
 
 def val_result(record: RunRecord, evaluation: EvalSpec) -> Result | None:
-    """Return the scores of a run on val under one evaluation; None for a run that is not complete."""
+    """Find the scores of a run on val under one evaluation.
+
+    Args:
+        record: Record of the run.
+        evaluation: The evaluation; that of the scores must be equal to it.
+
+    Returns:
+        The scores; None for a run that is not complete or has no scores under this evaluation.
+    """
     if record.status != "complete":
         return None
     return next((r for r in record.results if r.split == "val" and r.evaluation == evaluation), None)
@@ -159,6 +167,10 @@ def val_result(record: RunRecord, evaluation: EvalSpec) -> Result | None:
 
 def write_selection(selection: Selection, path: Path) -> None:
     """Write a selection; the file is written once and never replaced.
+
+    Args:
+        selection: The selection.
+        path: File to write; one with the same selection is left as it is.
 
     Raises:
         SealError: The file holds a different selection.

@@ -65,7 +65,17 @@ class RandomCrop(Augmentation):
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:
-    """Crop image b of [B, C, H, W] at row ``top[b]`` and column ``left[b]`` to [B, C, size, size]."""
+    """Crop each image of a batch at its own place.
+
+    Args:
+        images: Images [B, C, H, W] of any dtype.
+        top: First row of each crop, int64 [B], from 0 to H - size.
+        left: First column of each crop, int64 [B], from 0 to W - size.
+        size: Side of the crops, in pixels.
+
+    Returns:
+        The crops, [B, C, size, size], with the dtype and the device of ``images``.
+    """
     out = images.new_empty((*images.shape[:2], size, size))
     for b, (y, x) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
         out[b] = images[b, :, y : y + size, x : x + size]

@@ -52,12 +52,29 @@ class TrainState:
 
 
 def save(state: TrainState, path: Path) -> None:
-    """Write ``state`` atomically; raises DataError when the file cannot be written."""
+    """Write the state of a training atomically.
+
+    Args:
+        state: The state.
+        path: File to write.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     write_tensors(path, dict(vars(state), history=[log.model_dump() for log in state.history]), "the checkpoint")
 
 
 def write_tensors(path: Path, content: StateDict, what: str) -> None:
-    """Save ``content`` with ``torch.save``, atomically; raises DataError when the file cannot be written."""
+    """Save an object with ``torch.save``, atomically.
+
+    Args:
+        path: File to write.
+        content: The tensors and other values to save, by name.
+        what: What the file is, for the error.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomic(path, buffer.getvalue(), what)

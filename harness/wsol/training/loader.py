@@ -46,21 +46,45 @@ def normalize_images(images: ByteArray, mean: Sequence[float], std: Sequence[flo
 
 
 def to_device(pixels: Tensor, device: torch.device) -> Tensor:
-    """Copy ``pixels`` to ``device``; to a GPU without waiting for the copy to end."""
+    """Copy images to a device; to a GPU without waiting for the copy to end.
+
+    Args:
+        pixels: Images on the CPU, of any shape and dtype.
+        device: Where they are needed.
+
+    Returns:
+        The images on ``device``; ``pixels`` itself if that is the CPU.
+    """
     return pixels.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else pixels
 
 
 def normalised(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 [B, 3, H, W] → float32, (x / 255 - mean) / std for each channel."""
+    """Normalise images on their device: (x / 255 - mean) / std for each channel.
+
+    Args:
+        pixels: RGB images, uint8 [B, 3, H, W].
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, on the same scale.
+
+    Returns:
+        Images, float32 [B, 3, H, W], on the device of ``pixels``.
+    """
     scale = torch.tensor([1 / (255.0 * s) for s in std], device=pixels.device)[:, None, None]
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=pixels.device)[:, None, None]
     return pixels.float().mul_(scale).add_(shift)
 
 
 def batches_ahead(images: DecodedImages, device: torch.device) -> int:
-    """How many batches to read ahead of ``device``.
+    """How many batches to read ahead of a device.
 
     A CPU computes with the cores that reading would use, so that reading ahead pays for decoding only.
+
+    Args:
+        images: The images to read.
+        device: The device that computes.
+
+    Returns:
+        The number of batches; 0 to read without a thread.
     """
     return AHEAD if device.type == "cuda" or isinstance(images, ImagesOnDemand) else 0
 

@@ -79,7 +79,15 @@ class Parts:
 
 
 def missing_part(part: str, method: str) -> UsageError:
-    """The error for a recipe without a part that its method needs."""
+    """Make the error for a recipe without a part that its method needs.
+
+    Args:
+        part: The missing part.
+        method: Name of the method.
+
+    Returns:
+        The error, to be raised.
+    """
     return UsageError(f"method '{method}' needs {'an' if part[0] in 'aeiou' else 'a'} {part}; name one in the study")
 
 

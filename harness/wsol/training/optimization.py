@@ -12,14 +12,31 @@ from wsol.training.phases import Phase
 
 
 def epochs_of(method: Method, phase: Phase) -> int:
-    """The number of epochs a phase trains: its own, or the schedule's; 0 without a step."""
+    """The number of epochs that a phase trains.
+
+    Args:
+        method: The method, with its schedule.
+        phase: The phase.
+
+    Returns:
+        The phase's own number, or the schedule's; 0 for a phase without a step.
+    """
     if phase.step is None:
         return 0
     return method.parts.schedule.epochs if phase.epochs is None else phase.epochs
 
 
 def lr_factor(method: Method, phase: Phase, epoch: int) -> float:
-    """The factor on the learning rate in ``epoch``, counted from 1: the phase's own, or the schedule's steps."""
+    """The factor on the learning rate in an epoch.
+
+    Args:
+        method: The method, with its schedule.
+        phase: The phase.
+        epoch: The epoch, counted from 1.
+
+    Returns:
+        The phase's own factor, or that of the schedule's steps.
+    """
     if phase.lr_factor is not None:
         return phase.lr_factor(epoch, epochs_of(method, phase))
     schedule = method.parts.schedule

@@ -69,7 +69,15 @@ class SplitFiles:
         return list(found)
 
     def labels(self, ids: Sequence[str], num_classes: int | None = None) -> IntArray:
-        """Classes of ``ids``, int64 [N], -1 where the file has none; with ``num_classes`` larger ones are a problem."""
+        """Read the classes of images.
+
+        Args:
+            ids: Image ids, N of them.
+            num_classes: Number of classes, from which on a class is reported as a problem; None allows any.
+
+        Returns:
+            Classes, int64 [N]; -1 where the file has none.
+        """
         path = self.folder / "class_labels.txt"
         quick = self._aligned(path, ids, 1)
         if quick is not None and quick.min() >= 0 and (num_classes is None or quick.max() < num_classes):
@@ -104,7 +112,15 @@ class SplitFiles:
         return path.is_file() and path.stat().st_size > 0
 
     def boxes(self, ids: Sequence[str], sizes: IntArray) -> list[IntArray]:
-        """Boxes of each image, int64 [G, 4]: x0, y0, x1, y1 in pixels; x1 and y1 may be the width and the height."""
+        """Read the boxes of images.
+
+        Args:
+            ids: Image ids, N of them.
+            sizes: Widths and heights of the images in pixels, int64 [N, 2], as from :meth:`sizes`.
+
+        Returns:
+            Boxes of each image, int64 [G, 4]: x0, y0, x1, y1 in pixels; x1 and y1 may be the width and the height.
+        """
         path = self.folder / "localization.txt"
         boxes: list[list[tuple[int, ...]]] = [[] for _ in ids]
         seen = [False] * len(ids)

@@ -24,6 +24,13 @@ _FORMS = {
 def counted(number: int, kind: str) -> str:
     """A number with a kind of problem, in the singular or the plural.
 
+    Args:
+        number: How many there are.
+        kind: Template with words that have a plural in braces, as in the example.
+
+    Returns:
+        The number and the kind.
+
     Example:
         >>> counted(1, "box{es} {have} no area"), counted(2, "box{es} {have} no area")
         ('1 box has no area', '2 boxes have no area')
@@ -45,17 +52,32 @@ class Problems:
     warnings: dict[str, list[str]] = field(default_factory=dict)
 
     def error(self, kind: str, *names: str) -> None:
-        """Add names under a kind of error."""
+        """Add names under a kind of error.
+
+        Args:
+            kind: Kind of error, a template for :func:`counted`.
+            names: Names of images, files or lines; without any, nothing is added.
+        """
         if names:
             self.errors.setdefault(kind, []).extend(names)
 
     def warn(self, kind: str, *names: str) -> None:
-        """Add names under a kind of warning."""
+        """Add names under a kind of warning.
+
+        Args:
+            kind: Kind of warning, a template for :func:`counted`.
+            names: Names of images, files or lines; without any, nothing is added.
+        """
         if names:
             self.warnings.setdefault(kind, []).extend(names)
 
     def compare(self, found: Iterable[str], expected: Iterable[str]) -> None:
-        """Add an error for expected images that are missing, and a warning for names that are not expected."""
+        """Add an error for expected images that are missing, and a warning for names that are not expected.
+
+        Args:
+            found: Names in the predictions.
+            expected: Names of the split's images.
+        """
         there, wanted = dict.fromkeys(found), dict.fromkeys(expected)
         self.error("image{s} of the split {are} missing", *(name for name in wanted if name not in there))
         self.warn(
