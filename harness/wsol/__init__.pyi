@@ -236,12 +236,16 @@ from .recipes import (
     recipe_parts as recipe_parts,
 )
 from .records import (
+    Condition as Condition,
     Curve as Curve,
     EpochLog as EpochLog,
+    LedgerHead as LedgerHead,
     MetricValue as MetricValue,
+    Reproduction as Reproduction,
     Result as Result,
     RunIdentity as RunIdentity,
     RunRecord as RunRecord,
+    SplitData as SplitData,
     TestOpening as TestOpening,
     find_records as find_records,
     read_record as read_record,

@@ -21,7 +21,7 @@ from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, JsonObject, Model, TrainSpec, recipe_id
 from wsol.split_names import EvalSplit
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
 
@@ -124,18 +124,98 @@ class Result(Model):
     notes: tuple[str, ...] = ()
 
 
+class Condition(Model):
+    """A condition of a ranking: rows under different conditions are never compared.
+
+    Attributes:
+        value: What the run was made with.
+        default: The value that is not printed.
+    """
+
+    value: JsonValue
+    default: JsonValue = None
+
+
+class SplitData(Model):
+    """What identifies the data of a split, equally on every machine.
+
+    Hashes that are empty were not computed; they are compared only where both records have one.
+
+    Attributes:
+        fingerprint: Name of the split, as the benchmark gives it.
+        labels: Hash of ids and classes, in order.
+        boxes: Hash of the sizes of the images and of all boxes; empty where no annotation was read.
+        masks: Hash of all masks; empty where not every mask was read.
+        pixels: Hash of all decoded images, independent of their order; empty where not every image was read.
+    """
+
+    fingerprint: str
+    labels: str = ""
+    boxes: str = ""
+    masks: str = ""
+    pixels: str = ""
+
+    def difference(self, other: SplitData) -> str:
+        """Say what differs between two splits; empty for equal data.
+
+        Args:
+            other: Data of the same split in another record.
+
+        Returns:
+            What differs with both hashes, for example ``"boxes 1f0c… and 9a3b…"``.
+        """
+        both = {name: (getattr(self, name), getattr(other, name)) for name in ("labels", "boxes", "masks", "pixels")}
+        compared = {name: pair for name, pair in both.items() if all(pair)}
+        if "labels" not in compared:
+            compared["fingerprint"] = (self.fingerprint, other.fingerprint)
+        return next((f"{name} {a} and {b}" for name, (a, b) in compared.items() if a != b), "")
+
+
+class LedgerHead(Model):
+    """The end of a ledger that a record knows: a ledger that was cut or edited no longer has it.
+
+    Attributes:
+        lines: Number of lines, this one included.
+        hash: Hash of the last of them.
+    """
+
+    lines: int
+    hash: str
+
+
 class TestOpening(Model):
     """How a run came to be evaluated on test.
 
     Attributes:
-        selection: Seal of the selection; for third-party maps the hash of the files.
-        evaluations: Number of different selections that had been evaluated on test for the same cell, this included.
+        selection: Seal of the choice; for third-party maps the hash of the files.
+        identities: Hash of the run's identity, see :attr:`RunRecord.identity`.
+        data: Hash that names the test data in the ledger.
+        attempt: Number of the run's attempt, from 1.
+        evaluations: Number of different pairs of selection and identities that had been evaluated on test for the same
+            cell and data by the study's ledger, this one included.
+        ledger: End of the study's ledger, with the line of this opening.
     """
 
     __test__ = False  # pytest would collect a class of this name
 
     selection: str
+    identities: str = ""
+    data: str = ""
+    attempt: int = 1
     evaluations: int
+    ledger: LedgerHead | None = None
+
+
+class Reproduction(Model):
+    """How a run compares with the recorded run that it repeats.
+
+    Attributes:
+        record: SHA-256 of the recorded run's file.
+        verdict: ``equal`` to the bit, ``within`` the interval over images, or ``different``.
+    """
+
+    record: str
+    verdict: Literal["equal", "within", "different"]
 
 
 class EpochLog(Model):
@@ -197,11 +277,19 @@ class RunRecord(RunIdentity):
         reason: Why the run is not complete.
         results: Scores on val and, for a final run, on test.
         history: Log of every epoch.
-        data: Split → fingerprint of its images and labels.
+        conditions: Conditions of the ranking that the run belongs to, in the order in which they are shown.
+        identity: What decides the numbers and is compared between search, seal, final runs and rows: code, versions,
+            weights, files, protocol, precision, device and decoder, each by a name such as ``code wsol_cam``.
+        changes: One line for each part of the identity that differed from the search or the seal and was accepted.
+        data: Split → what identifies its data.
         test: The evaluation on test, if there was one.
+        observations: SHA-256 of the file of observations; empty without one.
+        chosen_among: Of a final run, the number of trials that the choice was made among.
+        reproduces: The record that this run repeats.
         network: Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`.
         versions: Versions of code, libraries and plugins.
-        hardware: Processor and GPU.
+        distributions: Versions of all installed distributions.
+        hardware: Processor, threads and GPU.
         started: Start in UTC, ISO 8601.
         seconds: Duration.
     """
@@ -211,10 +299,17 @@ class RunRecord(RunIdentity):
     reason: str = ""
     results: tuple[Result, ...] = ()
     history: tuple[EpochLog, ...] = ()
-    data: dict[str, str] = Field(default_factory=dict)
+    conditions: dict[str, Condition] = Field(default_factory=dict)
+    identity: dict[str, str] = Field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+    data: dict[str, SplitData] = Field(default_factory=dict)
     test: TestOpening | None = None
+    observations: str = ""
+    chosen_among: int = 0
+    reproduces: Reproduction | None = None
     network: dict[str, int] = Field(default_factory=dict)
     versions: JsonObject = Field(default_factory=dict)
+    distributions: dict[str, str] = Field(default_factory=dict)
     hardware: JsonObject = Field(default_factory=dict)
     started: str = ""
     seconds: float = 0.0

@@ -125,7 +125,7 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
         "test_evaluations": max((run.test.evaluations for run in cell.runs if run.test), default=0),
         "stage": cell.sources[0].stage,
         "record_ids": _json([record.run_id for record in cell.sources]),
-        "test_data": _json(sorted({run.data["test"] for run in cell.runs if "test" in run.data})),
+        "test_data": _json(sorted({run.data["test"].fingerprint for run in cell.runs if "test" in run.data})),
         "problems": _json(_add([result.problems for results in tested for result in results])),
         "dirty": any(_is_dirty(record) for record in cell.sources),
         "versions": _json(_merge([record.versions for record in cell.sources])),

@@ -105,7 +105,7 @@ def test_limits_of_axes_are_finite(limits: tuple[float, float], axis: str, kind:
         ("{", "not a record"),
         ("[]", "not a record"),
         ('{"schema_version": 99}', "schema version 99"),
-        ('{"schema_version": 2, "run_id": "x"}', "study"),
+        ('{"schema_version": 3, "run_id": "x"}', "study"),
     ],
 )
 def test_errors_about_broken_records_name_the_file(tmp_path: Path, text: str, message: str) -> None:

@@ -62,7 +62,7 @@ def test_filters(folder):
 
 def test_a_broken_record_is_named_and_skipped_only_when_asked(folder):
     broken = folder / "broken.record.json"
-    broken.write_text('{"schema_version": 2, "run')
+    broken.write_text('{"schema_version": 3, "run')
     with pytest.raises(DataError, match=r"broken\.record\.json: not a record"):
         read_records([folder])
     result = run(folder, "--keep-going", "-f", "csv")

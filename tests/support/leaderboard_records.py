@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import MetricValue, Result, RunRecord, TestOpening
+from wsol.records import MetricValue, Result, RunRecord, SplitData, TestOpening
 
 
 def train_spec(
@@ -72,7 +72,7 @@ def make(
         "status": "complete",
         "results": (result,) if metrics or value is not None else (),
         "test": opened,
-        "data": {"test": "f1"},
+        "data": {"test": SplitData(fingerprint="f1")},
         "versions": {"wsol": "0.1.0", "torch": "2.9", "code": {"commit": "abc", "dirty": False}},
     }
     return RunRecord(**(values | fields))

@@ -58,8 +58,8 @@ def compare(
         split = "test" if all(any(r.split == "test" for r in record.results) for record in records) else "val"
     (first, seen_first), (second, seen_second) = _load(a, split), _load(b, split)
     data = [record.data.get(split) for record in records]
-    if None not in data and data[0] != data[1]:
-        raise DataError(f"the images of {split} differ: {data[0]} and {data[1]}")
+    if data[0] is not None and data[1] is not None and (found := data[0].difference(data[1])):
+        raise DataError(f"the images of {split} differ: {found}")
     rules = [(r.protocol, r.protocol_version) for r in (first, second)]
     if rules[0] != rules[1]:
         raise DataError(f"protocols differ: {rules[0][0]} and {rules[1][0]}; such scores are never compared")

@@ -18,7 +18,7 @@ from wsol.files import make_folder
 from wsol.options import OptionValues
 from wsol.plugins import load_plugins
 from wsol.recipes import Model, content_hash, train_content
-from wsol.records import EpochLog, Result, RunIdentity, RunRecord, Status, TestOpening, write_record
+from wsol.records import EpochLog, Result, RunIdentity, RunRecord, SplitData, Status, TestOpening, write_record
 from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import now
@@ -119,7 +119,7 @@ class _Outcome(_Ended, total=False):
 
     reason: str
     history: tuple[EpochLog, ...]
-    data: dict[str, str]
+    data: dict[str, SplitData]
     test: TestOpening
     results: tuple[Result, ...]
     network: dict[str, int]
@@ -224,8 +224,11 @@ class _Run:
         self.scorer.check(data.val.annotations, f"val of {self.benchmark.name}")
         method, history = self._train(data.train)
         scored = self._score(method, data.val, "val")
-        fingerprints = {"train": data.train.fingerprint, "val": data.val.fingerprint}
-        outcome: _Outcome = {"status": "complete", "history": tuple(history), "data": fingerprints}
+        identified = {
+            "train": SplitData(fingerprint=data.train.fingerprint),
+            "val": SplitData(fingerprint=data.val.fingerprint),
+        }
+        outcome: _Outcome = {"status": "complete", "history": tuple(history), "data": identified}
         if self.job.selection is not None and self.job.ledger is not None:
             test, outcome["test"] = open_test(
                 self.benchmark,
@@ -235,7 +238,7 @@ class _Run:
                 self.protocol,
                 self.cache,
             )
-            fingerprints["test"] = test.fingerprint
+            identified["test"] = SplitData(fingerprint=test.fingerprint)
             scored += self._score(method, test, "test", [s.result for s in scored])
             write_observations(observations_path(self.job.record_path), [s.observations for s in scored])
         outcome["results"] = tuple(s.result for s in scored)

@@ -18,7 +18,7 @@ from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open
 from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import Result, RunIdentity, RunRecord, TestOpening, read_record, write_record
+from wsol.records import Result, RunIdentity, RunRecord, SplitData, TestOpening, read_record, write_record
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
@@ -195,7 +195,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
         **vars(identity),
         status="complete",
         results=(_result(given, parts, identity.evaluations[0], scores),),
-        data={given.split: images.fingerprint},
+        data={given.split: SplitData(fingerprint=images.fingerprint)},
         test=opening,
         started=started,
     )
