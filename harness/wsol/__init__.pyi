@@ -245,6 +245,7 @@ from .records import (
     Result as Result,
     RunIdentity as RunIdentity,
     RunRecord as RunRecord,
+    RunSettings as RunSettings,
     SplitData as SplitData,
     TestOpening as TestOpening,
     find_records as find_records,

@@ -24,6 +24,7 @@ from wsol.split_names import EvalSplit
 SCHEMA_VERSION = 3
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 class Curve(Model):
@@ -206,6 +207,24 @@ class TestOpening(Model):
     ledger: LedgerHead | None = None
 
 
+class RunSettings(Model):
+    """How a run computes its numbers, apart from what it trains and evaluates.
+
+    Attributes:
+        protocol: Name of the evaluation protocol.
+        metrics: Names of all metrics that were asked for, the first one primary.
+        precision: Precision of the training, as the study names it.
+        bootstrap: Resamples for the intervals; 0: no intervals.
+        threads: Number of CPU threads.
+    """
+
+    protocol: str
+    metrics: tuple[str, ...]
+    precision: Precision = "auto"
+    bootstrap: int = 1000
+    threads: int = 1
+
+
 class Reproduction(Model):
     """How a run compares with the recorded run that it repeats.
 
@@ -286,6 +305,7 @@ class RunRecord(RunIdentity):
         observations: SHA-256 of the file of observations; empty without one.
         chosen_among: Of a final run, the number of trials that the choice was made among.
         reproduces: The record that this run repeats.
+        settings: How the numbers were computed; None where that is not known.
         network: Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`.
         versions: Versions of code, libraries and plugins.
         distributions: Versions of all installed distributions.
@@ -307,6 +327,7 @@ class RunRecord(RunIdentity):
     observations: str = ""
     chosen_among: int = 0
     reproduces: Reproduction | None = None
+    settings: RunSettings | None = None
     network: dict[str, int] = Field(default_factory=dict)
     versions: JsonObject = Field(default_factory=dict)
     distributions: dict[str, str] = Field(default_factory=dict)

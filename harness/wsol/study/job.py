@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from wsol.data.benchmark import CacheMode
 from wsol.data.decoded import ImageCache
@@ -18,7 +18,18 @@ from wsol.files import make_folder
 from wsol.options import OptionValues
 from wsol.plugins import load_plugins
 from wsol.recipes import Model, content_hash, train_content
-from wsol.records import EpochLog, Result, RunIdentity, RunRecord, SplitData, Status, TestOpening, write_record
+from wsol.records import (
+    EpochLog,
+    Precision,
+    Result,
+    RunIdentity,
+    RunRecord,
+    RunSettings,
+    SplitData,
+    Status,
+    TestOpening,
+    write_record,
+)
 from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import now
@@ -60,7 +71,7 @@ class Job(Model):
     folder: str
     protocol: str
     metrics: tuple[str, ...]
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Precision = "auto"
     bootstrap: int = 1000
     threads: int = 1
     plugin_files: tuple[str, ...] = ()
@@ -74,6 +85,11 @@ class Job(Model):
     def record_path(self) -> Path:
         """The file of the record."""
         return Path(self.folder) / f"{self.run.run_id}.record.json"
+
+    @property
+    def settings(self) -> RunSettings:
+        """How the run computes its numbers, for the record."""
+        return RunSettings.model_validate({name: getattr(self, name) for name in RunSettings.model_fields})
 
     @property
     def work(self) -> Path:
@@ -178,6 +194,7 @@ def _record(job: Job, outcome: _Outcome, started: str, seconds: float) -> RunRec
     return RunRecord(
         **job.run.model_dump(),
         **outcome,
+        settings=job.settings,
         versions=environment.versions(plugins.plugins),
         hardware=environment.hardware(),
         started=started,

@@ -18,7 +18,7 @@ from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open
 from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import Result, RunIdentity, RunRecord, SplitData, TestOpening, read_record, write_record
+from wsol.records import Result, RunIdentity, RunRecord, RunSettings, SplitData, TestOpening, read_record, write_record
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
@@ -197,6 +197,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
         results=(_result(given, parts, identity.evaluations[0], scores),),
         data={given.split: SplitData(fingerprint=images.fingerprint)},
         test=opening,
+        settings=_settings(given, parts),
         started=started,
     )
     return ScoredSubmission(scores, record, (*problems.warning_lines(), *scores.notes))
@@ -257,6 +258,15 @@ def _calibrations(given: Submission, protocol: EvalProtocol) -> list[Calibration
         )
     metrics = results[0].metrics
     return [{name: value.calibration for name, value in metrics.items() if value.calibration is not None}]
+
+
+def _settings(given: Submission, parts: ScoringComponents) -> RunSettings:
+    return RunSettings(
+        protocol=parts.protocol.name,
+        metrics=tuple(metric.name for metric in parts.metrics),
+        bootstrap=given.bootstrap,
+        threads=given.threads,
+    )
 
 
 def _result(given: Submission, parts: ScoringComponents, evaluation: EvalSpec, scores: Scores) -> Result:
