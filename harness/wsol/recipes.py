@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -26,7 +27,7 @@ class Part:
     """A place in a recipe that a component of one kind fills.
 
     Attributes:
-        name: Singular name, the prefix of its hyper-parameters: ``"box_rule"``.
+        name: Singular name: ``"box_rule"``.
         kind: Plural name, ``"box_rules"``. The hook of the kind is ``wsol_<kind>``.
         base: Base class of the components, as ``"module:Class"``, imported when plugins are loaded.
         scope: What depends on the part, and so how its options are searched and what recipes share.
@@ -73,10 +74,6 @@ class Part:
     def swept(self) -> bool:
         """Whether options are swept on val instead of being drawn for each trial."""
         return self.scope in ("prediction", "scoring")
-
-    def prefix(self, ref: ComponentRef) -> str:
-        """First component of the name of a hyper-parameter, ``prefix.option``: in a list, the component's own name."""
-        return ref.name if self.many else self.name
 
 
 _TABLE = (
@@ -219,6 +216,25 @@ class PartsSpec(Model):
         """Yield (part, component) of every part that is filled, in the order of :data:`PARTS`."""
         return ((part, ref) for part in PARTS.values() for ref in self.refs(part.name))
 
+    def prefixed(self) -> Iterator[tuple[str, Part, ComponentRef]]:
+        """Yield (prefix, part, component) of every part that is filled, in the order of :data:`PARTS`.
+
+        ``prefix.option`` is the name of a hyper-parameter, and the key of the stream that it is drawn from. The prefix
+        is the part's name, or in a list the component's. From the second component with the same prefix on, the ordinal
+        is added, so that each component has draws of its own, and the draws of the first one do not change.
+
+        Example:
+            >>> twice = ComponentRef(name="cutout"), ComponentRef(name="cutout")
+            >>> spec = PartsSpec(parts=filled(method=ComponentRef(name="cam"), augmentations=twice))
+            >>> [prefix for prefix, _, _ in spec.prefixed()]
+            ['method', 'cutout', 'cutout#2']
+        """
+        seen: Counter[str] = Counter()
+        for part, ref in self.filled():
+            prefix = ref.name if part.many else part.name
+            seen[prefix] += 1
+            yield prefix if seen[prefix] == 1 else f"{prefix}#{seen[prefix]}", part, ref
+
 
 class TrainSpec(PartsSpec):
     """What is trained: the parts of a recipe that cost a training, before hyper-parameters are drawn."""
@@ -264,7 +280,7 @@ def with_hparams(prefix: str, ref: ComponentRef, hparams: OptionValues) -> Optio
     """Fill the drawn values of a component into its fixed options.
 
     Args:
-        prefix: :meth:`Part.prefix` of the component.
+        prefix: The component's prefix, see :meth:`PartsSpec.prefixed`.
         ref: The component; distributions in its options are replaced by the drawn values.
         hparams: Drawn values of a whole run, as ``prefix.option`` or, for a component that an option names,
             ``prefix.option.option``.

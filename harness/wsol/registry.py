@@ -146,18 +146,19 @@ class Plugins:
         """
         return self.get(kind, name)(self.options(kind, name, values or {}))
 
-    def create_part(self, part: Part, ref: ComponentRef, hparams: OptionValues) -> Component:
+    def create_part(self, prefix: str, part: Part, ref: ComponentRef, hparams: OptionValues) -> Component:
         """Build the component that fills a part of a recipe.
 
         Args:
+            prefix: Prefix of its hyper-parameters, see :meth:`wsol.recipes.PartsSpec.prefixed`.
             part: The part.
             ref: The component, as the recipe names it.
-            hparams: Drawn or swept values of the whole run, as ``part.option``.
+            hparams: Drawn or swept values of the whole run, as ``prefix.option``.
 
         Raises:
             UsageError: The name or an option is not valid.
         """
-        return self.create(part.kind, ref.name, with_hparams(part.prefix(ref), ref, hparams))
+        return self.create(part.kind, ref.name, with_hparams(prefix, ref, hparams))
 
     def options(self, kind: str, name: str, values: OptionValues) -> Options:
         """Validate options of a component, and build the components that they name (:func:`wsol.part`).

@@ -67,8 +67,8 @@ def _label(ref: wsol.ComponentRef) -> str:
 
 def _spaces(train: wsol.TrainSpec, evaluation: wsol.EvalSpec) -> dict[str, Any]:
     """The distributions that the study gave instead of a component's own, as ``part.option``."""
-    filled = [*train.filled(), *evaluation.filled()]
-    return {f"{part.prefix(ref)}.{option}": how for part, ref in filled for option, how in ref.search.items()}
+    used = [*train.prefixed(), *evaluation.prefixed()]
+    return {f"{prefix}.{option}": how for prefix, _, ref in used for option, how in ref.search.items()}
 
 
 def _score(found: Outcome) -> dict[str, Any]:

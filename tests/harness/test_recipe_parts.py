@@ -268,10 +268,3 @@ def test_kinds_that_need_no_training_change_the_maps(
     assert [ref.name for e in final.evaluations for ref in e.refs("smoother")] == ["scale", "flip"]
     ledger = [json.loads(line)["cell"] for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
     assert {cell.rpartition("/")[2] for cell in ledger} == {"-", "scale", "flip"}
-
-
-def test_two_components_of_one_name_are_refused(plugins: Plugins) -> None:
-    recipe = {"method": "cam", "backbone": "tiny", "augmentations": [["vertical_flip", "vertical_flip"]]}
-    study = validate_study({"name": "s", "benchmark": "sprites", "recipes": recipe}, "test")
-    with pytest.raises(wsol.UsageError, match="'vertical_flip': hyper-parameters named 'vertical_flip"):
-        make_plan(study, plugins)

@@ -14,7 +14,7 @@ from wsol.data.benchmark import Benchmark, Schedule
 from wsol.errors import UsageError
 from wsol.networks import Classifier, Extractor
 from wsol.options import OptionValues
-from wsol.recipes import ComponentRef, EvalSpec, Part, Scope, recipe_parts, with_hparams
+from wsol.recipes import EvalSpec, Scope, recipe_parts, with_hparams
 from wsol.records import RunIdentity
 from wsol.registry import Plugins
 from wsol.training.method import Method, Parts
@@ -39,13 +39,16 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, nu
         WeightsError: Pretrained weights are missing or do not fit.
     """
     train = run.train
-
-    def create(part: Part) -> Component | tuple[Component, ...] | None:
-        built = tuple(plugins.create_part(part, ref, run.hparams) for ref in train.refs(part.name))
-        return built if part.many else next(iter(built), None)
-
     seed_everything(run.seed, "init")
-    components: OptionValues = {part.key: create(part) for part in recipe_parts("training") if part.name != "method"}
+    built: dict[str, list[Component]] = {}
+    for prefix, part, ref in train.prefixed():
+        if part.name != "method":
+            built.setdefault(part.key, []).append(plugins.create_part(prefix, part, ref, run.hparams))
+    components: OptionValues = {
+        part.key: tuple(built.get(part.key, ())) if part.many else next(iter(built.get(part.key, ())), None)
+        for part in recipe_parts("training")
+        if part.name != "method"
+    }
     schedule = Schedule(**train.schedule.model_dump())
     classes = len(benchmark.class_names()) if num_classes is None else num_classes
     given = Parts(classes, schedule, benchmark.crop, **components)
@@ -80,8 +83,8 @@ def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins
 
     extractor = plugins.create("extractors", *found) if (found := named("extractor")) else None
     normalizer = plugins.create("normalizers", *found) if (found := named("normalizer")) else None
-    after = [_callable(part, ref, swept, plugins) for part, ref in evaluation.filled() if _is_other(part, "prediction")]
-    before = [_callable(part, ref, swept, plugins) for part, ref in evaluation.filled() if _is_other(part, "scoring")]
+    after = _others(evaluation, "prediction", swept, plugins)
+    before = _others(evaluation, "scoring", swept, plugins)
     return EvalComponents(
         extractor=_ChangedExtractor(extractor, after) if extractor is not None and after else extractor,
         normalizer=_ChangedNormalizer(normalizer, before) if normalizer is not None and before else normalizer,
@@ -89,16 +92,18 @@ def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins
     )
 
 
-def _is_other(part: Part, scope: Scope) -> bool:
-    """Whether a part has a kind that a plugin adds; the engine calls its own kinds by their roles."""
-    return part.scope == scope and part.name not in ("extractor", "normalizer", "box_rule")
-
-
-def _callable(part: Part, ref: ComponentRef, swept: OptionValues, plugins: Plugins) -> Callable[[T], T]:
-    component = plugins.create_part(part, ref, swept)
-    if not callable(component):
-        raise UsageError(f"{part.label} '{ref.name}' cannot be called with maps, as the scope '{part.scope}' demands")
-    return component
+def _others(evaluation: EvalSpec, scope: Scope, swept: OptionValues, plugins: Plugins) -> list[Callable[[T], T]]:
+    """Build the components of kinds that plugins add; the engine calls its own kinds by their roles."""
+    found: list[Callable[[T], T]] = []
+    for prefix, part, ref in evaluation.prefixed():
+        if part.scope == scope and part.name not in ("extractor", "normalizer", "box_rule"):
+            component = plugins.create_part(prefix, part, ref, swept)
+            if not callable(component):
+                raise UsageError(
+                    f"{part.label} '{ref.name}' cannot be called with maps, as the scope '{scope}' demands"
+                )
+            found.append(component)
+    return found
 
 
 class _ChangedExtractor(Extractor):

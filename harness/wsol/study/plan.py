@@ -157,7 +157,7 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             train = TrainSpec(benchmark=benchmark, parts={"method": method, **filled}, schedule=schedule)
             space = _space(train, plugins)
             for evaluation in evaluations:
-                _check_names([*train.filled(), *evaluation.filled()])
+                _check_names(train, evaluation)
                 for setting in sweeps(evaluation, plugins):
                     _check_options(evaluation, setting, plugins)
             count = (grid.trials or study.trials) if space else 1
@@ -167,23 +167,21 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             yield TrainingCell(train, evaluations, trials, metrics, protocol)
 
 
-def _check_names(filled: Sequence[tuple[Part, ComponentRef]]) -> None:
-    """Raise UsageError where the hyper-parameters of two components of a recipe would have equal names."""
-    seen: dict[str, Part] = {}
-    for part, ref in filled:
-        prefix = part.prefix(ref)
-        if prefix in seen:
+def _check_names(train: TrainSpec, evaluation: EvalSpec) -> None:
+    """Raise UsageError where hyper-parameters of training and evaluation would have equal names."""
+    trained = {prefix: part for prefix, part, _ in train.prefixed()}
+    for prefix, part, ref in evaluation.prefixed():
+        if prefix in trained:
             raise UsageError(
                 f"{part.label} '{ref.name}': hyper-parameters named '{prefix}.…' would belong to two components of one "
-                f"recipe, the other one a {seen[prefix].label}; name each component once"
+                f"recipe, the other one a {trained[prefix].label}; one of them needs another name"
             )
-        seen[prefix] = part
 
 
 def _check_options(spec: PartsSpec, hparams: OptionValues, plugins: Plugins) -> None:
     """Validate the options of all parts together, as a run gets them; raises UsageError."""
-    for part, ref in spec.filled():
-        plugins.options(part.kind, ref.name, with_hparams(part.prefix(ref), ref, hparams))
+    for prefix, part, ref in spec.prefixed():
+        plugins.options(part.kind, ref.name, with_hparams(prefix, ref, hparams))
 
 
 def _combinations(grid: RecipeGrid, used: Sequence[Part]) -> Iterator[Filled]:
@@ -210,9 +208,9 @@ def _evaluations(grid: RecipeGrid, method: type[Method]) -> Iterator[EvalSpec]:
 def _space(train: TrainSpec, plugins: Plugins) -> dict[str, Distribution]:
     """Collect every hyper-parameter that is drawn for a trial, as ``part.option``."""
     space = {}
-    for part, ref in train.filled():
+    for prefix, part, ref in train.prefixed():
         drawn = component_space(part.kind, ref, plugins)
-        space.update({f"{part.prefix(ref)}.{name}": distribution for name, distribution in drawn.items()})
+        space.update({f"{prefix}.{name}": distribution for name, distribution in drawn.items()})
     return space
 
 
@@ -267,11 +265,11 @@ def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[OptionValues]:
         UsageError: An option has a distribution other than ``choice``.
     """
     space: dict[str, tuple[JsonValue, ...]] = {}
-    for part, ref in evaluation.filled():
+    for prefix, part, ref in evaluation.prefixed():
         for name, distribution in component_space(part.kind, ref, plugins).items():
             if distribution.kind != "choice":
                 raise UsageError(
                     f"{part.label} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values"
                 )
-            space[f"{part.prefix(ref)}.{name}"] = distribution.arguments
+            space[f"{prefix}.{name}"] = distribution.arguments
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]

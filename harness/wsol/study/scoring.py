@@ -16,7 +16,7 @@ from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore
 from wsol.options import OptionValues
 from wsol.protocols import EvalProtocol
-from wsol.recipes import EvalSpec, recipe_parts, with_hparams
+from wsol.recipes import EvalSpec, with_hparams
 from wsol.records import Result
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
@@ -54,8 +54,12 @@ class Setting:
 
     def pass_key(self) -> str:
         """Return a key that is equal for settings that share a forward pass."""
-        refs = [(part, ref) for part in recipe_parts("prediction") for ref in self.evaluation.refs(part.name)]
-        return json.dumps([[p.name, ref.name, with_hparams(p.prefix(ref), ref, self.swept)] for p, ref in refs])
+        used = [
+            [part.name, ref.name, with_hparams(prefix, ref, self.swept)]
+            for prefix, part, ref in self.evaluation.prefixed()
+            if part.scope == "prediction"
+        ]
+        return json.dumps(used)
 
 
 @dataclass(frozen=True)
