@@ -64,7 +64,10 @@ from .data.benchmark import (
     Report as Report,
     Schedule as Schedule,
 )
-from .data.cache import Transform as Transform
+from .data.cache import (
+    Transform as Transform,
+    default_cache as default_cache,
+)
 from .data.decoded import (
     DecodedImages as DecodedImages,
     ImageCache as ImageCache,
@@ -248,6 +251,8 @@ from .records import (
     RunSettings as RunSettings,
     SplitData as SplitData,
     TestOpening as TestOpening,
+    condition_difference as condition_difference,
     find_records as find_records,
+    parse_record as parse_record,
     read_record as read_record,
 )

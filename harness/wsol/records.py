@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -135,6 +135,25 @@ class Condition(Model):
 
     value: JsonValue
     default: JsonValue = None
+
+
+def condition_difference(first: Mapping[str, Condition], second: Mapping[str, Condition]) -> str:
+    """Say which condition of a ranking differs between two records; empty for results that may be compared.
+
+    Args:
+        first: Conditions of one record.
+        second: Conditions of the other; a condition that one of them lacks has its default there.
+
+    Returns:
+        The first difference, for example ``"supervision labels and boxes"``.
+
+    Example:
+        >>> condition_difference({"supervision": Condition(value="boxes", default="labels")}, {})
+        'supervision boxes and labels'
+    """
+    known = {**second, **first}
+    pairs = {n: [c[n].value if n in c else known[n].default for c in (first, second)] for n in sorted(known)}
+    return next((f"{name} {a} and {b}" for name, (a, b) in pairs.items() if a != b), "")
 
 
 class SplitData(Model):
@@ -360,17 +379,31 @@ def read_record(path: Path) -> RunRecord:
         DataError: The file is missing, broken, or of another schema version.
     """
     try:
-        text = path.read_text()
-        version = json.loads(text).get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise DataError(f"{path}: record of schema version {version}, this wsol reads {SCHEMA_VERSION}")
-        return RunRecord.model_validate_json(text)
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_record(content, str(path))
+
+
+def parse_record(content: bytes, source: str) -> RunRecord:
+    """Read one record from the bytes of its file.
+
+    Args:
+        content: UTF-8 JSON.
+        source: Where it is from, for the error.
+
+    Raises:
+        DataError: It is broken, or of another schema version.
+    """
+    try:
+        version = json.loads(content).get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise DataError(f"{source}: record of schema version {version}, this wsol reads {SCHEMA_VERSION}")
+        return RunRecord.model_validate_json(content)
     except ValidationError as error:
-        raise DataError(describe_validation(error, str(path))) from None
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path}: not a record: {error}") from None
+        raise DataError(describe_validation(error, source)) from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise DataError(f"{source}: not a record: {error}") from None
 
 
 def find_records(folders: Iterable[Path]) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from wsol.evaluation.metric import Calibration
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations, ObservationTable
 from wsol.options import suggest
-from wsol.records import Result, read_record
+from wsol.records import Result, condition_difference, read_record
 from wsol.registry import Plugins
 
 
@@ -50,7 +50,7 @@ def compare(
         options: ``replicates`` and ``seed`` of :func:`wsol.evaluation.bootstrap.paired_test`.
 
     Raises:
-        DataError: Images or protocol differ, or observations are missing or of other results.
+        DataError: Images, conditions or protocol differ, or observations are missing or of other results.
         UsageError: A record has no such result, or no observations of the metric.
     """
     records = [read_record(side.record) for side in (a, b)]
@@ -60,6 +60,8 @@ def compare(
     data = [record.data.get(split) for record in records]
     if data[0] is not None and data[1] is not None and (found := data[0].difference(data[1])):
         raise DataError(f"the images of {split} differ: {found}")
+    if found := condition_difference(records[0].conditions, records[1].conditions):
+        raise DataError(f"conditions differ: {found}; such scores are never compared")
     rules = [(r.protocol, r.protocol_version) for r in (first, second)]
     if rules[0] != rules[1]:
         raise DataError(f"protocols differ: {rules[0][0]} and {rules[1][0]}; such scores are never compared")

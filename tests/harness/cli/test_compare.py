@@ -10,7 +10,7 @@ import pytest
 from tests.support.scoring import run, scored
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.observation_file import observations_path
-from wsol.records import SplitData, read_record, write_record
+from wsol.records import Condition, SplitData, read_record, write_record
 
 
 def test_two_records_are_compared_image_by_image(two_records: tuple[Path, Path]) -> None:
@@ -48,6 +48,17 @@ def test_other_images_of_the_same_names_are_not_compared(two_records: tuple[Path
     write_record(record.model_copy(update={"data": {"val": SplitData(fingerprint="another")}}), two_records[1])
     with pytest.raises(DataError, match="the images of val differ: fingerprint dozen-val"):
         raise run("compare", *two_records).exception or AssertionError
+
+
+def test_results_under_different_conditions_are_not_compared(two_records: tuple[Path, Path]) -> None:
+    a, b = two_records
+    record = read_record(b)
+    invented = {"invented": Condition(value={"rule": 2}, default=1)}
+    write_record(record.model_copy(update={"conditions": invented}), b)
+    with pytest.raises(DataError, match=r"conditions differ: invented 1 and \{'rule': 2\}; such scores are never"):
+        raise run("compare", a, b).exception or AssertionError
+    write_record(read_record(a).model_copy(update={"conditions": invented}), a)
+    assert run("compare", a, b).exit_code == 0
 
 
 def test_observations_of_another_record_are_not_compared(two_records: tuple[Path, Path]) -> None:
