@@ -205,6 +205,16 @@ from .study.job import (
     RunProgress as RunProgress,
     SerialRunner as SerialRunner,
 )
+from .study.ledger import (
+    Ledger as Ledger,
+    LedgerEntry as LedgerEntry,
+    Openings as Openings,
+    cell_name as cell_name,
+    check_chain as check_chain,
+    count_openings as count_openings,
+    hash_test_data as hash_test_data,
+    read_ledger as read_ledger,
+)
 from .study.observer import StudyObserver as StudyObserver
 from .study.plan import Plan as Plan
 from .study.run import (

@@ -17,7 +17,7 @@ from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, train_content
 from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening
-from wsol.study.ledger import cell_name, record_opening
+from wsol.study.ledger import LedgerEntry, append, cell_name, count_openings, hash_test_data, read_ledger
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 
 if TYPE_CHECKING:
@@ -246,6 +246,13 @@ def open_test(
             raise SealError(
                 f"run {run.run_id} is not part of the selection sealed in {selection}; test data were not opened"
             )
-    evaluations = [record_opening(ledger, cell_name(run.train, e), sealed.seal, run.run_id) for e in run.evaluations]
+    cells = tuple(cell_name(run.train, e) for e in run.evaluations)
+    named = hash_test_data(benchmark)
+    entry = LedgerEntry(
+        kind="final", study=run.study, plan=run.plan, run=run.run_id, cells=cells, data=named, selection=sealed.seal
+    )
+    head = append(ledger, entry)
+    entries = read_ledger(ledger).entries
+    evaluations = max(count_openings(entries, cell, named).evaluations for cell in cells)
     data = load_eval(benchmark, "test", protocol, cache)
-    return data, TestOpening(selection=sealed.seal, evaluations=max(evaluations))
+    return data, TestOpening(selection=sealed.seal, data=named, evaluations=evaluations, ledger=head)

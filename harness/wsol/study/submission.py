@@ -17,12 +17,22 @@ from wsol.evaluation.predictions.relabelled import WithLogits
 from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
 from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
+from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, filled
 from wsol.records import Result, RunIdentity, RunRecord, RunSettings, SplitData, TestOpening, read_record, write_record
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
-from wsol.study.ledger import FILE_NAME, cell_name, now, record_opening
+from wsol.study.ledger import (
+    FILE_NAME,
+    LedgerEntry,
+    append,
+    cell_name,
+    count_attempts,
+    count_openings,
+    hash_test_data,
+    now,
+    read_ledger,
+)
 from wsol.study.session import default_out
 from wsol.study.submission_checks import (
     UNCHANGED,
@@ -175,7 +185,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
     calibrations = _calibrations(given, parts.protocol)
     seen = source.logits if logits is None else logits
     check_inputs(source.kind, None if seen is None else seen.shape[1], parts, calibrations)
-    opening = _open_test(given.ledger, identity) if given.split == "test" else None
+    opening, noted = _open_test(given, identity, parts, calibrations) if given.split == "test" else (None, [])
     annotations = parts.benchmark.annotations(given.split)
     if isinstance(source, SubmittedBoxes):
         problems.warn("box{es} {leave} the image, and {are} clipped", *source.outside(annotations.sizes))
@@ -200,7 +210,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
         settings=_settings(given, parts),
         started=started,
     )
-    return ScoredSubmission(scores, record, (*problems.warning_lines(), *scores.notes))
+    return ScoredSubmission(scores, record, (*noted, *problems.warning_lines(), *scores.notes))
 
 
 def _create(given: Submission, plugins: Plugins) -> ScoringComponents:
@@ -235,10 +245,35 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
     )
 
 
-def _open_test(ledger: Path, run: RunIdentity) -> TestOpening:
-    """Write the test evaluation to the ledger, before an annotation is read."""
+def _open_test(
+    given: Submission, run: RunIdentity, parts: ScoringComponents, calibrations: list[Calibrations] | None
+) -> tuple[TestOpening, list[str]]:
+    """Append the test evaluation to the ledger, before an annotation is read; returns warnings too."""
     cell = cell_name(run.train, run.evaluations[0])
-    return TestOpening(selection=run.plan, evaluations=record_opening(ledger, cell, run.plan, run.run_id))
+    setting = [run.evaluations[0].model_dump(mode="json"), parts.protocol.name, calibrations]
+    entry = LedgerEntry(
+        kind="score",
+        study=run.study,
+        plan=run.plan,
+        run=run.run_id,
+        cells=(cell,),
+        data=hash_test_data(parts.benchmark),
+        selection=run.plan,
+        identities=content_hash(setting),  # the same maps under another normalizer are another evaluation
+    )
+    before = read_ledger(given.ledger).entries
+    attempt = count_attempts(before, entry) + 1
+    warnings: list[str] = []
+    head = append(given.ledger, entry.model_copy(update={"attempt": attempt}), warnings.append)
+    opening = TestOpening(
+        selection=entry.selection,
+        identities=entry.identities,
+        data=entry.data,
+        attempt=attempt,
+        evaluations=count_openings([*before, entry], cell, entry.data).evaluations,
+        ledger=head,
+    )
+    return opening, warnings
 
 
 def _calibrations(given: Submission, protocol: EvalProtocol) -> list[Calibrations] | None:

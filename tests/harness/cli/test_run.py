@@ -33,9 +33,9 @@ def test_a_run_leaves_records_a_seal_a_ledger_a_leaderboard_and_pictures(done: W
     assert {len(record.results) for record in records.values() if record.stage == "search"} == {1, 2}
     assert {r.split for record in finals for r in record.results} == {"val", "test"}
     assert not any(r.split == "test" for x in records.values() if x.stage == "search" for r in x.results)
-    openings = read_ledger(done.folder / "results" / "ledger.jsonl")
-    assert {line["run"] for line in openings} == {record.run_id for record in finals}
-    assert {line["selection"] for line in openings} == {done.selection().seal}
+    openings = read_ledger(done.folder / "results" / "ledger.jsonl").entries
+    assert {line.run for line in openings} == {record.run_id for record in finals}
+    assert {line.selection for line in openings} == {done.selection().seal}
     for name in ("leaderboard.csv", "leaderboard.html", "heatmaps.png", "study.yaml"):
         assert (done.results / name).stat().st_size > 0
 

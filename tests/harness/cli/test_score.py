@@ -48,10 +48,10 @@ def test_scoring_test_is_recorded_and_applies_the_thresholds_of_val(dozen: Path)
     carried = read_record(val).results[0].metrics["boxacc_val"].calibration
     record = read_record(test)
     assert record.results[0].metrics["boxacc_val"].calibration == carried
-    entries = read_ledger(dozen / "results" / "ledger.jsonl")
-    assert [(e["cell"], e["run"]) for e in entries] == [("dozen/mine/-/-/-/-/minmax/-", "mine")]
+    entries = read_ledger(dozen / "results" / "ledger.jsonl").entries
+    assert [(e.kind, e.cells, e.run) for e in entries] == [("score", ("dozen/mine/-/-/-/-/minmax/-",), "mine")]
     assert record.test is not None
-    assert (record.test.selection, record.test.evaluations) == (entries[0]["selection"], 1)
+    assert (record.test.selection, record.test.evaluations) == (entries[0].selection, 1)
     with pytest.raises(UsageError, match="thresholds of wsoleval-v2 do not carry over to wsoleval-v1"):
         scored(maps, "--calibration", val, "--protocol", "wsoleval-v1", split="test")
     again = scored(write_maps(dozen / "test.maps", "test", bumps(12, seed=2)), "--name", "mine", split="test")

@@ -103,7 +103,7 @@ def test_a_study_runs_from_search_to_leaderboard_and_reports_its_steps(tmp_path:
     assert repeated.trials == ()
     assert repeated.finals == result.finals
     assert again.names[:3] == ["sealed", "final runs: 0", "finished"]
-    assert len(read_ledger(tmp_path / "out" / "ledger.jsonl")) == 1
+    assert len(read_ledger(tmp_path / "out" / "ledger.jsonl").entries) == 1
 
 
 def test_failed_trials_are_not_sealed_unless_accepted(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_record_is_written_with_its_observations(plugins: wsol.Plugins, tmp_
     assert read_record(given.record) == scored.record
     assert (scored.record.run_id, scored.record.stage, scored.record.versions["wsol"]) == ("mine", "score", "0.1.0")
     assert len(read_observations(observations_path(given.record))[0].ids) == 8
-    assert [line["run"] for line in read_ledger(given.ledger)] == ["mine"]
+    assert [line.run for line in read_ledger(given.ledger).entries] == ["mine"]
 
 
 def test_without_a_record_only_the_ledger_is_written(plugins: wsol.Plugins, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_scores_are_reported_before_the_record_is_written(
     with pytest.raises(wsol.DataError, match="no space left"):
         wsol.score_submission(submission(tmp_path), plugins, on_scored=seen.append)
     assert seen[0].record.results[0].metrics["maxboxaccv2"].value >= 0
-    assert len(read_ledger(tmp_path / "ledger.jsonl")) == 1
+    assert len(read_ledger(tmp_path / "ledger.jsonl").entries) == 1
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_paths_may_be_strings(plugins: wsol.Plugins, tmp_path: Path) -> None:
     scored = wsol.score_submission(replace(given, maps=strings, logits=strings, name=""), plugins)
     assert scored.record.run_id == "mine"
     assert (tmp_path / "mine.record.json").exists()
-    assert len(read_ledger(tmp_path / "ledger.jsonl")) == 1
+    assert len(read_ledger(tmp_path / "ledger.jsonl").entries) == 1
 
 
 def test_an_existing_record_is_an_error_before_scoring(plugins: wsol.Plugins, tmp_path: Path) -> None:
