@@ -24,6 +24,7 @@ from wsol.split_names import EvalSplit
 SCHEMA_VERSION = 3
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
+Verdict = Literal["equal", "within", "different"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -253,7 +254,7 @@ class Reproduction(Model):
     """
 
     record: str
-    verdict: Literal["equal", "within", "different"]
+    verdict: Verdict
 
 
 class EpochLog(Model):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli import common, compare, data, inspect, localize, plot, run, score
+from wsol.cli import common, compare, data, inspect, localize, plot, reproduce, run, score, verify
 from wsol.errors import WsolError
 
 app = typer.Typer(
@@ -41,6 +41,8 @@ app.command(rich_help_panel="Studies")(run.search)
 app.command(rich_help_panel="Studies")(run.seal)
 app.command(rich_help_panel="Studies")(run.final)
 app.command(rich_help_panel="Results")(score.score)
+app.command(rich_help_panel="Results")(verify.verify)
+app.command(rich_help_panel="Results")(reproduce.env)
 app.command(rich_help_panel="Results")(compare.compare)
 app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)

@@ -35,7 +35,7 @@ def hardware() -> JsonObject:
     """Return the processor, its cores, the threads in use, and the GPU with its memory in GiB."""
     import torch
 
-    found: JsonObject = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    found: JsonObject = {"cpu": cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         found |= {"gpu": properties.name, "gpu_memory_gib": round(properties.total_memory / 2**30, 1)}
@@ -75,7 +75,9 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _cpu() -> str:
+@lru_cache(maxsize=1)
+def cpu() -> str:
+    """Return the name of the processor."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

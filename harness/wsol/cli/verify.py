@@ -1,0 +1,55 @@
+"""Verifying the numbers of finished studies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, print_json, print_line
+
+if TYPE_CHECKING:
+    from wsol.study.verification.verify import Report, VerifyProgress
+
+
+def verify(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders with records, searched to any depth.")
+    ],
+    as_json: AsJson = False,
+    plugin: PluginFiles = None,
+) -> None:
+    """Check that every number below FOLDER follows from what is stored there.
+
+    Recomputes each score from the stored observations, and checks choices, seeds, ledgers, identities and completeness.
+    Opens no annotation and trains nothing. Prints one line for each finding; exit code 1 if there is any.
+    """
+    from wsol.study.verification.verify import verify as run
+
+    plugins = load_plugins(plugin)
+    with _progress() as progress:
+        report = run(folders, plugins, progress)
+    _print(report, as_json)
+    if report.findings:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[VerifyProgress]:
+    from rich.progress import Progress
+
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("records", total=None)
+        yield lambda done, records: bar.update(task, completed=done, total=records)
+
+
+def _print(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(report.to_json())
+        return
+    for line in report.lines():
+        print_line(line)
+    print_line(report.summary())
