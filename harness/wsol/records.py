@@ -6,6 +6,7 @@ the records.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -370,7 +371,20 @@ def write_record(record: RunRecord, path: Path) -> None:
     Raises:
         DataError: The file cannot be written.
     """
-    write_atomic(path, record.model_dump_json(indent=1) + "\n", "the record")
+    write_atomic(path, _text(record), "the record")
+
+
+def record_hash(record: RunRecord) -> str:
+    """Hash a record: the SHA-256 of the file that :func:`write_record` writes, 64 hexadecimal digits.
+
+    Args:
+        record: The record.
+    """
+    return hashlib.sha256(_text(record).encode()).hexdigest()
+
+
+def _text(record: RunRecord) -> str:
+    return record.model_dump_json(indent=1) + "\n"
 
 
 def read_record(path: Path) -> RunRecord:

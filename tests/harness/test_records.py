@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 import wsol
 from wsol.files import write_atomic
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, filled, recipe_id
-from wsol.records import MetricValue, Result, RunRecord, find_records, read_record, write_record
+from wsol.records import MetricValue, Result, RunRecord, find_records, read_record, record_hash, write_record
 
 TRAIN = TrainSpec(
     benchmark=ComponentRef(name="b"),
@@ -51,6 +52,13 @@ def test_a_record_round_trips_through_a_file(tmp_path: Path) -> None:
     write_record(record, path)
     assert read_record(path) == record
     assert list(find_records([tmp_path])) == [path]
+
+
+def test_the_hash_of_a_record_is_that_of_its_file(tmp_path: Path) -> None:
+    record = make_record(hparams={"method.lr": 1e-5, "method.x": float("nan")})
+    write_record(record, tmp_path / "r0.record.json")
+    assert record_hash(record) == hashlib.sha256((tmp_path / "r0.record.json").read_bytes()).hexdigest()
+    assert record_hash(read_record(tmp_path / "r0.record.json")) == record_hash(record)
 
 
 def test_numbers_are_json_numbers_in_the_file(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from wsol.errors import SealError, UsageError
 from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, train_content
-from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening
+from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening, record_hash
 from wsol.study.ledger import LedgerEntry, append, cell_name, count_openings, hash_test_data, read_ledger
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 
@@ -41,6 +41,7 @@ class Choice(Model):
         metric: Name of the primary metric.
         value: Its value on val, in percent.
         trials_done: Number of complete trials that it was chosen from.
+        records: Run id of each of these trials → hash of its record, see :func:`wsol.records.record_hash`.
     """
 
     train: TrainSpec
@@ -51,6 +52,7 @@ class Choice(Model):
     metric: str
     value: float
     trials_done: int
+    records: dict[str, str] = Field(default_factory=dict)
 
 
 class Selection(Model):
@@ -128,12 +130,12 @@ def choose(plan: Plan, records: Iterable[RunRecord], versions: OptionValues, tim
 
 def _best(cell: TrainingCell, evaluation: EvalSpec, records: dict[int, RunRecord]) -> Choice | None:
     best: Choice | None = None
-    done = 0
+    done: dict[str, str] = {}
     for trial in cell.trials:
         result = val_result(records[trial.index], evaluation)
         if result is None:
             continue
-        done += 1
+        done[records[trial.index].run_id] = record_hash(records[trial.index])
         metric = result.metrics[result.primary]
         sign = 1 if metric.higher_is_better else -1
         if best is None or sign * metric.value > sign * best.value:
@@ -147,7 +149,7 @@ def _best(cell: TrainingCell, evaluation: EvalSpec, records: dict[int, RunRecord
                 value=metric.value,
                 trials_done=0,
             )
-    return best.model_copy(update={"trials_done": done}) if best else None
+    return best.model_copy(update={"trials_done": len(done), "records": done}) if best else None
 
 
 def val_result(record: RunRecord, evaluation: EvalSpec) -> Result | None:

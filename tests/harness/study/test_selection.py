@@ -12,7 +12,7 @@ import wsol
 from wsol.data.decoded import ImageCache
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
-from wsol.records import MetricValue, Result, RunIdentity, RunRecord
+from wsol.records import MetricValue, Result, RunIdentity, RunRecord, record_hash
 from wsol.study import ledger
 from wsol.study import selection as sealing
 from wsol.study.config import validate_study
@@ -63,6 +63,14 @@ def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) ->
     selection = choose(plan, [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])])
     assert [(c.trial, c.value, c.trials_done) for c in selection.choices] == [(1, 3, 3), (0, 5, 3)]
     assert selection.choices[0].hparams == plan.cells[0].trials[1].hparams
+
+
+def test_a_choice_names_the_records_that_it_was_made_among(plan: Plan) -> None:
+    records = [record(plan, 0, [1, 5]), record(plan, 1, None), record(plan, 2, [2, 4])]
+    first, second = choose(plan, records).choices
+    assert first.records == second.records == {r.run_id: record_hash(r) for r in (records[0], records[2])}
+    changed = records[0].model_copy(update={"seconds": 1.0})
+    assert record_hash(changed) != record_hash(records[0])
 
 
 def test_the_order_of_records_does_not_matter(plan: Plan) -> None:
