@@ -123,6 +123,10 @@ class Cars(wsol.FileListBenchmark):
                     boxes[image_id] = (where, [corner - (corner > 0) for corner in corners])
         return self.boxed(ids, boxes, self._file(TEST if split == "test" else TRAIN), report)
 
+    def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`: the file of the official split."""
+        return [self._file(TEST if split == "test" else TRAIN)]
+
     def _rows(self, split: wsol.Split) -> Iterator[Row]:
         path = self._file(TEST if split == "test" else TRAIN)
         folder = "cars_test" if split == "test" else "cars_train"

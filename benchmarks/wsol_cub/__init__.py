@@ -105,6 +105,13 @@ class Cub(wsol.WsolevalBenchmark):
         masks.sizes(wsol.raise_data_error)
         return replace(boxes, masks=masks)
 
+    def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`; with ``segmentations`` the masks of test are among them."""
+        files = super().annotation_files(split)
+        if not self.options.segmentations or split != "test":
+            return files
+        return [*files, *map(Path, self._mask_paths(self.split_files(split).ids()))]
+
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList | None, wsol.Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; includes the masks of test."""
         images, boxes = super().examine(split, report)
@@ -122,8 +129,10 @@ class Cub(wsol.WsolevalBenchmark):
 
     def _masks(self, boxes: wsol.Annotations, ids: Sequence[str]) -> wsol.MaskFiles:
         """The masks of test, whose brightness is the share of annotators that marked a pixel."""
-        paths = [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]
-        return wsol.MaskFiles([[path] for path in paths], above=128, sizes=boxes.sizes)
+        return wsol.MaskFiles([[path] for path in self._mask_paths(ids)], above=128, sizes=boxes.sizes)
+
+    def _mask_paths(self, ids: Sequence[str]) -> list[str]:
+        return [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]
 
 
 @wsol.hookimpl

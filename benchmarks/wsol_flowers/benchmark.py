@@ -149,6 +149,12 @@ class Flowers(wsol.FileListBenchmark):
         sizes[(found == 0).any(axis=1)] = 0
         return wsol.Annotations(sizes, masks=Segmentations(paths, self.options.tolerance))
 
+    def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`: labels, the list of the split, and its segmentations."""
+        ids = self.listing(split, wsol.raise_data_error).ids
+        masks = [self.root / "segmim" / segmentation(image_id) for image_id in ids]
+        return [self.root / "imagelabels.mat", self.root / "setid.mat", *masks]
+
 
 def segmentation(image_id: str) -> str:
     """``jpg/image_00001.jpg`` → ``segmim_00001.jpg``."""

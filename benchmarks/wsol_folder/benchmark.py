@@ -76,6 +76,12 @@ class Folder(wsol.Benchmark):
             raise wsol.UsageError("folder: train has image labels only; boxes and masks are of val and test")
         return self._annotations(split, self._found(split, wsol.raise_data_error), wsol.raise_data_error)
 
+    def annotation_files(self, split: wsol.EvalSplit) -> list[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`: the file of boxes, and the masks in the folders of classes."""
+        root, kinds = self.data_folder(), self._kinds(split)
+        boxes = [root / f"{split}.csv"] if "boxes" in kinds else []
+        return [*boxes, *(sorted((root / f"{split}_masks").rglob("*.png")) if "masks" in kinds else [])]
+
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; copies of other splits' files are reported too."""
         found = self._found(split, report)

@@ -110,6 +110,13 @@ class TinyImageNet(wsol.FileListBenchmark):
                 _add_box(boxes, wanted, f"train/{wnid}/images/{name}", where, corners, report)
         return self.boxed(ids, boxes, self.root / "train", report)
 
+    def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`; of val also the lines of images that train keeps."""
+        if split == "test":
+            return [self.root / self.landmark, self.root / ANNOTATIONS]
+        boxes = [self.root / "train" / wnid / f"{wnid}_boxes.txt" for wnid in self.wnids()]
+        return [self.root / self.landmark, *boxes]
+
     def _list_test(self, lister: wsol.ImageListBuilder, report: wsol.Report) -> None:
         path = self.root / ANNOTATIONS
         labels = {wnid: label for label, wnid in enumerate(self.wnids())}

@@ -38,6 +38,7 @@ from .options import (
     loguniform as loguniform,
     option as option,
     part as part,
+    path as path,
     suggest as suggest,
     uniform as uniform,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -71,6 +72,20 @@ def check_space(folder: Path, size: int, need: str, remedy: str) -> None:
             f"{folder}: {need} {size / 2**20:.0f} MiB and {MARGIN / 2**20:.0f} to spare, "
             f"{free / 2**20:.0f} MiB are free; free some space or {remedy}"
         )
+
+
+def hash_open_file(file: BinaryIO) -> str:
+    """Hash the rest of an open file: SHA-256, 64 hexadecimal digits."""
+    found = hashlib.sha256()
+    while block := file.read(2**20):
+        found.update(block)
+    return found.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file: SHA-256, 64 hexadecimal digits; raises OSError."""
+    with path.open("rb") as file:
+        return hash_open_file(file)
 
 
 def bytes_on_disk(path: Path) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wsol.components import Component
 from wsol.errors import PluginError, UsageError
-from wsol.options import Options, option, suggest
+from wsol.options import Options, option, path, suggest
 from wsol.weights import load_pretrained
 
 
@@ -177,7 +177,7 @@ class BackboneOptions(Options):
     """Options of every backbone."""
 
     pretrained: bool = option(True, "start from ImageNet weights")
-    weights: str | None = option(None, "file with the pretrained state_dict, instead of WSOL_WEIGHTS or a download")
+    weights: str | None = path(None, "file with the pretrained state_dict, instead of WSOL_WEIGHTS or a download")
 
     @model_validator(mode="after")
     def _weights_are_used(self) -> BackboneOptions:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
@@ -200,6 +201,27 @@ def option(
     return Field(default, description=help, gt=gt, ge=ge, lt=lt, le=le)
 
 
+def path(default: T, help: str = "", *, condition: str = "", words: Sequence[str] = ()) -> T:
+    """Declare a field that names a file or a folder, or several in a list.
+
+    The content belongs to what identifies a run: it is hashed before training, and a run with another content does not
+    go on with a search or a sealed choice. A relative path starts at the working directory. A file that is missing is
+    reported when the study is planned. ``boxes: str = wsol.path("ddt", "a CSV file", words=("ddt",))``
+
+    Args:
+        default: Value of the field; None names no file.
+        help: One line for ``wsol plugins``.
+        condition: A mark that the record gets when the field names a file, such as ``"boxes from file"``; runs with the
+            mark are ranked apart.
+        words: Values that name no file.
+
+    Returns:
+        The declaration of the field, typed as its default.
+    """
+    extra: dict[str, JsonValue] = {"path": {"condition": condition, "words": list(words)}}
+    return Field(default, description=help, json_schema_extra=extra)
+
+
 def part(kind: str, default: str | None = None, help: str = "") -> Any:
     """Declare a field that names another component.
 
@@ -217,6 +239,32 @@ def part(kind: str, default: str | None = None, help: str = "") -> Any:
         The declaration of the field; its type is the annotation of the field.
     """
     return Field(default, description=help, json_schema_extra={"part": kind})
+
+
+@dataclass(frozen=True)
+class FileOption:
+    """A field that names files, as :func:`path` declares it.
+
+    Attributes:
+        condition: Mark of a run whose field names a file; empty for none.
+        words: Values that name no file.
+    """
+
+    condition: str = ""
+    words: tuple[str, ...] = ()
+
+    def files(self, value: JsonValue) -> list[Path]:
+        """List the files and folders that a value of the field names.
+
+        Args:
+            value: A path, a list of paths, or a value that names none.
+
+        Example:
+            >>> FileOption(words=("ddt",)).files("ddt")
+            []
+        """
+        named = value if isinstance(value, list | tuple) else [value]
+        return [Path(v).expanduser() for v in named if isinstance(v, str) and v not in ("", *self.words)]
 
 
 class Options(BaseModel):
@@ -238,6 +286,18 @@ class Options(BaseModel):
     def part_kinds(cls) -> dict[str, str]:
         """Return the kind of component of every field declared with :func:`part`."""
         return {name: str(extra["part"]) for name, extra in cls._extras().items() if "part" in extra}
+
+    @classmethod
+    def file_options(cls) -> dict[str, FileOption]:
+        """Return every field declared with :func:`path`."""
+        found = {}
+        for name, extra in cls._extras().items():
+            if isinstance(given := extra.get("path"), Mapping):
+                words = given.get("words")
+                found[name] = FileOption(
+                    str(given.get("condition", "")), tuple(map(str, words)) if isinstance(words, list) else ()
+                )
+        return found
 
     @classmethod
     def nested(cls) -> dict[str, type[Options]]:

@@ -21,6 +21,7 @@ from typing import Any
 import pluggy
 
 from wsol import hooks
+from wsol.code_files import CodeUnit, module_unit
 from wsol.components import Component
 from wsol.errors import PluginError
 from wsol.options import Options, suggest
@@ -71,7 +72,8 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> P
 def _load(files: tuple[str, ...]) -> Plugins:
     found = [_collect(_from_entry_point(entry), entry.load) for entry in _entry_points()]
     for path in files:
-        plugin = _collect(Plugin(Path(path).stem, path, "file"), partial(_import_file, Path(path)))
+        plugin = Plugin(Path(path).stem, path, "file", code=_hashed(CodeUnit(Path(path).name, Path(path))))
+        _collect(plugin, partial(_import_file, Path(path)))
         if plugin.error:
             raise PluginError(f"{path}: {plugin.error}")
         found.append(plugin)
@@ -83,7 +85,16 @@ def _entry_points() -> list[EntryPoint]:
 
 
 def _from_entry_point(entry: EntryPoint) -> Plugin:
-    return Plugin(entry.name, entry.dist.name if entry.dist else "?", entry.dist.version if entry.dist else "?")
+    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
+    return Plugin(entry.name, name, version, code=_hashed(module_unit(entry.module)))
+
+
+def _hashed(unit: CodeUnit | None) -> tuple[Path, str] | None:
+    """A plugin's code with its hash, before it is imported."""
+    try:
+        return None if unit is None else (unit.path, unit.hash())
+    except OSError:
+        return None
 
 
 def _collect(plugin: Plugin, load: Callable[[], ModuleType]) -> Plugin:

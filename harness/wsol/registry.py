@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from wsol.components import Component
@@ -32,6 +33,8 @@ class Plugin:
         distribution: Distribution that the entry point belongs to, or path of the file.
         version: Version of the distribution, or ``"file"``.
         error: Reason of the failure in one line; empty for a plugin that works.
+        code: Package or file of its code, and the hash that this had when the plugin was loaded; None where the code
+            was not found.
         components: (kind in the plural, class) of each component.
     """
 
@@ -39,6 +42,7 @@ class Plugin:
     distribution: str
     version: str
     error: str = ""
+    code: tuple[Path, str] | None = None
     components: list[tuple[str, type[Component]]] = field(default_factory=list)
 
     @property
@@ -66,6 +70,11 @@ class Plugins:
     def failed(self) -> list[Plugin]:
         """Plugins that could not be loaded or do not follow the rules of their hooks."""
         return [plugin for plugin in self.plugins if plugin.error]
+
+    @property
+    def loaded_code(self) -> dict[Path, str]:
+        """Package or file of each plugin's code → its hash when it was loaded."""
+        return dict(plugin.code for plugin in self.plugins if plugin.code is not None)
 
     def names(self, kind: str) -> list[str]:
         """Return the names of all components of a kind, sorted."""

@@ -20,12 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from wsol.errors import WeightsError
+from wsol.files import hash_file, hash_open_file
 
 FOLDER_VARIABLE = "WSOL_WEIGHTS"
 SHOWN_KEYS = 3
 _LOG = logging.getLogger(__name__)
 
 _WANTED = ContextVar("pretrained weights are wanted", default=True)
+_LOADED: ContextVar[dict[str, str] | None] = ContextVar("hashes of the weights that were loaded", default=None)
 
 State = Mapping[str, Tensor]
 """Parameters and buffers by key."""
@@ -39,6 +41,28 @@ def no_pretrained() -> Iterator[None]:
         yield
     finally:
         _WANTED.reset(token)
+
+
+@contextmanager
+def collect_weights() -> Iterator[dict[str, str]]:
+    """Collect the hashes of the weights files that are loaded inside the block.
+
+    Yields:
+        Name of the backbone → SHA-256 of its file; filled by :func:`load_pretrained`. Several files of one name are
+        joined by ``+``.
+    """
+    loaded: dict[str, str] = {}
+    token = _LOADED.set(loaded)
+    try:
+        yield loaded
+    finally:
+        _LOADED.reset(token)
+
+
+def _collect(name: str, hash_: str) -> None:
+    loaded = _LOADED.get()
+    if loaded is not None and hash_:
+        loaded[name] = "+".join(sorted({*loaded.get(name, "").split("+"), hash_} - {""}))
 
 
 def load_pretrained(
@@ -65,7 +89,8 @@ def load_pretrained(
     """
     if not _WANTED.get():
         return
-    state, source = _find(name, file, url)
+    state, source, hash_ = _find(name, file, url)
+    _collect(name, hash_)
     fit(network, {rename(key) if rename else key: value for key, value in state.items()}, source, skip)
     _LOG.info("%s: pretrained weights from %s", name, source)
 
@@ -86,13 +111,21 @@ def file_names(name: str, url: str | None = None) -> list[str]:
 
 def read_state(path: Path) -> State:
     """Read a state_dict without running code from the file; raises WeightsError for anything else."""
+    return _read_hashed(path)[0]
+
+
+def _read_hashed(path: Path) -> tuple[State, str]:
+    """Read a state_dict, and the SHA-256 of the bytes that it was read from: both from one open file."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            hash_ = hash_open_file(file)
+            file.seek(0)
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{path}: cannot be read as a state_dict: {_first_line(error)}") from None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path}: is not a state_dict (a mapping of names to tensors); save it with state_dict()")
-    return state
+    return state, hash_
 
 
 def fit(network: nn.Module, state: State, source: Path | str | None, skip: Sequence[str] = ()) -> None:
@@ -122,16 +155,22 @@ def fit(network: nn.Module, state: State, source: Path | str | None, skip: Seque
     network.load_state_dict(given, strict=False)
 
 
-def _find(name: str, file: str | None, url: str | None) -> tuple[State, Path | str | None]:
+def _find(name: str, file: str | None, url: str | None) -> tuple[State, Path | str | None, str]:
+    """The weights, where they come from, and the hash of their file."""
     if file is not None:
-        return read_state(_existing(Path(file).expanduser(), f"backbone '{name}': option weights")), file
+        return _from(_existing(Path(file).expanduser(), f"backbone '{name}': option weights"))
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
         given = _existing(Path(folder), FOLDER_VARIABLE)
         for path in [given, *(given / candidate for candidate in file_names(name, url))]:
             if path.is_file():
-                return read_state(path), path
-    return _download(name, url), url
+                return _from(path)
+    return _download(name, url)
+
+
+def _from(path: Path) -> tuple[State, Path, str]:
+    state, hash_ = _read_hashed(path)
+    return state, path, hash_
 
 
 def _existing(path: Path, what: str) -> Path:
@@ -140,13 +179,15 @@ def _existing(path: Path, what: str) -> Path:
     return path
 
 
-def _download(name: str, url: str | None) -> State:
+def _download(name: str, url: str | None) -> tuple[State, str, str]:
     try:
         if url is None:
             raise OSError("there is no download for it")
         state: State = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
         )
+        downloaded = Path(torch.hub.get_dir()) / "checkpoints" / file_names(name, url)[0]
+        hash_ = hash_file(downloaded) if downloaded.is_file() else ""
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         folder = os.environ.get(FOLDER_VARIABLE)
         where = f"into {folder}" if folder else f"into a folder and set {FOLDER_VARIABLE} to it"
@@ -154,7 +195,7 @@ def _download(name: str, url: str | None) -> State:
             f"backbone '{name}': no pretrained weights ({_first_line(error)}): put {file_names(name, url)[0]} {where}, "
             "or name a file in the option weights, or set pretrained: false"
         ) from None
-    return state
+    return state, url, hash_
 
 
 def _problem(what: str, keys: Sequence[str]) -> str:

@@ -105,7 +105,7 @@ class PSOL(wsol.ClassifierMethod):
         elif source == "cam":
             self.boxes = cam_boxes(self.classifier, train, self.parts.crop, self.options.theta)
         else:
-            self.boxes = read_boxes(Path(source), train.ids)
+            self.boxes = read_boxes(Path(source).expanduser(), train.ids)
 
     def build_locator(self) -> CoLocalizer:
         """Build DDT on a fresh backbone, on this method's device; it is not part of the trained method."""

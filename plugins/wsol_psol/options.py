@@ -22,7 +22,12 @@ class PSOLOptions(wsol.TrainingOptions):
     variant: Literal["separate", "joint"] = wsol.option(
         "separate", "two networks, one for boxes and one for classes, or one network with two heads"
     )
-    boxes: str = wsol.option("ddt", "pseudo boxes: ddt, cam (of the separate classifier), or a CSV file")
+    boxes: str = wsol.path(
+        "ddt",
+        "pseudo boxes: ddt, cam (of the separate classifier), or a CSV file",
+        condition="boxes from file",
+        words=("ddt", "cam"),
+    )
     box_weight: float = wsol.option(50.0, "factor of the squared error of boxes (not in the paper)", gt=0)
     stage: str | None = wsol.option(None, "stage that the networks end with; null: the backbone's last")
     classifier_epochs: int | None = wsol.option(

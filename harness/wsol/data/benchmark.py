@@ -15,7 +15,7 @@ from wsol.errors import DataError
 from wsol.options import Options as AnyOptions
 from wsol.options import option
 from wsol.recipes import JsonObject
-from wsol.split_names import Split
+from wsol.split_names import EvalSplit, Split
 
 CacheMode = Literal["memmap", "ram", "device", "none"]
 """How decoded images are kept: ``memmap`` in a file that all runs on a machine share, ``ram`` in each run's own memory,
@@ -167,6 +167,14 @@ class Benchmark(Component, ABC):
             UsageError: The split is train.
             DataError: A file is missing or broken; the message names file and line.
         """
+
+    def annotation_files(self, split: EvalSplit) -> Sequence[Path]:
+        """The files that :meth:`annotations` reads for val or test, in a fixed order, without parsing one.
+
+        Before the choice is sealed only their bytes are hashed, so that a change after it is noticed. A benchmark that
+        reads no files has none.
+        """
+        return ()
 
     def training_images(self, *, search: bool) -> ImageList:
         """The images that trials (``search``) or final runs are trained on; trials may see fewer of them."""

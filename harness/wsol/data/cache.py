@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import numpy as np
 
 from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList
+from wsol.data.digests import ContentDigest
 from wsol.data.files import digest, in_threads
 from wsol.data.images import centre_crop, resize_square
 from wsol.errors import DataError
@@ -25,6 +27,8 @@ CACHE = "the image cache"
 """What the files are called in messages."""
 FORMAT = 1
 """Increased when the same source and transform give other bytes."""
+DIGEST = ".digest"
+"""Suffix of the file with the hash of the decoded images."""
 LARGE = 2**29
 """Size in bytes from which a file is announced before it is written."""
 OnDecoded = Callable[[int, int], None]
@@ -77,11 +81,13 @@ class CachedImages:
     Args:
         path: The file.
         shape: Shape of the images in it, (N, 3, S, S); they are uint8.
+        pixels: Hash of the images, see :meth:`wsol.data.decoded.DecodedImages.digest`; empty where it is unknown.
     """
 
-    def __init__(self, path: Path, shape: Shape) -> None:
+    def __init__(self, path: Path, shape: Shape, pixels: str = "") -> None:
         self.path = path
         self.shape = shape
+        self.pixels = pixels
         self._pixels: ByteArray = np.memmap(path, dtype=np.uint8, mode="r", shape=shape)
 
     def __len__(self) -> int:
@@ -92,8 +98,13 @@ class CachedImages:
         picked: ByteArray = self._pixels[np.asarray(rows)]
         return picked
 
-    def __reduce__(self) -> tuple[type[CachedImages], tuple[Path, Shape]]:
-        return CachedImages, (self.path, self.shape)  # a pickle maps the file again instead of copying its content
+    def digest(self) -> str:
+        """The hash that was computed when the images were decoded."""
+        return self.pixels
+
+    def __reduce__(self) -> tuple[type[CachedImages], tuple[Path, Shape, str]]:
+        # A pickle maps the file again instead of copying its content.
+        return CachedImages, (self.path, self.shape, self.pixels)
 
 
 def default_cache() -> Path:
@@ -107,7 +118,8 @@ def cached_images(
     """Open the decoded images of a split, decoding them first unless they are in the cache.
 
     The name of the file contains a hash of source and transform, so that a changed source makes a new file. A JSON file
-    beside it lists the ids in order. Of processes that need the same file at once, one decodes and the others wait.
+    beside it lists the ids in order, and a third file has the hash of the images. Of processes that need the same file
+    at once, one decodes and the others wait.
 
     Args:
         images: The images to decode.
@@ -132,7 +144,29 @@ def cached_images(
                     rest.unlink(missing_ok=True)
             if not _is_whole(path, shape):
                 _build(images, transform, path, shape, progress or slow_progress(path.name))
-    return CachedImages(path, shape)
+    return CachedImages(path, shape, _stored_digest(images, path, shape))
+
+
+def _stored_digest(images: ImageList, path: Path, shape: Shape) -> str:
+    """The hash of the images in a cache file.
+
+    It is stored with the file's modification time. Where that differs, or nothing is stored, the hash is computed from
+    the file.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        found, modified = path.with_suffix(DIGEST).read_text().split()
+        if modified == str(path.stat().st_mtime_ns):
+            return found
+    computed, decoded = ContentDigest(images.ids), CachedImages(path, shape)
+    for _ in in_threads(lambda index: computed.add(index, decoded[[index]].tobytes()), len(images), chunk=8):
+        pass
+    _store_digest(path, computed.value())
+    return computed.value()
+
+
+def _store_digest(path: Path, found: str) -> None:
+    with contextlib.suppress(DataError, OSError):  # a cache that others share may be read-only
+        write_atomic(path.with_suffix(DIGEST), f"{found} {path.stat().st_mtime_ns}\n", CACHE)
 
 
 def missing_bytes(images: ImageList, transform: Transform, folder: Path) -> int:
@@ -210,14 +244,17 @@ def _build(images: ImageList, transform: Transform, path: Path, shape: Shape, pr
     if size >= LARGE:
         print(f"image cache {path}: {size / 2**20:,.0f} MiB for {len(images)} images", file=sys.stderr, flush=True)
     with AtomicFile(path, CACHE) as file:
+        computed = ContentDigest(images.ids)
 
         def decode(index: int) -> None:
             pixels = transform(images.load(index)).tobytes()
+            computed.add(index, pixels)
             file.write_at(pixels, index * len(pixels))
 
         for done, _ in enumerate(in_threads(decode, len(images), chunk=8), start=1):
             progress(done, len(images))
         _write_index(images, transform, path, shape)
+    _store_digest(path, computed.value())
 
 
 def _write_index(images: ImageList, transform: Transform, path: Path, shape: Shape) -> None:

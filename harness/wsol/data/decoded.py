@@ -15,6 +15,7 @@ import numpy as np
 from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import Benchmark, CacheMode, ImageList
 from wsol.data.cache import Transform, cached_images, slow_progress
+from wsol.data.digests import ContentDigest
 from wsol.data.files import in_threads
 from wsol.errors import DataError, UsageError
 
@@ -26,6 +27,10 @@ class DecodedImages(Protocol):
 
     def __getitem__(self, rows: Sequence[int] | IntArray) -> ByteArray:
         """A copy of the images of ``rows``, uint8 [B, 3, S, S]; raises DataError for one that cannot be read."""
+        ...
+
+    def digest(self) -> str:
+        """Hash of ids and pixels of all images, independent of their order; empty where not every one was read."""
         ...
 
 
@@ -40,10 +45,12 @@ class ImagesInMemory:
         shape = (len(images), 3, transform.side, transform.side)
         _check_memory(math.prod(shape))
         self.pixels = np.empty(shape, dtype=np.uint8)
+        self._digest = ContentDigest(images.ids)
         progress = slow_progress(f"{images.fingerprint[:40]}, {transform.label}")
 
         def decode(index: int) -> None:
             self.pixels[index] = transform(images.load(index))
+            self._digest.add(index, self.pixels[index].tobytes())
 
         for done, _ in enumerate(in_threads(decode, len(images), chunk=8), start=1):
             progress(done, len(images))
@@ -55,6 +62,10 @@ class ImagesInMemory:
         """See :class:`DecodedImages`."""
         picked: ByteArray = self.pixels[np.asarray(rows)]
         return picked
+
+    def digest(self) -> str:
+        """See :class:`DecodedImages`."""
+        return self._digest.value()
 
 
 class ImagesOnDemand:
@@ -75,6 +86,7 @@ class ImagesOnDemand:
         self._count = len(images)
         self._load = images.load
         self._transform = transform
+        self._digest = ContentDigest(images.ids)
         self._pool = ThreadPoolExecutor(threads)
 
     def __len__(self) -> int:
@@ -84,8 +96,14 @@ class ImagesOnDemand:
         """See :class:`DecodedImages`."""
         return np.stack(list(self._pool.map(self._decode, np.asarray(rows).tolist())))
 
+    def digest(self) -> str:
+        """See :class:`DecodedImages`."""
+        return self._digest.value()
+
     def _decode(self, index: int) -> ByteArray:
-        return self._transform(self._load(index))
+        pixels = self._transform(self._load(index))
+        self._digest.add(index, pixels.tobytes())
+        return pixels
 
 
 @dataclass(frozen=True)

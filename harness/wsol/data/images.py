@@ -36,6 +36,15 @@ def decode_image(path: Path) -> ByteArray:
         return np.asarray(image.convert("RGB"))
 
 
+def decoder() -> str:
+    """Name the library that decodes images, and the one that it reads JPEG with, with their versions."""
+    from PIL import __version__, features
+
+    turbo = features.check_feature("libjpeg_turbo")
+    jpeg = f"libjpeg-turbo {features.version('libjpeg_turbo')}" if turbo else f"libjpeg {features.version('jpg')}"
+    return f"Pillow {__version__}, {jpeg}"
+
+
 def decode_mask(path: Path, above: int = 0) -> BoolArray:
     """Decode a mask: where an image is brighter than a threshold.
 

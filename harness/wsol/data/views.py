@@ -10,8 +10,10 @@ from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark
 from wsol.data.cache import OnDecoded, Transform, cached_images, default_cache, missing_bytes, reserve
 from wsol.data.decoded import DEFAULT_CACHE, DecodedImages, ImageCache
+from wsol.data.digests import annotation_data, digested, image_data
 from wsol.errors import DataError
 from wsol.protocols import EvalProtocol, get_protocol
+from wsol.records import SplitData
 from wsol.split_names import Split
 
 
@@ -36,6 +38,10 @@ class TrainData:
     crop: int
     fingerprint: str
     on_device: bool = False
+
+    def identity(self) -> SplitData:
+        """What identifies labels and images; the images only once each of them was read."""
+        return image_data(self.fingerprint, self.ids, self.labels, self.images.digest())
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,11 @@ class EvalData(SplitImages):
 
     annotations: Annotations
     fingerprint: str
+
+    def identity(self) -> SplitData:
+        """What identifies labels, images and annotations; images and masks only once each of them was read."""
+        images = image_data(self.fingerprint, self.ids, self.labels, self.images.digest())
+        return annotation_data(images, self.annotations)
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,7 @@ def load_eval(
     images = benchmark.images(split)
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split '{split}' is empty")
-    annotations = benchmark.annotations(split)
+    annotations = digested(benchmark.annotations(split), images.ids)
     return EvalData(
         ids=images.ids,
         labels=images.labels,

@@ -28,6 +28,7 @@ from wsol.recipes import (
     with_hparams,
 )
 from wsol.registry import Plugins
+from wsol.study.components_used import check_files, used_components
 from wsol.study.config import RecipeGrid, ScheduleOverride, Study
 from wsol.training.seeds import stream
 
@@ -111,6 +112,7 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
 
     Raises:
         UsageError: A component, an option or a metric is not valid, or there is nothing to train.
+        DataError: A file that an option names is missing.
 
     Example:
         >>> from wsol.plugins import load_plugins
@@ -164,6 +166,7 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
             trials = tuple(_draw(study.seed, i, space) for i in range(count))
             for trial in trials:
                 _check_options(train, trial.hparams, plugins)
+            check_files(used_components(train, evaluations, metrics, plugins))
             yield TrainingCell(train, evaluations, trials, metrics, protocol)
 
 

@@ -127,7 +127,7 @@ def test_a_killed_build_is_repeated_and_its_partial_file_deleted(source: Source,
     assert any(path.name.startswith(".toy") for path in tmp_path.iterdir())
     cached = cached_images(image_list(source), Transform(4), tmp_path)
     assert len(source.calls) == COUNT
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".lock", ".u8"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".digest", ".json", ".lock", ".u8"]
     assert cached[[9]].max() == 9
 
 
@@ -376,4 +376,4 @@ def test_two_processes_build_a_file_once(tmp_path: Path) -> None:
     assert [process.communicate()[0] for process in processes] == ["[5, 29]\n"] * 2
     assert [process.returncode for process in processes] == [0, 0]
     assert sorted(map(int, log.read_text().split())) == list(range(COUNT))
-    assert [Path(name).suffix for name in leftovers(folder)] == [".json", ".u8"]
+    assert [Path(name).suffix for name in leftovers(folder)] == [".digest", ".json", ".u8"]

@@ -40,6 +40,10 @@ class MaskNames:
     ignore: str | None = None
 
 
+NAMES = ("image_ids.txt", "class_labels.txt", "image_sizes.txt", "localization.txt")
+"""The text files of a split."""
+
+
 class SplitFiles:
     """The metadata of one split.
 
@@ -51,6 +55,10 @@ class SplitFiles:
     def __init__(self, folder: Path, report: Report = raise_data_error) -> None:
         self.folder = folder
         self.report = report
+
+    def files(self) -> list[Path]:
+        """The text files that exist, unread."""
+        return [path for name in NAMES if (path := self.folder / name).is_file()]
 
     def ids(self, file: str = "image_ids.txt") -> list[str]:
         """Image ids in the order of ``file``, each once."""

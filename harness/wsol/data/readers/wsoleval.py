@@ -14,7 +14,7 @@ from wsol.data.readers.metadata import SplitFiles
 from wsol.data.readers.problems import leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
-from wsol.split_names import Split
+from wsol.split_names import EvalSplit, Split
 
 PROBED = 50
 """Number of images of a split that are searched for to find their folder."""
@@ -113,6 +113,22 @@ class WsolevalBenchmark(Benchmark):
             raise UsageError(f"{self.name}: train has image labels only; its localization.txt is never read")
         files = self.split_files(split)
         return self._annotations(files, files.ids())
+
+    def annotation_files(self, split: EvalSplit) -> Sequence[Path]:
+        """See :meth:`wsol.Benchmark.annotation_files`: the text files, and the PNG files in the folders of masks.
+
+        The names of masks are in ``localization.txt``, which is not parsed: every PNG file counts that is in the folder
+        of masks for one of the images' folders.
+        """
+        files = self.split_files(split)
+        if self.annotation == "boxes":
+            return files.files()
+        folders = {self.inside(image_id).rpartition("/")[0] for image_id in files.ids()}
+        masks = next(place for place in self._places(self.mask_folders) if place.is_dir())
+        return [
+            *files.files(),
+            *(path for folder in sorted(folders) for path in sorted((masks / folder).glob("*.png"))),
+        ]
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; missing images are found when they are loaded."""
