@@ -30,6 +30,7 @@ from .components import (
 from .hooks import hookimpl as hookimpl
 from .options import (
     Distribution as Distribution,
+    FileOption as FileOption,
     OptionValues as OptionValues,
     Options as Options,
     choice as choice,

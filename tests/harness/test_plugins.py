@@ -74,7 +74,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
     def install(**found: Any) -> loading.Plugins:
         class Entry:
             def __init__(self, name: str, value: Any) -> None:
-                self.name, self.value, self.dist = name, value, None
+                self.name, self.module, self.value, self.dist = name, name, value, None
 
             def load(self) -> Any:
                 if isinstance(self.value, Exception):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from wsol.components import Component
 from wsol.errors import DataError
@@ -100,7 +101,7 @@ def _in_options(place: str, options: type[Options], values: OptionValues, plugin
         yield from _in_options(f"{place}.{field}", nested, _inner(options, field, values), plugins)
 
 
-def _named(value: Any, default: Any) -> Iterator[tuple[str, OptionValues]]:
+def _named(value: JsonValue, default: JsonValue) -> Iterator[tuple[str, OptionValues]]:
     """Name and options of the component that a value names; of a distribution those of all its values."""
     if (drawn := Distribution.from_json(value)) is not None:
         for alternative in drawn.arguments:
@@ -119,7 +120,7 @@ def _inner(options: type[Options], field: str, values: OptionValues) -> OptionVa
     return _mapping(values.get(field))
 
 
-def _mapping(value: Any) -> OptionValues:
+def _mapping(value: JsonValue) -> OptionValues:
     return dict(value) if isinstance(value, Mapping) and Distribution.from_json(value) is None else {}
 
 

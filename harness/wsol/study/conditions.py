@@ -1,7 +1,8 @@
 """The conditions of a run's ranking: the one place where the mapping of a record is made.
 
-A row is compared only with rows of equal conditions. Each rule of :data:`RULES` gives one condition; a further condition
-is one more line there. Leaderboard and comparison know the mapping only, and print no value that equals its default.
+A row is compared only with rows of equal conditions. Each rule of :data:`RULES` gives one condition; a further
+condition is one more line there. Leaderboard and comparison know only the mapping, and print no value that equals its
+default.
 """
 
 from __future__ import annotations
