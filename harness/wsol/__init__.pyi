@@ -149,16 +149,25 @@ from .evaluation.figures import (
     new_figure as new_figure,
 )
 from .evaluation.geometry import (
+    BoxProblem as BoxProblem,
     Frame as Frame,
     MapProblem as MapProblem,
     sanitize_map as sanitize_map,
 )
+from .evaluation.image_details import ImageDetails as ImageDetails
 from .evaluation.metric import (
     Calibration as Calibration,
     Metric as Metric,
     ScoredImage as ScoredImage,
 )
-from .evaluation.observations import Observations as Observations
+from .evaluation.observation_file import (
+    observations_path as observations_path,
+    read_observations as read_observations,
+)
+from .evaluation.observations import (
+    Observations as Observations,
+    Problem as Problem,
+)
 from .evaluation.observe import (
     EvalSetting as EvalSetting,
     ScoringProgress as ScoringProgress,

@@ -111,7 +111,8 @@ class Result(Model):
         primary: Metric that selection and ranking use.
         swept: Options of the evaluation that were chosen on val without retraining, as ``part.option``.
         sweep: The whole sweep: each swept option → its values, and the primary metric → its scores.
-        problems: Kind of problem → number of raw maps with it (NaN, infinite, constant).
+        problems: Kind of problem → number of images whose raw map (NaN, infinite, constant) or predicted box (NaN,
+            infinite, reversed, outside the image) has it.
         notes: Metrics that were left out, with the reason.
     """
 

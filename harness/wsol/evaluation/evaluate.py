@@ -25,7 +25,7 @@ class Scores:
 
     Attributes:
         metrics: The scores by name.
-        problems: Number of raw maps that were NaN, infinite or constant and scored as all zeros, by problem.
+        problems: Number of images whose raw map or predicted box has a problem, by problem.
         notes: Metrics that were left out, with the reason.
         observations: The observations of this setting alone, from which the scores were computed.
     """
@@ -131,7 +131,7 @@ def summarise(
                 continue
             tasks.append(_Task(metric, table, None if carried is None else carried.get(name)))
         values = _values(observations, tasks, bootstrap, seed)
-        results.append(Scores(values, observations.problem_counts(), tuple(notes), observations.select([number])))
+        results.append(Scores(values, observations.problem_counts(number), tuple(notes), observations.select([number])))
     return results
 
 

@@ -14,10 +14,14 @@ from wsol.protocols import EvalProtocol, Interpolation
 
 MapProblem = Literal["", "nan", "infinite", "constant"]
 """What is wrong with a raw map; ``""`` when nothing is."""
+BoxProblem = Literal["", "nan", "infinite", "reversed", "outside"]
+"""What is wrong with predicted boxes; ``""`` when nothing is."""
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
+_TOLERANCE = 1e-6
+"""A box may leave its image by this share of a side: float32 rounds sums of shares to values just above 1."""
 _INTERPOLATIONS = {"cubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
 
 
@@ -60,6 +64,41 @@ def sanitize_map(score_map: Array) -> tuple[FloatArray, MapProblem]:
     if low == high:
         return np.zeros_like(array), "constant"
     return array, ""
+
+
+def sanitize_boxes(boxes: Array, size: Size) -> tuple[Array, BoxProblem]:
+    """Replace predicted boxes that are none by (0, 0, 0, 0), and clip those that leave the image.
+
+    (0, 0, 0, 0) is also the box of a map without foreground. Ordinary boxes are returned unchanged.
+
+    Args:
+        boxes: (x0, y0, x1, y1) in pixels of the evaluation frame, [N, 4].
+        size: Width and height of the frame in pixels.
+
+    Returns:
+        The boxes, [N, 4], and the first of these problems that any of them has: ``nan`` or ``infinite`` if a coordinate
+        is, ``reversed`` if x1 < x0 or y1 < y0, all of which make it (0, 0, 0, 0); ``outside`` if the box extends beyond
+        the image, to which it is clipped.
+
+    Example:
+        >>> sanitize_boxes(np.array([[2, 2, 6, 12]]), (8, 8))
+        (array([[2, 2, 6, 8]]), 'outside')
+        >>> sanitize_boxes(np.array([[6, 2, 2, 4]]), (8, 8))
+        (array([[0, 0, 0, 0]]), 'reversed')
+    """
+    limits = np.array([*size, *size])
+    found: dict[BoxProblem, BoolArray] = {
+        "nan": np.any(np.isnan(boxes), axis=1, keepdims=True),
+        "infinite": np.any(np.isinf(boxes), axis=1, keepdims=True),
+        "reversed": np.any(boxes[:, 2:] < boxes[:, :2], axis=1, keepdims=True),
+        "outside": np.any((boxes < -_TOLERANCE * limits) | (boxes > (1 + _TOLERANCE) * limits), axis=1, keepdims=True),
+    }
+    problem = next((name for name, rows in found.items() if rows.any()), None)
+    if problem is None:
+        return boxes, ""
+    clipped = np.where(found["outside"], np.clip(boxes, 0, limits), boxes)
+    none = found["nan"] | found["infinite"] | found["reversed"]
+    return np.where(none, 0, clipped).astype(boxes.dtype), problem
 
 
 def resize_map(score_map: Array, size: tuple[int, int], interpolation: str = "cubic") -> FloatArray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wsol.arrays import Array, BoolArray
+from wsol.arrays import Array, BoolArray, IntArray
 from wsol.data.benchmark import Annotations
 from wsol.errors import DataError
 from wsol.evaluation.geometry import Size, frame_boxes, frame_mask
@@ -23,11 +23,13 @@ class GroundTruth:
         boxes: (x0, y0, x1, y1) in pixels, int64 [G, 4]; float64 for a protocol that scores boxes only.
         foreground: Pixels of any object, bool [H, W].
         ignore: Pixels that are left out of the score, bool [H, W].
+        mask_boxes: The box of each mask, int64 [G, 4], where masks were read and boxes were not.
     """
 
     boxes: Array | None = None
     foreground: BoolArray | None = None
     ignore: BoolArray | None = None
+    mask_boxes: IntArray | None = None
 
 
 class GroundTruthReader:
@@ -66,8 +68,7 @@ class GroundTruthReader:
         """The ground truth of image i; raises DataError naming the image if it is missing or impossible."""
         size = self.size(i)
         boxes = self._boxes(i, size) if self.boxes else None
-        foreground, ignore = self._masks(i, size) if self.masks else (None, None)
-        return GroundTruth(boxes, foreground, ignore)
+        return replace(self._masks(i, size), boxes=boxes) if self.masks else GroundTruth(boxes)
 
     def _boxes(self, i: int, size: Size) -> Array:
         assert self.annotations.boxes is not None
@@ -75,7 +76,7 @@ class GroundTruthReader:
         check_boxes(boxes, size, f"image '{self.ids[i]}'")
         return frame_boxes(self.protocol, boxes, size)
 
-    def _masks(self, i: int, size: Size) -> tuple[BoolArray, BoolArray]:
+    def _masks(self, i: int, size: Size) -> GroundTruth:
         assert self.annotations.masks is not None
         given, ignore = self.annotations.masks(i)
         instances = given if isinstance(given, list) else [given]
@@ -85,7 +86,28 @@ class GroundTruthReader:
         if not instances:
             raise DataError(f"image '{self.ids[i]}': no mask")
         framed = [frame_mask(self.protocol, mask, size) for mask in instances]
-        return combine_masks(framed, None if ignore is None else frame_mask(self.protocol, ignore, size))
+        combined = combine_masks(framed, None if ignore is None else frame_mask(self.protocol, ignore, size))
+        return GroundTruth(None, *combined, None if self.boxes else mask_boxes(framed, self.protocol.inclusive))
+
+
+def mask_boxes(masks: Sequence[BoolArray], inclusive: bool) -> IntArray:
+    """The smallest box around each mask.
+
+    Args:
+        masks: bool [H, W] each; those without a pixel have no box.
+        inclusive: x1 and y1 are the last pixels inside the box; else those after them.
+
+    Returns:
+        (x0, y0, x1, y1) in pixels, int64 [G, 4].
+
+    Example:
+        >>> mask_boxes([np.eye(4, dtype=bool)[:2]], inclusive=True)
+        array([[0, 0, 1, 1]])
+    """
+    edge = 0 if inclusive else 1
+    found = [[np.flatnonzero(mask.any(axis=axis)) for axis in (0, 1)] for mask in masks]
+    boxes = [(x[0], y[0], x[-1] + edge, y[-1] + edge) for x, y in found if len(x)]
+    return np.array(boxes, dtype=np.int64).reshape(-1, 4)
 
 
 def check_boxes(boxes: Array, size: Size, where: str) -> None:

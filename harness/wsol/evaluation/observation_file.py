@@ -1,7 +1,7 @@
 """The file of observations next to a record, ``<run>.observations.npz``, for paired tests and figures.
 
 It has one entry for each result of the record, in the record's order. Arrays that several results share are stored
-once.
+once. Equal observations give equal bytes, so that the file's hash is reproducible.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import numpy as np
 
 from wsol.arrays import Array
 from wsol.errors import DataError
+from wsol.evaluation.image_details import ImageDetails
 from wsol.evaluation.observations import Observations, ObservationTable
 from wsol.files import write_atomic
 
-VERSION = 1
+VERSION = 2
+_EPOCH = (1980, 1, 1, 0, 0, 0)
 RECORD, OBSERVATIONS = ".record.json", ".observations.npz"
 
 
@@ -32,6 +34,16 @@ class _TableEntry(TypedDict):
     shape: Sequence[int]
     dtype: str
     data: str
+
+
+class _DetailsEntry(TypedDict):
+    """Details of the images in the header: all but ``threshold`` are names of arrays."""
+
+    threshold: float | None
+    objects: str
+    area: str
+    best_iou: str
+    boxes: str
 
 
 class _Entry(TypedDict):
@@ -44,19 +56,34 @@ class _Entry(TypedDict):
     notes: Sequence[str]
     balanced: bool
     tables: dict[str, _TableEntry]
+    details: _DetailsEntry | None
 
 
 def observations_path(record: Path) -> Path:
-    """The path of the observations of a record."""
+    """The path of the observations of a record.
+
+    Args:
+        record: The record, ``RUN.record.json``.
+
+    Returns:
+        ``RUN.observations.npz`` in the same folder.
+
+    Example:
+        >>> observations_path(Path("runs/a-t003.record.json")).name
+        'a-t003.observations.npz'
+    """
     return record.with_name(record.name.removesuffix(RECORD) + OBSERVATIONS)
 
 
-def write_observations(path: Path, results: Sequence[Observations]) -> None:
+def write_observations(path: Path, results: Sequence[Observations]) -> str:
     """Write the observations of a record's results, atomically and compressed.
 
     Args:
         path: See :func:`observations_path`.
         results: The observations of each result, under one setting.
+
+    Returns:
+        The SHA-256 of the file, for :attr:`wsol.records.RunRecord.observations`.
 
     Raises:
         DataError: The disk is full or read-only.
@@ -64,15 +91,31 @@ def write_observations(path: Path, results: Sequence[Observations]) -> None:
     arrays: dict[str, Array] = {}
     header = {"version": VERSION, "results": [_pack(result, arrays) for result in results]}
     arrays["header"] = _text(json.dumps(header))
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomic(path, buffer.getvalue(), "the observations")
+    content = _zipped(arrays)
+    write_atomic(path, content, "the observations")
+    return hashlib.sha256(content).hexdigest()
 
 
-def read_observations(path: Path) -> list[Observations]:
-    """Read a file of :func:`write_observations`; raises DataError if it is missing, broken or of another kind."""
+def read_observations(path: str | Path) -> list[Observations]:
+    """Read the observations of single images that are stored beside a record; opens no annotation and no map.
+
+    Args:
+        path: The file, ``RUN.observations.npz``.
+
+    Returns:
+        The observations of each result of the record, in the record's order, with :attr:`Observations.details`.
+
+    Raises:
+        DataError: The file is missing, broken or of another kind.
+
+    Example:
+        >>> read_observations("a.observations.npz")
+        Traceback (most recent call last):
+        ...
+        wsol.errors.DataError: a.observations.npz: the record's observations cannot be read: No such file or directory
+    """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(Path(path), allow_pickle=False) as arrays:
             header = json.loads(bytes(arrays["header"]))
             if header["version"] != VERSION:
                 raise DataError(f"{path}: observations of version {header['version']}, this wsol reads {VERSION}")
@@ -95,10 +138,21 @@ def _pack(result: Observations, arrays: dict[str, Array]) -> _Entry:
         "ids": _store(_text("\n".join(result.ids)), arrays),
         "labels": _store(result.labels, arrays),
         "rows": _store(result.rows, arrays),
-        "problems": _store(result.problems, arrays),
+        "problems": _store(result.problems[0], arrays),
         "notes": result.notes,
         "balanced": result.balanced,
         "tables": tables,
+        "details": None if result.details is None else _pack_details(result.details, arrays),
+    }
+
+
+def _pack_details(details: ImageDetails, arrays: dict[str, Array]) -> _DetailsEntry:
+    return {
+        "threshold": details.threshold,
+        "objects": _store(details.objects, arrays),
+        "area": _store(details.area, arrays),
+        "best_iou": _store(details.best_iou, arrays),
+        "boxes": _store(details.boxes, arrays),
     }
 
 
@@ -111,11 +165,35 @@ def _unpack(entry: _Entry, arrays: Mapping[str, Array]) -> Observations:
         ids=tuple(bytes(arrays[entry["ids"]]).decode().split("\n")),
         labels=arrays[entry["labels"]],
         rows=arrays[entry["rows"]],
-        problems=arrays[entry["problems"]],
+        problems=(arrays[entry["problems"]],),
         tables=(tables,),
         notes=tuple(entry["notes"]),
         balanced=entry["balanced"],
+        details=None if entry["details"] is None else _unpack_details(entry["details"], arrays),
     )
+
+
+def _unpack_details(entry: _DetailsEntry, arrays: Mapping[str, Array]) -> ImageDetails:
+    return ImageDetails(
+        threshold=entry["threshold"],
+        objects=arrays[entry["objects"]],
+        area=arrays[entry["area"]],
+        best_iou=arrays[entry["best_iou"]],
+        boxes=arrays[entry["boxes"]],
+    )
+
+
+def _zipped(arrays: Mapping[str, Array]) -> bytes:
+    """The bytes of a compressed ``.npz`` file; unlike those of numpy they do not contain the time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            file.writestr(entry, content.getvalue())
+    return buffer.getvalue()
 
 
 def _store(array: Array, arrays: dict[str, Array]) -> str:

@@ -19,10 +19,13 @@ import numpy as np
 
 from wsol.arrays import Array, DType, FloatArray, IntArray
 from wsol.errors import DataError
-from wsol.evaluation.geometry import MapProblem
+from wsol.evaluation.geometry import BoxProblem, MapProblem
+from wsol.evaluation.image_details import ImageDetails
 
-PROBLEMS: tuple[MapProblem, ...] = get_args(MapProblem)
-"""The problems of raw maps, see :func:`wsol.evaluation.geometry.sanitize_map`; the first stands for none."""
+Problem = MapProblem | BoxProblem
+PROBLEMS: tuple[Problem, ...] = tuple(dict.fromkeys((*get_args(MapProblem), *get_args(BoxProblem))))
+"""The problems of raw maps and of predicted boxes, see :func:`wsol.evaluation.geometry.sanitize_map` and
+:func:`wsol.evaluation.geometry.sanitize_boxes`; the first stands for none."""
 
 SPILL = 1 << 20
 """Tables of at least this many bytes are kept on disk."""
@@ -116,19 +119,21 @@ class Observations:
         ids: Image ids.
         labels: Ground-truth classes, int64 [N].
         rows: Indices of the images in the split, int64 [N], ascending.
-        problems: Indices into :data:`PROBLEMS`, uint8 [N].
+        problems: For each setting the indices into :data:`PROBLEMS`, uint8 [N].
         tables: For each setting the tables of all metrics by name.
         notes: Metrics that were left out, with the reason.
         balanced: Scores are means over classes instead of over images.
+        details: What is known of each image under the only setting; None where it was not asked for.
     """
 
     ids: tuple[str, ...]
     labels: IntArray
     rows: IntArray
-    problems: Array
+    problems: tuple[Array, ...]
     tables: tuple[dict[str, ObservationTable], ...]
     notes: tuple[str, ...] = ()
     balanced: bool = False
+    details: ImageDetails | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -152,7 +157,11 @@ class Observations:
 
     def select(self, evaluations: Sequence[int]) -> Observations:
         """The same images under some of the settings only."""
-        return replace(self, tables=tuple(self.tables[i] for i in evaluations))
+        return replace(
+            self,
+            problems=tuple(self.problems[i] for i in evaluations),
+            tables=tuple(self.tables[i] for i in evaluations),
+        )
 
     def take(self, order: IntArray) -> Observations:
         """The images ``order``, in that order."""
@@ -161,13 +170,22 @@ class Observations:
             ids=tuple(self.ids[i] for i in order),
             labels=self.labels[order],
             rows=self.rows[order],
-            problems=self.problems[order],
+            problems=tuple(problems[order] for problems in self.problems),
             tables=tuple({name: table.take(order) for name, table in tables.items()} for tables in self.tables),
+            details=None if self.details is None else self.details.take(order),
         )
 
-    def problem_counts(self) -> dict[str, int]:
-        """The number of raw maps that were scored as all zeros, by problem."""
-        counts = np.bincount(self.problems, minlength=len(PROBLEMS))
+    def problem_names(self, setting: int = 0) -> list[Problem]:
+        """The problem of each image, ``""`` for none; arguments as for :meth:`problem_counts`."""
+        return [PROBLEMS[code] for code in self.problems[setting].tolist()]
+
+    def problem_counts(self, setting: int = 0) -> dict[str, int]:
+        """The number of images whose map or box has a problem, by problem.
+
+        Args:
+            setting: Number of the setting, from 0.
+        """
+        counts = np.bincount(self.problems[setting], minlength=len(PROBLEMS))
         return {name: int(n) for name, n in zip(PROBLEMS, counts, strict=True) if name and n}
 
 
@@ -217,7 +235,7 @@ def merge(parts: Sequence[Observations]) -> Observations:
         ids=tuple(i for part in parts for i in part.ids),
         labels=np.concatenate([p.labels for p in parts]),
         rows=np.concatenate([p.rows for p in parts]),
-        problems=np.concatenate([p.problems for p in parts]),
+        problems=tuple(np.concatenate(each) for each in zip(*(p.problems for p in parts), strict=True)),
         tables=tuple(
             {
                 name: ObservationTable(

@@ -12,16 +12,19 @@ from wsol.arrays import Array, IntArray
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Annotations
 from wsol.errors import DataError, RunError, UsageError
-from wsol.evaluation.geometry import MapProblem, frame_size, map_frame
+from wsol.evaluation.geometry import frame_size, map_frame, sanitize_boxes
 from wsol.evaluation.ground_truth import GroundTruthReader
 from wsol.evaluation.metric import Metric, ScoredImage
-from wsol.evaluation.observations import PROBLEMS, Observations, ObservationTable
+from wsol.evaluation.objects import SplitObjects
+from wsol.evaluation.observations import PROBLEMS, Observations, ObservationTable, Problem
 from wsol.evaluation.predictions.source import Predictions
 from wsol.evaluation.read_map import FramedMap, frame_raw_map
 from wsol.protocols import EvalProtocol
 
 EvalSetting = tuple[Normalizer | None, BoxRule | None]
 """A normalizer (None for predicted boxes) and a box rule (None: the protocol's thresholds)."""
+_Seen = tuple[Problem, dict[str, Array]]
+"""What is wrong with the prediction for an image, and the observation of each metric by its name."""
 ScoringProgress = Callable[[int, int], None]
 """Called with the number of images scored so far, and of all images."""
 
@@ -39,6 +42,7 @@ def observe(
     threads: int = 1,
     rows: IntArray | None = None,
     progress: ScoringProgress | None = None,
+    objects: SplitObjects | None = None,
 ) -> Observations:
     """Let metrics observe the images of a split under every setting.
 
@@ -53,6 +57,7 @@ def observe(
         threads: Number of threads that share the images; the kernels release the GIL.
         rows: The images to observe, int64 [N]; None: all.
         progress: Called after every chunk of images.
+        objects: Receives the objects of the images, from boxes or else from masks, also where no metric needs them.
 
     Raises:
         DataError: Annotations are missing or broken; the message names the image.
@@ -61,22 +66,22 @@ def observe(
     """
     usable, notes = _usable(metrics, _available(store, annotations))
     _check_settings(store, evaluations)
-    evaluator = ImageEvaluator(store, annotations, protocol, evaluations, usable)
+    evaluator = ImageEvaluator(store, annotations, protocol, evaluations, usable, objects)
     places = np.arange(len(store)) if rows is None else np.sort(rows)
     if not len(places):
         raise DataError("no image to evaluate")
-    seen = evaluator(int(places[0]))[1]
-    tables = tuple({n: ObservationTable.like(o, len(places)) for n, o in found.items()} for found in seen)
-    problems = np.zeros(len(places), dtype=np.uint8)
+    seen = evaluator(int(places[0]))
+    tables = tuple({n: ObservationTable.like(o, len(places)) for n, o in found.items()} for _, found in seen)
+    problems = tuple(np.zeros(len(places), dtype=np.uint8) for _ in evaluations)
 
     def fill(start: int) -> int:
         stop = min(start + _CHUNK, len(places))
         for at in range(start, stop):
-            problems[at] = _put(tables, at, *evaluator(int(places[at])))
+            _put(tables, problems, at, evaluator(int(places[at])))
         return stop - start
 
     done = 0
-    for count in _spread(fill, range(0, len(places), _CHUNK), threads):
+    for count in spread(fill, range(0, len(places), _CHUNK), threads):
         done += count
         if progress is not None:
             progress(done, len(places))
@@ -101,27 +106,38 @@ class ImageEvaluator:
         protocol: EvalProtocol,
         evaluations: Sequence[EvalSetting],
         metrics: Sequence[Metric],
+        objects: SplitObjects | None = None,
     ) -> None:
-        needs = frozenset[str]().union(*(metric.needs for metric in metrics))
+        needs = {need for metric in metrics for need in metric.needs}
+        if objects is not None:
+            needs |= _objects_from(annotations)
         self.store = store
         self.protocol = protocol
         self.evaluations = evaluations
         self.metrics = metrics
+        self.objects = objects
         self.truth = GroundTruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
 
-    def __call__(self, i: int) -> tuple[int, list[dict[str, Array]]]:
-        """Observe image i: (index into PROBLEMS, for each setting the observation of each metric by its name)."""
+    def __call__(self, i: int) -> list[_Seen]:
+        """Observe image i: for each setting the problem, and the observation of each metric by its name."""
+        return [(problem, self._observe(image)) for image, problem in self.located(i)]
+
+    def located(self, i: int) -> Iterator[tuple[ScoredImage, Problem]]:
+        """Yield image i with its map or boxes under each setting, and what is wrong with them."""
         image = self._image(i)
         if self.store.boxes is not None:
             image.boxes, problem = self._box(i)
-            return PROBLEMS.index(problem), [self._observe(image) for _ in self.evaluations]
+            yield from ((image, problem) for _ in self.evaluations)
+            return
         framed = frame_raw_map(self.store.map(i), map_frame(self.protocol, self.truth.size(i)))
-        observed = [self._observe(self._located(image, framed, *setting)) for setting in self.evaluations]
-        return PROBLEMS.index(framed.problem), observed
+        for setting in self.evaluations:
+            yield self._located(image, framed, *setting)
 
     def _image(self, i: int) -> ScoredImage:
         """Image i with its ground truth and logits, without its map or boxes."""
         truth = self.truth.read(i)
+        if self.objects is not None:
+            self.objects.put(i, truth, frame_size(self.protocol, self.truth.size(i)), self.protocol.inclusive)
         return ScoredImage(
             image_id=self.store.ids[i],
             label=int(self.store.labels[i]),
@@ -134,25 +150,32 @@ class ImageEvaluator:
 
     def _located(
         self, image: ScoredImage, framed: FramedMap, normalizer: Normalizer | None, box_rule: BoxRule | None
-    ) -> ScoredImage:
-        """A copy of ``image`` with the map under one setting."""
+    ) -> tuple[ScoredImage, Problem]:
+        """A copy of ``image`` with the map under one setting, and what is wrong with the map or else the boxes."""
         assert normalizer is not None  # checked for all settings before the first image
         found = framed.normalize(normalizer, box_rule, where=f"image '{image.image_id}'")
-        return replace(image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes)
+        scored = replace(image, score_map=found.scores, raw_map=None if found.problem else found.raw, boxes=found.boxes)
+        return scored, found.problem or found.box_problem
 
-    def _box(self, i: int) -> tuple[Array, MapProblem]:
-        """The predicted box in the frame, float64 [1, 4], and what is wrong with it; zeros when something is."""
+    def _box(self, i: int) -> tuple[Array, Problem]:
+        """The predicted box in the frame, float64 [1, 4], and what is wrong with it, see :func:`sanitize_boxes`."""
         width, height = frame_size(self.protocol, self.truth.size(i))
         assert self.store.boxes is not None
         box = np.asarray(self.store.boxes[i], dtype=np.float64)
-        if not np.isfinite(box).all():
-            return np.zeros((1, 4)), "nan" if np.isnan(box).any() else "infinite"
+        usable, problem = sanitize_boxes((box * [width, height, width, height])[None], (width, height))
         edge = 1 if self.protocol.inclusive else 0
         last = np.array([width - edge, height - edge] * 2)
-        return np.clip(box * [width, height, width, height], 0, last)[None], ""
+        return np.clip(usable, 0, last), problem
 
     def _observe(self, image: ScoredImage) -> dict[str, Array]:
         return {metric.name: np.asarray(metric.observe(image)) for metric in self.metrics}
+
+
+def _objects_from(annotations: Annotations) -> set[str]:
+    """The kind of annotation that states the objects: boxes, or else masks."""
+    if annotations.boxes is not None:
+        return {"boxes"}
+    return set() if annotations.masks is None else {"masks"}
 
 
 def _available(store: Predictions, annotations: Annotations) -> set[str]:
@@ -184,19 +207,28 @@ def _check_settings(store: Predictions, evaluations: Sequence[EvalSetting]) -> N
 
 
 def _put(
-    tables: Sequence[dict[str, ObservationTable]], at: int, problem: int, found: Sequence[dict[str, Array]]
-) -> int:
-    for table, observed in zip(tables, found, strict=True):
+    tables: Sequence[dict[str, ObservationTable]], problems: Sequence[Array], at: int, seen: Sequence[_Seen]
+) -> None:
+    for table, codes, (problem, observed) in zip(tables, problems, seen, strict=True):
+        codes[at] = PROBLEMS.index(problem)
         for name, observation in observed.items():
             try:
                 table[name].put(at, observation)
             except ValueError as error:
                 raise RunError(f"metric '{name}': {error}; every image must give the same") from None
-    return problem
 
 
-def _spread(work: Callable[[int], int], starts: range, threads: int) -> Iterator[int]:
-    """Call ``work`` for every start on several threads, results in order; the first error cancels what is queued."""
+def spread(work: Callable[[int], int], starts: range, threads: int) -> Iterator[int]:
+    """Call ``work`` for every start on several threads, results in order; the first error cancels what is queued.
+
+    Args:
+        work: Does a task.
+        starts: One argument for each task.
+        threads: Number of threads.
+
+    Yields:
+        What each task returned.
+    """
     if threads <= 1:
         yield from map(work, starts)
         return

@@ -15,7 +15,7 @@ from wsol.arrays import Array, FloatArray
 from wsol.components import BoxRule, Normalizer
 from wsol.errors import RunError
 from wsol.evaluation.boxes import estimated_boxes
-from wsol.evaluation.geometry import Frame, MapProblem, resize_map, sanitize_map
+from wsol.evaluation.geometry import BoxProblem, Frame, MapProblem, resize_map, sanitize_boxes, sanitize_map
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class NormalizedMap:
         scores: The normalised map, float64 [H, W] in [0, 1]; all zeros when there is a problem.
         problem: What is wrong with the raw map, ``""`` when nothing is.
         boxes: Boxes (x0, y0, x1, y1) in pixels of the map, [N, 4] with N >= 1; None without a box rule or threshold.
+        box_problem: What is wrong with the boxes of the box rule, see :func:`sanitize_boxes`.
     """
 
     raw: FloatArray
     scores: FloatArray
     problem: MapProblem
     boxes: Array | None
+    box_problem: BoxProblem = ""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class FramedMap:
         """Normalise the map and find its boxes; arguments, result and errors as in :func:`read_map`."""
         scores = self.values if self.problem else _normalized(normalizer, self.values, where)
         boxes: Array | None = None
+        box_problem: BoxProblem = ""
         if box_rule is not None:
-            boxes = _ruled(box_rule, scores, where)
+            height, width = scores.shape
+            boxes, box_problem = sanitize_boxes(_ruled(box_rule, scores, where), (width, height))
         elif threshold is not None:
             boxes = estimated_boxes(scores, threshold, contours="largest")
-        return NormalizedMap(self.values, scores, self.problem, boxes)
+        return NormalizedMap(self.values, scores, self.problem, boxes, box_problem)
 
 
 def frame_raw_map(raw_map: Array, frame: Frame) -> FramedMap:
@@ -137,8 +141,9 @@ def _normalized(normalizer: Normalizer, raw: FloatArray, where: str) -> FloatArr
 
 def _ruled(box_rule: BoxRule, scores: FloatArray, where: str) -> Array:
     boxes = np.asarray(box_rule(scores))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes):
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes) or boxes.dtype.kind not in "iuf":
         raise RunError(
-            f"{where}: box rule '{box_rule.name}' returned shape {list(boxes.shape)}; it must return [N, 4], N >= 1"
+            f"{where}: box rule '{box_rule.name}' returned shape {list(boxes.shape)} of {boxes.dtype}; "
+            "it must return numbers [N, 4], N >= 1"
         )
     return boxes

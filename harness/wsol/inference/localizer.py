@@ -17,6 +17,7 @@ from wsol.data.benchmark import Benchmark, ImageList
 from wsol.data.cache import Transform
 from wsol.data.views import SplitImages
 from wsol.errors import DataError, UsageError
+from wsol.evaluation.describe import box_threshold
 from wsol.evaluation.geometry import Frame
 from wsol.evaluation.read_map import NormalizedMap, read_map
 from wsol.inference.build import WEIGHTS, build_evaluation, build_method
@@ -31,8 +32,6 @@ from wsol.weights import no_pretrained
 
 FRAME = 224
 """Side in pixels of the frame that a map is enlarged to before it is normalised and thresholded."""
-FALLBACK_THRESHOLD = 0.2
-"""Share of the map's maximum for a box, where the run's metrics chose none."""
 
 
 @dataclass(frozen=True)
@@ -317,9 +316,3 @@ def _result(record: RunRecord, evaluation: int) -> Result:
     if not 0 <= evaluation < len(results):
         raise UsageError(f"evaluation {evaluation}: {record.run_id} has {len(results)} evaluations, numbered from 0")
     return results[evaluation]
-
-
-def box_threshold(result: Result) -> float:
-    """The threshold of the first metric that chose one on val."""
-    thresholds = (metric.threshold for metric in result.metrics.values())
-    return next((threshold for threshold in thresholds if threshold is not None), FALLBACK_THRESHOLD)

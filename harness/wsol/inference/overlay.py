@@ -21,7 +21,8 @@ def overlay(
     Args:
         image: uint8 [H, W, 3], RGB.
         score_map: float64 [h, w] of any size, in [0, 1]; None draws boxes only.
-        predicted: Boxes [N, 4], (x0, y0, x1, y1) as shares of the image sides.
+        predicted: Boxes [N, 4], (x0, y0, x1, y1) as shares of the image sides; those that are not finite, end before
+            they start, or are (0, 0, 0, 0), which stands for no box, are not drawn, and others are clipped.
         truth: Boxes, as above.
 
     Returns:
@@ -34,10 +35,25 @@ def overlay(
         heat = cv2.applyColorMap((np.clip(resized, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
         canvas = cv2.addWeighted(canvas, 0.5, cv2.cvtColor(heat, cv2.COLOR_BGR2RGB), 0.5, 0)
     for boxes, colour in ((truth, TRUE), (predicted, PREDICTED)):
-        for box in boxes if boxes is not None else ():
-            x0, y0, x1, y1 = (np.asarray(box) * [width, height, width, height]).round().astype(int).tolist()
+        for box in drawable(boxes):
+            x0, y0, x1, y1 = (box * [width, height, width, height]).round().astype(int).tolist()
             cv2.rectangle(canvas, (x0, y0), (min(x1, width - 1), min(y1, height - 1)), colour, max(1, width // 150))
     return canvas
+
+
+def drawable(boxes: Array | None) -> FloatArray:
+    """The boxes that a picture can show, clipped to the image; see :func:`overlay`.
+
+    Args:
+        boxes: (x0, y0, x1, y1) as shares of the image sides, [N, 4]; None: there are none.
+
+    Returns:
+        float64 [M, 4] in [0, 1].
+    """
+    given = np.zeros((0, 4)) if boxes is None else np.asarray(boxes, dtype=np.float64)
+    finite = given[np.isfinite(given).all(axis=1)]
+    shown: FloatArray = finite[(finite[:, :2] <= finite[:, 2:]).all(axis=1) & finite.any(axis=1)]
+    return np.clip(shown, 0, 1)
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Array]]], tile: int = 192) -> Array:

@@ -28,7 +28,7 @@ def observations(values: Array, labels: Array | None = None, balanced: bool = Fa
         ids=tuple(image_ids(count)),
         labels=np.zeros(count, dtype=np.int64) if labels is None else labels,
         rows=np.arange(count),
-        problems=np.zeros(count, dtype=np.uint8),
+        problems=(np.zeros(count, dtype=np.uint8),),
         tables=({"m": table_of(values)},),
         balanced=balanced,
     )

@@ -83,7 +83,7 @@ def test_a_normalizer_that_breaks_its_contract_is_named(scores: FloatArray) -> N
         read_map(bar(), FRAME, Wrong(), where="image 'a'")
 
 
-@pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.zeros(4), np.zeros((1, 5))])
+@pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.zeros(4), np.zeros((1, 5)), np.array([["a"] * 4])])
 def test_a_box_rule_that_breaks_its_contract_is_named(boxes: IntArray) -> None:
     class Wrong(Whole):
         """Returns what it should not."""
@@ -93,7 +93,7 @@ def test_a_box_rule_that_breaks_its_contract_is_named(boxes: IntArray) -> None:
         def __call__(self, score_map: FloatArray) -> IntArray:
             return boxes
 
-    with pytest.raises(RunError, match=r"box rule 'wrong' returned shape .*; it must return \[N, 4\], N >= 1"):
+    with pytest.raises(RunError, match=r"box rule 'wrong' returned shape .*; it must return numbers \[N, 4\], N >= 1"):
         read_map(bar(), FRAME, MinMax(), Wrong())
 
 

@@ -16,7 +16,8 @@ import wsol
 from tests.support.evaluation_samples import MinMax
 from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
 from wsol.arrays import FloatArray
-from wsol.inference.localizer import FALLBACK_THRESHOLD, FRAME, Localizer, box_threshold
+from wsol.evaluation.describe import FALLBACK_THRESHOLD, box_threshold
+from wsol.inference.localizer import FRAME, Localizer
 from wsol.inference.overlay import PREDICTED, TRUE, overlay
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import MetricValue, Result
@@ -62,12 +63,23 @@ def test_a_map_gives_heat_and_the_box_at_the_threshold() -> None:
 
 
 def test_boxes_are_drawn_at_the_threshold_of_the_first_metric_that_has_one() -> None:
-    def result(*thresholds: float | None) -> Result:
+    def result(*thresholds: float | None, protocol: str = "wsoleval-v2") -> Result:
         metrics = {str(i): MetricValue(value=0, threshold=t) for i, t in enumerate(thresholds)}
-        return Result(evaluation=EvalSpec(), split="val", protocol="wsoleval-v2", metrics=metrics, primary="0")
+        return Result(evaluation=EvalSpec(), split="val", protocol=protocol, metrics=metrics, primary="0")
 
     assert box_threshold(result(None, 0.0, 0.5)) == 0
     assert box_threshold(result(None)) == FALLBACK_THRESHOLD
+    assert box_threshold(result(0.0, protocol="legacy")) == 0.2
+
+
+@pytest.mark.parametrize(
+    "box", [(np.nan, 0, 1, 1), (0, 0, np.inf, 1), (0.8, 0.2, 0.2, 0.8), (-3.0, -1e30, 7.0, 1e30), (0, 0, 0, 0)]
+)
+def test_a_box_that_is_none_or_outside_breaks_no_picture(box: tuple[float, ...]) -> None:
+    picture = overlay(IMAGE, None, np.array([box, (0.25, 0.25, 0.75, 0.75)]), np.array([box]))
+    assert (picture[45, 20:60] == PREDICTED).all()
+    outside = box[2] == 7
+    assert (picture[0] == PREDICTED).all() == outside
 
 
 def test_the_title_names_all_trained_parts_with_their_options() -> None:

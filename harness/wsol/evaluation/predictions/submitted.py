@@ -17,12 +17,21 @@ import numpy as np
 from wsol.arrays import Array, IntArray
 from wsol.data.benchmark import ImageList
 from wsol.errors import DataError
-from wsol.evaluation.geometry import sanitize_map
+from wsol.evaluation.geometry import BoxProblem, sanitize_boxes, sanitize_map
 from wsol.evaluation.predictions.box_csv import parse_box_csv
 from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.problems import Problems
 from wsol.evaluation.predictions.source import PredictionKind, Predictions
 from wsol.evaluation.predictions.store import ScoreStore, is_store
+
+_NOT_FINITE = "box{es} {are} not finite and {count} as no box"
+LEAVES = "box{es} {leave} the image, and {are} clipped"
+_BOX_PROBLEMS: dict[BoxProblem, str] = {
+    "nan": _NOT_FINITE,
+    "infinite": _NOT_FINITE,
+    "reversed": "box{es} {end} before {they} {start} and {count} as no box",
+    "outside": LEAVES,
+}
 
 
 @dataclass(frozen=True)
@@ -177,15 +186,11 @@ def _open_box_csv(path: Path, images: ImageList, problems: Problems) -> Submitte
 
 
 def _check_boxes(source: Predictions, problems: Problems) -> None:
-    boxes = np.asarray(source.boxes)
-    finite = np.isfinite(boxes).all(axis=1)
-    backward = (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
-    problems.warn(
-        "box{es} {are} not finite and {count} as no box", *(source.ids[int(i)] for i in np.flatnonzero(~finite))
-    )
-    problems.error(
-        "box{es} {end} before {they} {start}", *(source.ids[int(i)] for i in np.flatnonzero(finite & backward))
-    )
+    assert source.boxes is not None
+    for image_id, box in zip(source.ids, np.asarray(source.boxes, dtype=np.float64), strict=True):
+        problem = sanitize_boxes(box[None], (1, 1))[1]
+        if problem:
+            problems.warn(_BOX_PROBLEMS[problem], image_id)
 
 
 def _check_map(source: Predictions, i: int, name: str, problems: Problems, normalised: bool) -> None:

@@ -114,9 +114,12 @@ def test_boxes_of_a_store_are_checked(tmp_path: Path) -> None:
     assert open_maps(box_store(tmp_path / "a", boxes), IMAGES, normalised=False)[1].warning_lines() == [
         f"2 boxes are not finite and count as no box: {IDS[1]}, {IDS[2]}"
     ]
-    boxes[4] = 0.8, 0.8, 0.2, 0.2
-    with pytest.raises(DataError, match=f"1 box ends before it starts: {IDS[4]}\n2 boxes are not finite"):
-        open_maps(box_store(tmp_path / "b", boxes), IMAGES, normalised=False)
+    boxes[4], boxes[5] = (0.8, 0.8, 0.2, 0.2), (0.2, 0.2, 0.8, 1.01)
+    assert open_maps(box_store(tmp_path / "b", boxes), IMAGES, normalised=False)[1].warning_lines() == [
+        f"2 boxes are not finite and count as no box: {IDS[1]}, {IDS[2]}",
+        f"1 box ends before it starts and counts as no box: {IDS[4]}",
+        f"1 box leaves the image, and is clipped: {IDS[5]}",
+    ]
 
 
 def box_store(path: Path, boxes: Array) -> Path:
