@@ -12,6 +12,7 @@ from .arrays import (
 from .errors import (
     DataError as DataError,
     DivergedError as DivergedError,
+    LeaseError as LeaseError,
     PluginError as PluginError,
     RunError as RunError,
     SealError as SealError,
@@ -216,6 +217,10 @@ from .study.job import (
     RunProgress as RunProgress,
     SerialRunner as SerialRunner,
 )
+from .study.lease import (
+    Lease as Lease,
+    LeaseHolder as LeaseHolder,
+)
 from .study.ledger import (
     Ledger as Ledger,
     LedgerEntry as LedgerEntry,
@@ -233,12 +238,18 @@ from .study.run import (
     open_session as open_session,
     run_study as run_study,
 )
-from .study.selection import Selection as Selection
+from .study.selection import (
+    SealedChoice as SealedChoice,
+    Selection as Selection,
+    Unsealed as Unsealed,
+    read_selection as read_selection,
+)
 from .study.session import (
     Runner as Runner,
     Session as Session,
     StudyResult as StudyResult,
 )
+from .study.study_folder import StudyFolder as StudyFolder
 from .study.submission import (
     ScoredSubmission as ScoredSubmission,
     Submission as Submission,

@@ -28,6 +28,10 @@ class SealError(UsageError):
     """Test data requested without a sealed selection, or with a selection that was changed after sealing."""
 
 
+class LeaseError(UsageError):
+    """A study's results folder that another process is writing to."""
+
+
 class DataError(WsolError):
     """Data that are missing or broken: an image, a line of an annotation file, a score map, a record."""
 

@@ -67,7 +67,9 @@ class Toy(wsol.Method):
         """Ways to misbehave."""
 
         lr: float = wsol.hparam(0.1, wsol.loguniform(1e-2, 1.0), help="learning rate", gt=0)
-        trouble: str = wsol.option("", "nan | error | killed:FILE (once, leaving FILE) | killed (always)")
+        trouble: str = wsol.option(
+            "", "nan | error | error:FILE (until FILE exists) | killed:FILE (once, leaving FILE) | killed (always)"
+        )
         seconds: float = wsol.option(0.0, "an epoch takes at least this long")
 
     def __init__(self, options, parts):
@@ -88,7 +90,7 @@ class Toy(wsol.Method):
         time.sleep(self.options.seconds)
         self.epoch = getattr(self, "epoch", 0) + 1
         kind, _, file = self.options.trouble.partition(":")
-        if kind == "error":
+        if kind == "error" and not (file and Path(file).exists()):
             raise ValueError("a bug in a plugin")
         if kind == "killed" and self.epoch == 2 and not (file and Path(file).exists()):
             if file:

@@ -73,7 +73,7 @@ class Workplace:
         return {record.run_id: record for record in map(read_record, self.record_paths())}
 
     def selection(self) -> Selection:
-        return read_selection(self.results / "selection.json")
+        return read_selection(self.results / "selection.jsonl")
 
     def outcome(self) -> Any:
         """The results that must not depend on interruptions: values of each run, and the choice."""

@@ -103,10 +103,11 @@ class JobOptions(StudyOptions):
 
 
 class _Terminal(StudyObserver):
-    """Shows a study's events in the terminal, and counts the runs that are not complete."""
+    """Shows a study's events in the terminal, and counts runs that are not complete and recipes without a choice."""
 
     def __init__(self) -> None:
         self.incomplete = 0
+        self.unsealed = 0
 
     def running(self, step: str, jobs: Sequence[Job]) -> AbstractContextManager[RunProgress]:
         return job_progress(step, jobs)
@@ -116,6 +117,7 @@ class _Terminal(StudyObserver):
 
     def sealed(self, selection: Selection) -> None:
         print_selection(selection)
+        self.unsealed = len(selection.unsealed)
 
     def finished(self, records: Sequence[RunRecord]) -> None:
         self.incomplete += warn_incomplete(records)
@@ -131,8 +133,8 @@ class _Terminal(StudyObserver):
         warn(message)
 
     def exit(self) -> None:
-        """End the command with exit code 1 if a run is not complete."""
-        if self.incomplete:
+        """End the command with exit code 1 if a run is not complete or a recipe is not sealed."""
+        if self.incomplete or self.unsealed:
             raise typer.Exit(1)
 
 
@@ -165,13 +167,18 @@ def search(options: JobOptions) -> None:
 
 @with_options(StudyOptions)
 def seal(options: StudyOptions, accept_failures: AcceptFailures = False) -> None:
-    """Only choose the best trial of every recipe on val and seal the choice. Opens no test data."""
-    options.session().seal(_Terminal(), accept_failures=accept_failures)
+    """Only choose the best trial of every recipe on val and seal the choices. Opens no test data.
+
+    A recipe that cannot be sealed is reported and does not block the others; a later call seals it.
+    """
+    terminal = _Terminal()
+    options.session().seal(terminal, accept_failures=accept_failures)
+    terminal.exit()
 
 
 @with_options(JobOptions)
 def final(options: JobOptions) -> None:
-    """Run only the final runs of the sealed choice, evaluate each on test, and build the leaderboard."""
+    """Run only the final runs of the sealed choices, evaluate each on test, and build the leaderboard."""
     session, runner = options.open()
     terminal = _Terminal()
     session.final(runner, terminal)

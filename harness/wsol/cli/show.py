@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def print_plan(session: Session, tflops: float) -> None:
     """Print recipes, draws, epochs and resources, and how long a GPU would take."""
-    from wsol.study.session import pending
+    from wsol.study.jobs import pending
 
     plan = session.plan
     for cell in plan.cells:
@@ -68,7 +68,7 @@ def warn_incomplete(records: Sequence[RunRecord]) -> int:
     Returns:
         The number of these runs.
     """
-    from wsol.study.session import incomplete
+    from wsol.study.run_records import incomplete
 
     found = incomplete(records)
     for record in found:
@@ -77,16 +77,19 @@ def warn_incomplete(records: Sequence[RunRecord]) -> int:
 
 
 def print_selection(selection: Selection) -> None:
-    """Print the sealed choices, and warn about recipes without a choice."""
+    """Print the sealed choices, and warn about recipes without one."""
     from rich.table import Table
 
-    table = Table(title=f"sealed {selection.seal} at {selection.sealed_at}", title_justify="left")
-    for column in ("recipe", "trial", "chosen on val"):
+    table = Table(title=f"sealed up to {selection.seal}", title_justify="left")
+    for column in ("recipe", "trial", "chosen on val", "among", "sealed"):
         table.add_column(column, overflow="fold")
     for choice in selection.choices:
         refs = [*choice.train.filled(), *choice.evaluation.filled()]
         name = " ".join(ref.name for part, ref in refs if not part.many)
-        table.add_row(name, str(choice.trial), f"{choice.metric} {choice.value:.2f}")
-    out.print(table)
-    for cell in selection.unchosen:
-        warn(f"{cell}: no complete trial, so nothing was chosen")
+        sealed = choice.sealed_at + (" after test" if choice.after_test else "")
+        value = f"{choice.metric} {choice.value:.2f}"
+        table.add_row(name, str(choice.trial), value, f"{choice.trials_done}/{choice.chosen_among}", sealed)
+    if selection.choices:
+        out.print(table)
+    for recipe in selection.unsealed:
+        warn(f"not sealed: {recipe.recipe}: {recipe.reason}")

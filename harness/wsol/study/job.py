@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from pydantic import Field
+
 from wsol.data.benchmark import CacheMode
 from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol
@@ -28,13 +30,13 @@ from wsol.records import (
     SplitData,
     Status,
     TestOpening,
-    write_record,
 )
 from wsol.split_names import EvalSplit
 from wsol.study import environment
 from wsol.study.ledger import now
+from wsol.study.run_records import write_outcome
 from wsol.study.scoring import EvaluatedSetting, Scorer
-from wsol.study.selection import open_test
+from wsol.study.selection import check_opening, open_test
 
 if TYPE_CHECKING:
     from wsol.data.views import EvalData, TrainData
@@ -62,7 +64,12 @@ class Job(Model):
         plugin_files: One-file plugins to load.
         swept: Of a final run, the sealed setting of each evaluation.
         selection: Of a final run, the file of the sealed selection; without it test stays closed.
-        ledger: Of a final run, the file that the opening of test is written to.
+        ledger: Of a final run, the study's ledger, which has a line for the opening of test.
+        opening: Of a final run, the opening of test; its line was appended before the job was sent.
+        identity: Of a final run, the identity of the chosen trial.
+        chosen_among: Of a final run, the number of trials that the choice was made among.
+        after_test: Of a final run, whether its choice was sealed after this study had opened test of the same data.
+        lease: Number of the lease of the study that the job was made under; None: without one.
         cache: Folder of decoded images; None: the default one.
         cache_mode: How decoded images are kept; None: the benchmark's mode.
     """
@@ -78,6 +85,11 @@ class Job(Model):
     swept: tuple[OptionValues, ...] = ()
     selection: str | None = None
     ledger: str | None = None
+    opening: TestOpening | None = None
+    identity: dict[str, str] = Field(default_factory=dict)
+    chosen_among: int = 0
+    after_test: bool = False
+    lease: int | None = None
     cache: str | None = None
     cache_mode: CacheMode | None = None
 
@@ -166,7 +178,7 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
         outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
         _keep_traceback(job)
     record = _record(job, outcome, started, time.perf_counter() - clock)
-    write_record(record, job.record_path)
+    record = write_outcome(record, job.record_path, job.lease)
     if record.status == "complete":
         (job.work / CHECKPOINT).unlink(missing_ok=True)
     return record
@@ -179,7 +191,7 @@ def worker_died(job: Job, reason: str) -> None:
         job: The job.
         reason: Why the worker died.
     """
-    write_record(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path)
+    write_outcome(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path, job.lease)
 
 
 def _keep_traceback(job: Job) -> None:
@@ -195,6 +207,7 @@ def _record(job: Job, outcome: _Outcome, started: str, seconds: float) -> RunRec
         **job.run.model_dump(),
         **outcome,
         settings=job.settings,
+        chosen_among=job.chosen_among,
         versions=environment.versions(plugins.plugins),
         hardware=environment.hardware(),
         started=started,
@@ -246,15 +259,10 @@ class _Run:
             "val": SplitData(fingerprint=data.val.fingerprint),
         }
         outcome: _Outcome = {"status": "complete", "history": tuple(history), "data": identified}
-        if self.job.selection is not None and self.job.ledger is not None:
-            test, outcome["test"] = open_test(
-                self.benchmark,
-                Path(self.job.selection),
-                Path(self.job.ledger),
-                self.job.run,
-                self.protocol,
-                self.cache,
-            )
+        job = self.job
+        if job.selection is not None and job.ledger is not None and job.opening is not None:
+            check_opening(Path(job.selection), Path(job.ledger), job.run, job.opening)
+            test, outcome["test"] = open_test(self.benchmark, self.protocol, self.cache), job.opening
             identified["test"] = SplitData(fingerprint=test.fingerprint)
             scored += self._score(method, test, "test", [s.result for s in scored])
             write_observations(observations_path(self.job.record_path), [s.observations for s in scored])

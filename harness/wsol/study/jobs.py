@@ -9,10 +9,11 @@ from pathlib import Path
 
 from wsol.options import OptionValues
 from wsol.recipes import EvalSpec
-from wsol.records import RunIdentity, Stage
+from wsol.records import RunIdentity, Stage, read_record
 from wsol.study.job import Job
-from wsol.study.plan import Plan, TrainingCell, Trial, final_seeds
-from wsol.study.selection import Choice
+from wsol.study.plan import Plan, TrainingCell, Trial
+from wsol.study.selection import SealedChoice, Selection
+from wsol.study.study_folder import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,13 @@ class JobFactory:
 
     Attributes:
         plan: The plan of the study.
-        runs: Folder of the records.
-        selection: File of the sealed selection, which final runs need.
-        ledger: File of the ledger.
+        folder: The study's results folder; jobs carry the number of its lease.
         plugin_files: One-file plugins that workers must load too.
         cache: Folder of decoded images; None: the default one.
     """
 
     plan: Plan
-    runs: Path
-    selection: Path
-    ledger: Path
+    folder: StudyFolder
     plugin_files: Sequence[Path]
     cache: Path | None
 
@@ -45,22 +42,40 @@ class JobFactory:
         name = f"{cell.slug}-t{trial.index:03d}"
         return self._job(cell, self._identity(cell, name, "search", trial.index, trial.hparams, trial.seed))
 
-    def final(self, cell: TrainingCell, choices: Sequence[Choice], seed: int) -> Job:
-        """Make the job of a final run.
+    def finals(self, selection: Selection) -> list[Job]:
+        """Make the jobs of all final runs; choices of the same trial that were sealed together share its training.
 
         Args:
-            cell: The cell that was chosen from.
-            choices: The choices that share the training: they chose the same trial.
-            seed: Seed of the run, one of the study's final seeds.
+            selection: The sealed choices.
         """
-        first = choices[0]
-        name = f"{cell.slug}-t{first.trial:03d}-final{final_seeds(self.plan.study).index(seed)}"
+        cells = {cell.train.model_dump_json(): cell for cell in self.plan.cells}
+        groups: dict[tuple[str, int], dict[int, list[SealedChoice]]] = {}
+        for choice in selection.choices:
+            trained = (choice.train.model_dump_json(), choice.trial)
+            groups.setdefault(trained, {}).setdefault(choice.group, []).append(choice)
+        jobs = []
+        for (train, _), calls in groups.items():
+            first = 0  # number of the first run: those of a later seal follow those of the ones before
+            for choices in calls.values():
+                seeds = enumerate(choices[0].seeds, first)
+                jobs += [self._final(cells[train], choices, number, seed) for number, seed in seeds]
+                first += len(choices[0].seeds)
+        return jobs
+
+    def _final(self, cell: TrainingCell, choices: Sequence[SealedChoice], number: int, seed: int) -> Job:
+        choice = choices[0]
+        name = f"{cell.slug}-t{choice.trial:03d}-final{number}"
         evaluations = tuple(choice.evaluation for choice in choices)
-        run = self._identity(cell, name, "final", first.trial, first.hparams, seed, evaluations)
+        run = self._identity(cell, name, "final", choice.trial, choice.hparams, seed, evaluations).model_copy(
+            update={"trials_planned": choice.chosen_among, "seeds_planned": len(choice.seeds)}
+        )
         sealed = {
             "swept": tuple(choice.swept for choice in choices),
-            "selection": str(self.selection.resolve()),
-            "ledger": str(self.ledger.resolve()),
+            "selection": str(self.folder.selection.resolve()),
+            "ledger": str(self.folder.ledger.resolve()),
+            "identity": choice.identity,
+            "chosen_among": choice.chosen_among,
+            "after_test": any(choice.after_test for choice in choices),
         }
         return self._job(cell, run).model_copy(update=sealed)
 
@@ -92,7 +107,8 @@ class JobFactory:
         study = self.plan.study
         return Job(
             run=run,
-            folder=str(self.runs.resolve()),
+            folder=str(self.folder.runs.resolve()),
+            lease=None if self.folder.lease is None else self.folder.lease.number,
             protocol=cell.protocol,
             metrics=cell.metrics,
             precision=study.precision,
@@ -102,3 +118,8 @@ class JobFactory:
             cache_mode=study.cache,
             cache=None if self.cache is None else str(self.cache.resolve()),
         )
+
+
+def pending(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs still to run: those without a record, and those that failed. A diverged run would diverge again."""
+    return [job for job in jobs if not job.record_path.exists() or read_record(job.record_path).status == "failed"]

@@ -1,6 +1,6 @@
 """Running jobs on Ray Tune: the search's trials and the final runs alike. The only module that imports ray.
 
-Tune schedules jobs, restarts dead workers and spreads jobs over a cluster. Its own way to resume a study is not used: a
+Tune schedules jobs and spreads them over a cluster. Its own ways to restart a job and to resume a study are not used: a
 job whose record exists is not started again, and a job that was stopped continues from its own checkpoint. So a killed
 driver, a dead worker and a second call of the same command are handled in the same way.
 """
@@ -22,13 +22,12 @@ from wsol.errors import RunError, UsageError
 from wsol.recipes import JsonObject
 from wsol.records import EpochLog
 from wsol.study.config import Resources
-from wsol.study.job import Job, RunProgress, execute, worker_died
+from wsol.study.job import Job, RunProgress, execute
 
 if TYPE_CHECKING:
     from ray.tune import Callback, PlacementGroupFactory
     from ray.tune.experiment import Trial
 
-_LOG = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for an answer at the cluster's address."""
 
@@ -42,14 +41,12 @@ class RayRunner:
             all nodes share.
         resources: What each job gets.
         address: The cluster, for example ``auto`` or ``ray://head:10001``; None: a local one, started for these jobs.
-        max_failures: How often a job whose worker died is started again.
         concurrency: Most jobs at a time; None: as many as the resources allow.
     """
 
     folder: Path
     resources: Resources
     address: str | None = None
-    max_failures: int = 2
     concurrency: int | None = None
 
     @property
@@ -57,38 +54,29 @@ class RayRunner:
         """Whether the jobs run on this machine."""
         return self.address is None
 
-    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
-        """Run ``jobs``. For a job whose worker died too often, a record with this reason is written.
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> str:
+        """Run each of ``jobs`` once. A job whose worker died has no record afterwards.
 
         Args:
             jobs: The jobs, whose records do not exist yet.
             progress: Called after each epoch, and when a run ends.
 
+        Returns:
+            Why Tune stopped, or an empty text: Tune treats a worker that Ray kills for its memory as an error of its
+            own.
+
         Raises:
             UsageError: The cluster cannot be reached, or can never satisfy ``resources``.
             RunError: Ray is already initialised in this process.
         """
-        for _ in range(self.max_failures + 1):
-            left = [job for job in jobs if not job.record_path.exists()]
-            if not left:
-                return
-            lost = self._fit(left, progress)
-            if not lost:
-                break
-            _LOG.warning("the runs are started again: %s", lost)
-        for job in jobs:
-            if not job.record_path.exists():
-                worker_died(job, lost or f"its worker died {self.max_failures + 1} times; see {self._files}")
+        return self._fit(jobs, progress) if jobs else ""
 
     @property
     def _files(self) -> Path:
         return self.folder / ".ray"
 
     def _fit(self, jobs: Sequence[Job], progress: RunProgress) -> str:
-        """One pass of Tune over ``jobs``; returns the reason why Tune stopped, or "".
-
-        Tune restarts dead workers, but treats a worker that Ray kills for its memory as an error of its own.
-        """
+        """One pass of Tune over ``jobs``; returns the reason why Tune stopped, or ""."""
         os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
         os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Tune would end as if all jobs were done
         os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -112,7 +100,7 @@ class RayRunner:
                     name="tune",
                     storage_path=str(self._files.resolve()),
                     verbose=0,
-                    failure_config=tune.FailureConfig(max_failures=self.max_failures),
+                    failure_config=tune.FailureConfig(max_failures=0),  # every start is the session's to record
                     callbacks=[_callback(progress)],
                 ),
             )

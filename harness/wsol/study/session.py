@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import yaml
-
 from wsol.errors import DataError, RunError, UsageError, WeightsError
-from wsol.files import write_atomic
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
-from wsol.study import environment, ledger
-from wsol.study.config import load_yaml
-from wsol.study.job import Job, RunProgress
-from wsol.study.jobs import JobFactory
+from wsol.study.job import Job, RunProgress, worker_died
+from wsol.study.jobs import JobFactory, pending
+from wsol.study.ledger import now
 from wsol.study.observer import StudyObserver
-from wsol.study.plan import Plan
+from wsol.study.openings import TestDataNames, check_ledger, open_final_runs, opened_after
+from wsol.study.plan import Plan, TrainingCell, final_seeds
 from wsol.study.publish import draw_heat_maps, publish
-from wsol.study.selection import FILE_NAME, Choice, Selection, choose, read_selection, write_selection
+from wsol.study.run_records import incomplete
+from wsol.study.selection import (
+    Choice,
+    SealedChoice,
+    Selection,
+    Unsealed,
+    choose,
+    read_selection,
+    seal_choices,
+)
+from wsol.study.study_folder import StudyFolder
 
 if TYPE_CHECKING:
     from wsol.study.ray_runner import RayRunner
 
 WEIGHTS_VARIABLE = "WSOL_WEIGHTS"
 RESULTS_VARIABLE = "WSOL_RESULTS"
-MAY_CHANGE = frozenset({"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"})
-"""Keys of a study that may differ between two calls that share a results folder."""
 
 
 class Runner(Protocol):
@@ -40,12 +45,15 @@ class Runner(Protocol):
     def local(self) -> bool:
         """Whether the jobs run on this machine, so that missing data can be found before the first one starts."""
 
-    def run(self, jobs: Sequence[Job], progress: RunProgress) -> None:
-        """Run each of ``jobs`` until its record is written, for every outcome.
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> str | None:
+        """Run each of ``jobs`` once. A job whose worker died has no record afterwards, and is given again.
 
         Args:
             jobs: The jobs, whose records do not exist yet.
             progress: Called after each epoch, and when a run ends.
+
+        Returns:
+            Why jobs have no record, where the runner knows it.
         """
 
 
@@ -54,8 +62,8 @@ class StudyResult:
     """The results of one call of :meth:`Session.run`.
 
     Attributes:
-        selection: The sealed choice.
-        trials: Records of the search; empty where an earlier call had sealed the choice.
+        selection: The sealed choices, and the recipes without one.
+        trials: Records of the search; empty where earlier calls had sealed all recipes.
         finals: Records of the final runs.
         files: Files that publishers wrote.
     """
@@ -75,16 +83,18 @@ class StudyResult:
 class Session:
     """A study with its results folder ``out/<study name>``.
 
-    The steps may be called in separate processes and again after an interruption: completed work is not repeated.
+    The steps may be called in separate processes and again after an interruption: completed work is not repeated. A
+    step that writes holds the lease of the study, so that a second process cannot write at the same time.
 
     Attributes:
         plan: The plan of the study.
         plugins: The loaded plugins.
-        out: The results folder of all studies; it holds the ledger.
+        out: The results folder of all studies.
         plugin_files: One-file plugins that workers must load too.
         cache: Folder of decoded images; None: the default one.
         weights: File or folder with pretrained weights; None: as the environment variable ``WSOL_WEIGHTS`` says. On a
             cluster the path must exist on every node.
+        files: The study's results folder.
 
     Raises:
         WeightsError: ``weights`` does not exist.
@@ -96,6 +106,7 @@ class Session:
     plugin_files: tuple[Path, ...] = ()
     cache: Path | None = None
     weights: Path | None = None
+    files: StudyFolder = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for key in ("out", "cache", "weights"):
@@ -103,21 +114,27 @@ class Session:
             object.__setattr__(self, key, None if path is None else Path(path))
         if self.weights is not None and not self.weights.exists():
             raise WeightsError(f"weights {self.weights}: no such file or folder")
+        object.__setattr__(self, "files", StudyFolder(self.out / self.plan.study.name, self.plan))
 
     @property
     def folder(self) -> Path:
         """The study's results folder."""
-        return self.out / self.plan.study.name
+        return self.files.path
 
     @property
     def runs(self) -> Path:
         """The folder of the records; beside each record is a folder with the run's files."""
-        return self.folder / "runs"
+        return self.files.runs
 
     @property
     def selection(self) -> Path:
-        """The file of the sealed selection."""
-        return self.folder / FILE_NAME
+        """The file of the sealed choices."""
+        return self.files.selection
+
+    @property
+    def ledger(self) -> Path:
+        """The study's ledger."""
+        return self.files.ledger
 
     def run(
         self,
@@ -126,7 +143,7 @@ class Session:
         *,
         accept_failures: bool = False,
     ) -> StudyResult:
-        """Run the whole study: search on val, seal the choice, evaluate it on test once, publish.
+        """Run the whole study: search on val, seal the choices, evaluate them on test once, publish.
 
         Args:
             runner: Runs the jobs; None: Ray on this machine.
@@ -134,19 +151,31 @@ class Session:
             accept_failures: Choose among the trials that completed though some failed.
 
         Returns:
-            The sealed choice, the records and the published files.
+            The sealed choices, the records and the published files.
 
         Raises:
             UsageError: The results folder holds results of another plan.
+            LeaseError: Another process is working on the study.
             DataError: A benchmark's data are missing; checked before training where the jobs run on this machine.
-            RunError: Trials failed and ``accept_failures`` is false; nothing is sealed then.
-            SealError: The sealed selection was changed, or is not the choice of these records.
+            RunError: Trials failed and ``accept_failures`` is false. The other recipes are sealed then; test is not
+                opened, because recipes that are sealed later would be marked.
+            SealError: The sealed choices were changed.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
-        trials = [] if self.selection.exists() else self.search(runner, observer)
-        selection = self.seal(observer, accept_failures=accept_failures)
-        finals = self.final(runner, observer)
-        return StudyResult(selection, tuple(trials), tuple(finals), tuple(self.publish(observer)))
+        if runner.local and self._unsealed():
+            self.check_data()
+        with self.files.writing():
+            unsealed = self._unsealed()
+            trials = self._search(unsealed, runner, observer) if unsealed else []
+            selection = self.seal(observer, accept_failures=accept_failures)
+            broken = [recipe for recipe in selection.unsealed if recipe.cause != "none"]
+            if broken and not accept_failures:
+                raise RunError(
+                    f"trials of {len(broken)} recipes failed, so test was not opened; run again to retry them, or with "
+                    "--accept-failures, or evaluate the sealed recipes now with 'wsol final'"
+                )
+            finals = self.final(runner, observer) if selection.choices else []
+            return StudyResult(selection, tuple(trials), tuple(finals), tuple(self.publish(observer)))
 
     def search(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
         """Train all trials that have no record yet or failed, and evaluate them on val.
@@ -160,47 +189,57 @@ class Session:
 
         Raises:
             UsageError: The results folder holds results of another plan.
+            LeaseError: Another process is working on the study.
             DataError: A benchmark's data are missing; checked before training where the jobs run on this machine and
-                nothing is sealed yet.
+                a recipe is not sealed yet.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
-        if runner.local and not self.selection.exists():
+        if runner.local and self._unsealed():
             self.check_data()
-        self.open()
-        records = self._run("search", self.search_jobs(), runner, observer)
-        observer.searched(records)
-        return records
+        with self.files.writing():
+            return self._search(self.plan.cells, runner, observer)
 
     def seal(self, observer: StudyObserver | None = None, *, accept_failures: bool = False) -> Selection:
-        """Choose the best trial of every recipe on val and seal the choice; opens no test data.
+        """Choose the best trial on val of each recipe that is not sealed yet, and seal the choices; test stays closed.
 
         A seal is final and a failed trial may succeed when it is run again, so failures must be accepted explicitly. A
-        diverged trial is an outcome, not a failure. A second call returns what was sealed.
+        diverged trial is an outcome, not a failure. A recipe that cannot be sealed does not block the others; a later
+        call adds it. A sealed choice never changes.
 
         Args:
             observer: Receives the study's events; None: events are ignored.
             accept_failures: Choose among the trials that completed though some failed.
 
         Returns:
-            The sealed choice.
+            All sealed choices, and the recipes that are not sealed.
 
         Raises:
-            UsageError: The results folder holds results of another plan, or a trial has no record.
-            RunError: Trials failed and ``accept_failures`` is false.
-            SealError: Another choice is sealed already.
+            UsageError: The results folder holds results of another plan, or nothing is sealed and trials have no
+                record.
+            LeaseError: Another process is working on the study.
+            RunError: Nothing is sealed because trials failed, and ``accept_failures`` is false.
+            SealError: The sealed choices were changed.
         """
-        self.open()
-        if not (accept_failures or self.selection.exists()):
-            self._raise_failures()
-        records = [read_record(job.record_path) for job in self.search_jobs() if job.record_path.exists()]
-        made = choose(self.plan, records, environment.versions(self.plugins.plugins), ledger.now())
-        write_selection(made, self.selection)
-        selection = read_selection(self.selection)
+        with self.files.writing():
+            sealed = self._sealed()
+            chosen = [
+                choose(cell, evaluation, self._trials(cell), accept_failures=accept_failures)
+                for cell in self.plan.cells
+                for evaluation in cell.evaluations
+                if sealed.find(cell.train, evaluation) is None
+            ]
+            unsealed = tuple(item for item in chosen if isinstance(item, Unsealed))
+            choices = [item for item in chosen if isinstance(item, Choice)]
+            if not (choices or sealed.choices):
+                _raise_unsealed(unsealed)
+            selection = seal_choices(self.selection, self._drafts(choices)).model_copy(update={"unsealed": unsealed})
         (observer or StudyObserver()).sealed(selection)
         return selection
 
     def final(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
         """Train the sealed choices with all seeds, and evaluate each of these runs on test once.
+
+        Recipes that are not sealed are left out. Every start of a run is a line of the ledger, written before it.
 
         Args:
             runner: Runs the jobs; None: Ray on this machine.
@@ -211,11 +250,20 @@ class Session:
 
         Raises:
             UsageError: The results folder holds results of another plan.
-            SealError: Nothing is sealed, or the selection was changed.
+            LeaseError: Another process is working on the study.
+            SealError: Nothing is sealed, the selection was changed, or the ledger lacks lines that records know.
+            DataError: The ledger cannot be written, or the list of test images is missing.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
-        self.open()
-        records = self._run("final runs", self.final_jobs(read_selection(self.selection)), runner, observer)
+        names = TestDataNames(self.plugins)
+
+        def opened(jobs: Sequence[Job]) -> Sequence[Job]:
+            return open_final_runs(jobs, names, observer.warned)
+
+        with self.files.writing():
+            jobs = self.final_jobs(read_selection(self.selection))
+            check_ledger(self.ledger, self.runs)
+            records = self._run("final runs", jobs, runner, observer, opened)
         observer.finished(records)
         return records
 
@@ -227,10 +275,15 @@ class Session:
 
         Returns:
             The files that were written.
+
+        Raises:
+            UsageError: The results folder holds results of another plan.
+            LeaseError: Another process is working on the study.
         """
         observer = observer or StudyObserver()
-        files = publish(self.folder, observer)
-        sheet = draw_heat_maps(self.folder, self.plugin_files, observer)
+        with self.files.writing():
+            files = publish(self.folder, observer)
+            sheet = draw_heat_maps(self.folder, self.plugin_files, observer)
         return files if sheet is None else [*files, sheet]
 
     def ray_runner(self, address: str | None = None, concurrency: int | None = None) -> RayRunner:
@@ -245,26 +298,17 @@ class Session:
         """
         from wsol.study.ray_runner import RayRunner
 
-        study = self.plan.study
-        return RayRunner(self.folder, study.resources, address, study.max_failures, concurrency)
+        return RayRunner(self.folder, self.plan.study.resources, address, concurrency)
 
     def open(self) -> None:
         """Create the results folder, or check that the one that exists is of the same plan.
 
         Raises:
             UsageError: The folder holds results of another plan: results of two plans never mix.
+            LeaseError: Another process is working on the study.
         """
-        written = self.folder / "study.yaml"
-        stamp = self.folder / "plan.key"
-        if stamp.exists() and stamp.read_text().strip() != self.plan.key:
-            changed = ", ".join(_changed(written, self.plan)) or "a plugin's options or a benchmark's schedule"
-            raise UsageError(
-                f"{self.folder}: holds results of another plan of this study (changed: {changed}); "
-                "give it another name (--set name=…) or another folder (--out)"
-            )
-        content = yaml.safe_dump(self.plan.study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        write_atomic(written, content)
-        write_atomic(stamp, self.plan.key + "\n")
+        with self.files.writing():
+            pass
 
     def check_data(self) -> None:
         """Raise DataError for a benchmark whose data are missing, before any run has to fail because of it."""
@@ -277,59 +321,101 @@ class Session:
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
                 raise DataError(f"{error}{hint}") from None
 
-    @property
-    def _jobs(self) -> JobFactory:
-        ledger_file = self.out / ledger.FILE_NAME
-        return JobFactory(self.plan, self.runs, self.selection, ledger_file, self.plugin_files, self.cache)
-
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
-        return [self._jobs.trial(cell, trial) for cell in self.plan.cells for trial in cell.trials]
+        return self._trial_jobs(self.plan.cells)
 
     def final_jobs(self, selection: Selection) -> list[Job]:
         """One job for each chosen network and seed; recipes that chose the same trial share its training.
 
         Args:
-            selection: The sealed choice.
+            selection: The sealed choices.
 
         Returns:
             The jobs of all final runs, also of those that have a record.
         """
-        cells = {cell.train.model_dump_json(): cell for cell in self.plan.cells}
-        groups: dict[tuple[str, int], list[Choice]] = {}
-        for choice in selection.choices:
-            groups.setdefault((choice.train.model_dump_json(), choice.trial), []).append(choice)
+        return self._jobs.finals(selection)
+
+    @property
+    def _jobs(self) -> JobFactory:
+        return JobFactory(self.plan, self.files, self.plugin_files, self.cache)
+
+    def _trial_jobs(self, cells: Sequence[TrainingCell]) -> list[Job]:
+        jobs = self._jobs
+        return [jobs.trial(cell, trial) for cell in cells for trial in cell.trials]
+
+    def _trials(self, cell: TrainingCell) -> dict[int, RunRecord]:
+        """The records of a cell's trials that exist."""
+        jobs = [job for job in self._trial_jobs([cell]) if job.record_path.exists()]
+        return {job.run.trial: read_record(job.record_path) for job in jobs}
+
+    def _sealed(self) -> Selection:
+        return read_selection(self.selection) if self.selection.exists() else Selection()
+
+    def _unsealed(self) -> list[TrainingCell]:
+        """The cells with a recipe that is not sealed."""
+        sealed = self._sealed()
+        return [c for c in self.plan.cells if any(sealed.find(c.train, e) is None for e in c.evaluations)]
+
+    def _drafts(self, choices: Sequence[Choice]) -> list[SealedChoice]:
+        names, time, seeds = TestDataNames(self.plugins), now(), tuple(final_seeds(self.plan.study))
         return [
-            self._jobs.final(cells[train], choices, seed)
-            for (train, _), choices in groups.items()
-            for seed in selection.seeds
+            SealedChoice(
+                **dict(choice),
+                study=self.plan.study.name,
+                plan=self.plan.key,
+                number=0,
+                group=0,
+                seeds=seeds,
+                after_test=opened_after(self.ledger, choice.train, names),
+                sealed_at=time,
+            )
+            for choice in choices
         ]
 
-    def _run(self, step: str, jobs: Sequence[Job], runner: Runner, observer: StudyObserver) -> list[RunRecord]:
+    def _search(self, cells: Sequence[TrainingCell], runner: Runner, observer: StudyObserver) -> list[RunRecord]:
+        records = self._run("search", self._trial_jobs(cells), runner, observer, list)
+        observer.searched(records)
+        return records
+
+    def _run(
+        self,
+        step: str,
+        jobs: Sequence[Job],
+        runner: Runner,
+        observer: StudyObserver,
+        prepare: Callable[[Sequence[Job]], Sequence[Job]],
+    ) -> list[RunRecord]:
+        """Run the jobs without a record, and again those whose worker died; ``prepare`` is called before each start."""
         todo = pending(jobs)
         for job in todo:  # a failed attempt's record makes room for the next one's
             job.record_path.unlink(missing_ok=True)
+        starts = self.plan.study.max_failures + 1
         with _exported_weights(self.weights), observer.running(step, todo) as progress:
-            runner.run(todo, progress)
+            reason, left = "", list(todo)
+            for _ in range(starts):
+                if left:
+                    self._check_lease()
+                    reason = runner.run(prepare(left), progress) or ""
+                    left = [job for job in left if not job.record_path.exists()]
+            for job in left:
+                self._check_lease()
+                worker_died(job, reason or f"its worker died {starts} times; see {self.folder / '.ray'}")
         return [read_record(job.record_path) for job in jobs]
 
-    def _raise_failures(self) -> None:
-        failed = [job for job in pending(self.search_jobs()) if job.record_path.exists()]
-        if failed:
-            raise RunError(
-                f"{len(failed)} trials failed, so nothing was sealed; run again to retry them, "
-                "or with --accept-failures to choose among the others"
-            )
+    def _check_lease(self) -> None:
+        if self.files.lease is not None:
+            self.files.lease.check()
 
 
-def incomplete(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """The records of runs that failed or diverged."""
-    return [record for record in records if record.status != "complete"]
-
-
-def pending(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs still to run: those without a record, and those that failed. A diverged run would diverge again."""
-    return [job for job in jobs if not job.record_path.exists() or read_record(job.record_path).status == "failed"]
+def _raise_unsealed(unsealed: Sequence[Unsealed]) -> None:
+    """Raise an error where nothing is sealed and running the search may help."""
+    for recipe in unsealed:
+        if recipe.cause == "missing":
+            raise UsageError(f"nothing was sealed: {recipe.recipe}: {recipe.reason}")
+    for recipe in unsealed:
+        if recipe.cause == "failed":
+            raise RunError(f"nothing was sealed: {recipe.recipe}: {recipe.reason}")
 
 
 @contextmanager
@@ -345,18 +431,6 @@ def _exported_weights(weights: Path | None) -> Iterator[None]:
             del os.environ[WEIGHTS_VARIABLE]
         elif before is not None:
             os.environ[WEIGHTS_VARIABLE] = before
-
-
-def _changed(written: Path, plan: Plan) -> list[str]:
-    """Top-level keys in which the study differs from the one that made the folder."""
-    if not written.exists():
-        return []
-    try:
-        old = load_yaml(written.read_text())
-    except yaml.YAMLError:
-        return []
-    new = plan.study.model_dump(mode="json")
-    return sorted(k for k in {*old, *new} - MAY_CHANGE if old.get(k) != new.get(k))
 
 
 def default_out() -> Path:

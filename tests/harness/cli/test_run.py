@@ -33,10 +33,12 @@ def test_a_run_leaves_records_a_seal_a_ledger_a_leaderboard_and_pictures(done: W
     assert {len(record.results) for record in records.values() if record.stage == "search"} == {1, 2}
     assert {r.split for record in finals for r in record.results} == {"val", "test"}
     assert not any(r.split == "test" for x in records.values() if x.stage == "search" for r in x.results)
-    openings = read_ledger(done.folder / "results" / "ledger.jsonl").entries
+    openings = read_ledger(done.results / "ledger.jsonl").entries
     assert {line.run for line in openings} == {record.run_id for record in finals}
-    assert {line.selection for line in openings} == {done.selection().seal}
-    for name in ("leaderboard.csv", "leaderboard.html", "heatmaps.png", "study.yaml"):
+    seals = {choice.seal for choice in done.selection().choices}
+    assert {seal for line in openings for seal in line.selection.split("+")} == seals
+    assert {line.kind for line in openings} == {"final"}
+    for name in ("leaderboard.csv", "leaderboard.html", "heatmaps.png", "plan.json"):
         assert (done.results / name).stat().st_size > 0
 
 
@@ -64,11 +66,11 @@ def test_the_leaderboard_has_a_row_for_every_recipe_and_metric(done: Workplace) 
 
 def test_repeating_a_finished_run_changes_nothing(done: Workplace) -> None:
     before = {path: path.stat().st_mtime_ns for path in (done.results / "runs").glob("*.json")}
-    ledger = (done.folder / "results" / "ledger.jsonl").read_bytes()
+    ledger = (done.results / "ledger.jsonl").read_bytes()
     again = done.run("run", "s.yaml")
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in (done.results / "runs").glob("*.json")} == before
-    assert (done.folder / "results" / "ledger.jsonl").read_bytes() == ledger
+    assert (done.results / "ledger.jsonl").read_bytes() == ledger
 
 
 def test_another_plan_in_the_same_folder_is_an_error(done: Workplace) -> None:
@@ -113,8 +115,8 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": methods}], "max_failures": 1})
     ran = place.run_process("run", "s.yaml")
     assert ran.returncode == 1
-    assert "1 trials failed, so nothing was sealed" in ran.stderr.replace("\n", " ")
-    assert not (place.results / "selection.json").exists()
+    assert "trials of 1 recipes failed, so test was not opened" in ran.stderr.replace("\n", " ")
+    assert not (place.results / "ledger.jsonl").exists()
     records = {r.train.method.options["trouble"]: r for r in place.records().values()}
     assert [records[t].status for t in troubles] == ["complete", "diverged", "failed"]
     assert (tmp_path / "once").exists()
@@ -124,9 +126,11 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     traceback = place.results / "runs" / records["error"].run_id / "traceback.txt"
     assert "start_epoch" in traceback.read_text()
     # the steps as their own commands, and the others compete though one failed
-    assert place.run("seal", "s.yaml").returncode == 1
-    sealed = place.run("seal", "s.yaml", "--accept-failures")
-    assert sealed.returncode == 0, sealed.stderr
+    sealed = place.run("seal", "s.yaml")
+    assert sealed.returncode == 1
+    assert "1 of 1 trials failed; run the search again" in sealed.stderr
+    assert "no trial is complete, so none can be chosen" in sealed.stderr  # the one that diverged
+    assert place.run("seal", "s.yaml", "--accept-failures").returncode == 1
     assert [c.train.method.options["trouble"] for c in place.selection().choices] == [troubles[0]]
     final = place.run_process("final", "s.yaml")
     assert final.returncode == 0, final.stderr

@@ -1,61 +1,94 @@
-"""Errors of Tune itself: runs without a record are started again, and every run leaves a record."""
+"""Runs without a record are started again by the session, and every run leaves a record."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from wsol.study import ray_runner
+import wsol
+from tests.support.paths import TOY
 from wsol.study.config import Resources
+from wsol.study.job import Job, RunProgress, execute
+from wsol.study.ledger import read_ledger
 from wsol.study.ray_runner import RayRunner
 
 
-@pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(ray_runner, "worker_died", lambda job, reason: job.record_path.write_text(reason))
-    return [SimpleNamespace(record_path=tmp_path / name) for name in "abc"]
+class Unreliable:
+    """Runs the jobs that ``survives`` names; the workers of the others die."""
+
+    local = True
+
+    def __init__(self, survives: Callable[[Job, int], bool], reason: str = "") -> None:
+        self.survives = survives
+        self.reason = reason
+        self.passes: list[list[Job]] = []
+
+    def run(self, jobs: Sequence[Job], progress: RunProgress) -> str:
+        self.passes.append(list(jobs))
+        for job in jobs:
+            if self.survives(job, len(self.passes)):
+                execute(job)
+        return self.reason
 
 
-def run(jobs: list[Any], folder: Path, fit: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The names of the jobs that each pass was given."""
-    passes: list[list[str]] = []
-
-    def tune(self: RayRunner, left: list[Any], progress: Any) -> str:
-        passes.append([job.record_path.name for job in left])
-        return str(fit(left))
-
-    monkeypatch.setattr(RayRunner, "_fit", tune)
-    RayRunner(folder, Resources(), max_failures=2).run(jobs, print)
-    return passes
-
-
-def test_runs_without_a_record_are_started_again(
-    jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def first_only(left: list[Any]) -> str:
-        left[0].record_path.write_text("done")
-        return "out of memory" if len(left) > 1 else ""
-
-    assert run(jobs, tmp_path, first_only, monkeypatch) == [["a", "b", "c"], ["b", "c"], ["c"]]
-    assert {job.record_path.read_text() for job in jobs} == {"done"}
+def session(folder: Path, **changes: Any) -> wsol.Session:
+    content = {
+        "name": "s",
+        "benchmark": "toy",
+        "recipes": {"method": "center"},
+        "seeds": 3,
+        "bootstrap": 0,
+        "max_failures": 2,
+        **changes,
+    }
+    return wsol.open_session(content, out=folder / "out", plugins=[TOY], cache=folder / "cache")
 
 
-def test_a_run_that_always_fails_leaves_a_record_with_the_reason(
-    jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run(jobs, tmp_path, lambda left: "out of memory", monkeypatch) == [["a", "b", "c"]] * 3
-    assert {job.record_path.read_text() for job in jobs} == {"out of memory"}
+def names(runner: Unreliable) -> list[list[str]]:
+    return [[job.run.run_id[-6:] for job in jobs] for jobs in runner.passes]
 
 
-def test_dead_workers_are_restarted_by_tune(jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(run(jobs, tmp_path, lambda left: "", monkeypatch)) == 1
-    assert all("its worker died 3 times" in job.record_path.read_text() for job in jobs)
+def test_final_runs_whose_worker_died_are_started_again_with_a_line_each(tmp_path: Path) -> None:
+    study = session(tmp_path)
+    study.search(wsol.SerialRunner())
+    study.seal()
+    runner = Unreliable(lambda job, number: job.run.run_id.endswith(str(number - 1)))
+    records = study.final(runner)
+    assert names(runner) == [["final0", "final1", "final2"], ["final1", "final2"], ["final2"]]
+    assert {record.status for record in records} == {"complete"}
+    attempts = [record.test.attempt for record in records if record.test is not None]
+    assert attempts == [1, 2, 3]
+    entries = read_ledger(study.ledger).entries
+    assert [(e.run[-6:], e.attempt) for e in entries] == [
+        ("final0", 1),
+        ("final1", 1),
+        ("final2", 1),
+        ("final1", 2),
+        ("final2", 2),
+        ("final2", 3),
+    ]
+    assert wsol.count_openings(entries, entries[0].cells[0], entries[0].data) == (1, 3)
+    for jobs in runner.passes:  # each job knows a line of its own
+        assert len({job.opening.ledger for job in jobs if job.opening is not None}) == len(jobs)
 
 
-def test_finished_jobs_start_nothing(jobs: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for job in jobs:
-        job.record_path.write_text("done")
-    assert run(jobs, tmp_path, lambda left: "", monkeypatch) == []
+@pytest.mark.parametrize("reason", ["out of memory", ""])
+def test_a_run_that_always_dies_leaves_a_record_with_the_reason(tmp_path: Path, reason: str) -> None:
+    runner = Unreliable(lambda job, number: False, reason)
+    (record,) = session(tmp_path).search(runner)
+    assert len(runner.passes) == 3
+    assert record.status == "failed"
+    assert record.reason.startswith(reason or "its worker died 3 times")
+
+
+def test_finished_jobs_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = session(tmp_path)
+    study.search(wsol.SerialRunner())
+    runner = Unreliable(lambda job, number: True)
+    study.search(runner)
+    assert runner.passes == []
+    monkeypatch.setattr(RayRunner, "_fit", lambda self, jobs, progress: pytest.fail("Ray was started"))
+    assert RayRunner(tmp_path, Resources()).run([], print) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -103,20 +104,55 @@ def test_a_study_runs_from_search_to_leaderboard_and_reports_its_steps(tmp_path:
     assert repeated.trials == ()
     assert repeated.finals == result.finals
     assert again.names[:3] == ["sealed", "final runs: 0", "finished"]
-    assert len(read_ledger(tmp_path / "out" / "ledger.jsonl").entries) == 1
+    assert len(read_ledger(tmp_path / "out" / "s" / "ledger.jsonl").entries) == 1
 
 
 def test_failed_trials_are_not_sealed_unless_accepted(tmp_path: Path) -> None:
-    with pytest.raises(wsol.RunError, match="1 trials failed, so nothing was sealed"):
+    with pytest.raises(wsol.RunError, match="trials of 1 recipes failed, so test was not opened"):
         run(tmp_path, failing())
     session = wsol.open_session(failing(), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
-    assert not session.selection.exists()
-    with pytest.raises(wsol.RunError, match="1 trials failed"):
-        session.seal()
-    assert not session.selection.exists()
+    sealed = session.seal()
+    assert [choice.train.method.options["trouble"] for choice in sealed.choices] == [""]
+    assert [recipe.cause for recipe in sealed.unsealed] == ["failed"]
+    assert "1 of 1 trials failed" in sealed.unsealed[0].reason
+    assert not session.ledger.exists()
     result = run(tmp_path, failing(), accept_failures=True)
     assert [record.status for record in result.incomplete] == ["failed"]
     assert len(result.selection.choices) == 1
+
+
+def test_final_evaluates_what_is_sealed_and_a_later_seal_is_marked(tmp_path: Path) -> None:
+    """One broken recipe blocks no other one; once it is repaired, its row says that test had been opened before."""
+    methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in ("", f"error:{tmp_path / 'repaired'}")]
+    given = study(recipes=[{"method": methods}])
+    session = wsol.open_session(given, out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    session.search(wsol.SerialRunner())
+    first = session.seal().choices
+    (final,) = session.final(wsol.SerialRunner())
+    kept = {path: path.read_bytes() for path in [*session.runs.glob("*final0.record.json"), session.ledger]}
+    (tmp_path / "repaired").touch()
+    session.search(wsol.SerialRunner())
+    both = session.seal()
+    assert both.choices[:1] == first
+    assert [(choice.after_test, choice.group) for choice in both.choices] == [(False, 1), (True, 2)]
+    assert both.unsealed == ()
+    records = session.final(wsol.SerialRunner())
+    assert len(records) == 2
+    assert final in records
+    assert all(path.read_bytes().startswith(content) for path, content in kept.items())
+    assert session.seal() == both
+
+
+def test_trials_that_are_added_after_the_seal_change_nothing_that_was_sealed(tmp_path: Path) -> None:
+    three = run(tmp_path, study(trials=3))
+    assert [choice.chosen_among for choice in three.selection.choices] == [3]
+    more = wsol.open_session(study(trials=5), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    assert len(more.search(wsol.SerialRunner())) == 5
+    assert more.seal().choices == three.selection.choices
+    shutil.rmtree(more.runs / three.finals[0].run_id)
+    (more.runs / f"{three.finals[0].run_id}.record.json").unlink()
+    (final,) = more.final(wsol.SerialRunner())
+    assert (final.chosen_among, final.trials_planned) == (3, 3)
 
 
 def test_a_diverged_trial_does_not_prevent_sealing(tmp_path: Path) -> None:
@@ -237,6 +273,7 @@ def test_paths_may_be_strings(tmp_path: Path) -> None:
 
 def test_a_run_whose_folder_cannot_be_made_fails_with_a_reason(tmp_path: Path) -> None:
     session = wsol.open_session(study(trials=1), out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache")
+    session.open()
     (job,) = session.search_jobs()
     job.work.parent.mkdir(parents=True)
     job.work.write_text("a file")
