@@ -124,8 +124,8 @@ class Cars(wsol.FileListBenchmark):
         return self.boxed(ids, boxes, self._file(TEST if split == "test" else TRAIN), report)
 
     def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
-        """See :meth:`wsol.Benchmark.annotation_files`: the file of the official split."""
-        return [self._file(TEST if split == "test" else TRAIN)]
+        """See :meth:`wsol.Benchmark.annotation_files`: the classes, and the official split."""
+        return [self._file(META), self._file(TEST if split == "test" else TRAIN)]
 
     def _rows(self, split: wsol.Split) -> Iterator[Row]:
         path = self._file(TEST if split == "test" else TRAIN)

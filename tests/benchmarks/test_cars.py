@@ -10,6 +10,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 import wsol
+from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
@@ -250,3 +251,8 @@ def test_an_independent_reader_agrees(root: Path) -> None:
         assert images.labels[i] == int(row["class"][0, 0]) - 1
         corners = [int(row[name][0, 0]) - 1 for name in FIELDS[:4]]
         assert boxes[i].tolist() == [corners]
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
+    assert len(check_annotation_files(cars(root), split)) == 2

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import wsol
 from tests.support.official_layouts import CUB, cub_box, cub_ids, size_of, write_cub, write_image, write_mask
+from tests.support.opened_files import check_annotation_files
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
@@ -241,3 +242,17 @@ def test_real_boxes_are_not_centred_squares(cub20: Path) -> None:
     boxes = np.concatenate(annotations.boxes)
     share = (boxes[:, 2:] - boxes[:, :2]).prod(1) / annotations.sizes.prod(1)
     assert 0.2 < share.mean() < 0.6
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
+    assert len(check_annotation_files(cub(root), split)) == 4
+
+
+def test_masks_are_among_the_files_with_annotations(root: Path) -> None:
+    masks = root / "segmentations"
+    for image_id in cub(root).images("test").ids:
+        write_mask(masks / Path(image_id).with_suffix(".png"), size_of(0), (0, 0, 3, 3))
+    found = cub(root, segmentations=True).annotation_files("test")
+    assert len(found) == 4 + len(cub(root).images("test").ids)
+    assert all(path.is_file() for path in found)

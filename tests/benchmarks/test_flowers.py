@@ -16,6 +16,7 @@ from torchvision.datasets import Flowers102
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
 from wsol.cli.main import app
 from wsol.data.check import check
@@ -262,3 +263,8 @@ def test_a_missing_or_broken_list_is_named(root: Path) -> None:
     (root / "setid.mat").unlink()
     with pytest.raises(wsol.DataError, match=r"no 'setid.mat' there; 'wsol data info flowers' says"):
         flowers(root).images("train")
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
+    assert len(check_annotation_files(flowers(root), split)) > 2

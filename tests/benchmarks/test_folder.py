@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import wsol
 from tests.support.official_layouts import write_image, write_lines, write_mask
+from tests.support.opened_files import check_annotation_files
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
@@ -473,3 +474,9 @@ def test_real_photographs_read_as_a_folder_equal_those_read_as_cub(cub20: Path, 
     assert (found.sizes.sum(), len(found.boxes)) == (birds.annotations("val").sizes.sum(), 160)
     for image_id, (box,) in zip(own.images("val").ids, found.boxes, strict=True):
         assert boxes[image_id.removeprefix("val/")] == ",".join(map(str, box.tolist()))
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(tmp_path: Path, split: str) -> None:
+    both = write_masks(write_boxes(write_images(tmp_path / "both")))
+    assert len(check_annotation_files(folder(both), split)) > 1

@@ -20,6 +20,7 @@ from tests.support.official_layouts import (
     write_mask,
     write_openimages,
 )
+from tests.support.opened_files import check_annotation_files
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
@@ -181,3 +182,8 @@ def resized(mask: np.ndarray) -> np.ndarray:
     """Nearest neighbour to 224 x 224, as the evaluation frames masks: source index floor(i * side / 224)."""
     rows, columns = (np.arange(224) * side // 224 for side in mask.shape)
     return mask[np.ix_(rows, columns)]
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
+    assert len(check_annotation_files(openimages(root), split)) > 4

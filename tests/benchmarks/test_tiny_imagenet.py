@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import wsol
+from tests.support.opened_files import check_annotation_files
 from tests.support.paths import SHARED
 from tests.support.pictures import cut, write
 from wsol.data.archives import unpack
@@ -287,3 +288,8 @@ def test_real_files_pass_the_check(real: Path) -> None:
     report = check(real_tiny(real), ["val", "test"])
     assert report.problems == []
     assert [(part.images, part.classes, part.boxes) for part in report.splits] == [(200, 20, 200), (1000, 20, 1000)]
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
+    assert len(check_annotation_files(tiny(root), split)) >= 2

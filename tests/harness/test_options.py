@@ -59,3 +59,39 @@ def test_options_cannot_be_changed() -> None:
 def test_suggest_lists_all_names_when_none_is_close() -> None:
     assert suggest("zzz", ["cam", "has"]) == "; available: cam, has"
     assert suggest("zzz", []) == ""
+
+
+class Files(wsol.Options):
+    """Options that name files."""
+
+    table: str | None = wsol.path(None, "a table", condition="table used")
+    boxes: str = wsol.path("ddt", "boxes", words=("ddt", "cam"))
+    lists: list[str] = wsol.path([], "several")
+    plain: str = wsol.option("plain.csv", "no file")
+
+
+def test_fields_that_name_files_are_declared_as_such() -> None:
+    found = Files.file_options()
+    assert list(found) == ["table", "boxes", "lists"]
+    assert (found["table"].condition, found["boxes"].words) == ("table used", ("ddt", "cam"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "files"),
+    [
+        ("table", None, []),
+        ("table", "", []),
+        ("table", "ddt", ["ddt"]),
+        ("boxes", "ddt", []),
+        ("boxes", "ddt.csv", ["ddt.csv"]),
+        ("lists", ["a.txt", "b.txt"], ["a.txt", "b.txt"]),
+        ("table", 3, []),
+    ],
+)
+def test_values_name_files_unless_they_are_words(field: str, value: object, files: list[str]) -> None:
+    assert [str(path) for path in Files.file_options()[field].files(value)] == files
+
+
+def test_a_file_may_be_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [str(path) for path in Files.file_options()["table"].files("~/a.csv")] == ["/home/me/a.csv"]

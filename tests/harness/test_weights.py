@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.error
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from wsol import WeightsError
-from wsol.weights import FOLDER_VARIABLE, file_names, fit, load_pretrained, no_pretrained, read_state
+from wsol.weights import FOLDER_VARIABLE, collect_weights, file_names, fit, load_pretrained, no_pretrained, read_state
 
 URL = "https://example.org/models/net-0123abcd.pth"
 OFFLINE = urllib.error.URLError("offline")
@@ -201,3 +202,39 @@ class Boom:
 def test_no_code_from_the_file_is_run(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         read_state(Path(save(tmp_path / "evil.pth", {"conv.weight": Boom()})))
+
+
+def test_the_hashes_of_the_files_that_were_loaded_are_collected(tmp_path, monkeypatch):
+    first, second = (Path(save(tmp_path / f"{value}.pth", state(value))) for value in (1, 2))
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (first, second)]
+    with collect_weights() as found:
+        assert found == {}
+        loaded(file=str(first))
+        assert found == {"net": hashes[0]}
+        monkeypatch.setenv(FOLDER_VARIABLE, str(second))
+        loaded()
+        loaded()
+    assert found == {"net": "+".join(sorted(hashes))}
+    loaded()
+    assert len(found) == 1
+
+
+def test_a_folder_and_a_download_are_collected_too(tmp_path, monkeypatch, downloads):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    downloads[URL] = state(1)
+    stored = Path(save(tmp_path / "hub" / "checkpoints" / "net-0123abcd.pth", state(1)))
+    with collect_weights() as found:
+        loaded(url=URL)
+    assert found == {"net": hashlib.sha256(stored.read_bytes()).hexdigest()}
+    other = Path(save(tmp_path / "net.pth", state(3)))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with collect_weights() as found:
+        loaded(url=URL)
+    assert found == {"net": hashlib.sha256(other.read_bytes()).hexdigest()}
+
+
+def test_weights_that_are_not_wanted_are_not_collected(tmp_path):
+    with collect_weights() as found, no_pretrained():
+        loaded(file=save(tmp_path / "a.pth", state(1)))
+    assert found == {}

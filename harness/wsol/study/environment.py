@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
+from types import MappingProxyType
 
 from wsol.recipes import JsonObject
 from wsol.registry import Plugin
@@ -29,6 +31,29 @@ def versions(plugins: Iterable[Plugin]) -> JsonObject:
         "plugins": {p.name: f"{p.distribution} {p.version}" for p in plugins if not p.error},
         "code": _code(),
     }
+
+
+@lru_cache(maxsize=1)
+def installed() -> Mapping[str, str]:
+    """Return the versions of all installed distributions, by name; computed once, which takes 50 ms.
+
+    The version of a distribution that was installed from elsewhere than a registry is followed by its origin, so that
+    it is not mistaken for one that can be installed from its version: ``"0.1.0 editable"``.
+    """
+    found: dict[str, str] = {}
+    for one in distributions():
+        name, version = one.metadata["Name"], one.version
+        if name and name not in found:  # the first one on the path is the one that is imported
+            found[name] = " ".join(filter(None, [version, _origin(one)]))
+    return MappingProxyType(dict(sorted(found.items(), key=lambda pair: pair[0].lower())))
+
+
+def _origin(found: Distribution) -> str:
+    try:
+        origin = json.loads(found.read_text("direct_url.json") or "{}")
+        return "editable" if origin.get("dir_info", {}).get("editable") else f"from {origin['url']}" if origin else ""
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ""
 
 
 def hardware() -> JsonObject:

@@ -135,3 +135,27 @@ def test_final_seeds_differ_from_the_trials() -> None:
     made = plan(seeds=4, trials=10)
     seeds = final_seeds(made.study)
     assert len(set(seeds) | {t.seed for t in made.cells[0].trials}) == 14
+
+
+def test_a_missing_file_is_reported_with_the_folder_that_it_is_looked_up_in(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(wsol.DataError) as raised:
+        plan(recipes=grid(method={"name": "psol", "boxes": "gone.csv"}))
+    assert str(raised.value) == f"method 'psol': boxes: no such file: gone.csv in the working directory {tmp_path}"
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_every_file_that_may_be_drawn_must_exist(tmp_path, drawn: bool) -> None:
+    there, gone = tmp_path / "there.csv", tmp_path / "gone.csv"
+    there.touch()
+    boxes = {"choice": ["ddt", str(there), str(gone)]} if drawn else str(gone)
+    with pytest.raises(wsol.DataError, match=r"method 'psol': boxes: no such file: .*gone\.csv$"):
+        plan(recipes=grid(method={"name": "psol", "boxes": boxes}))
+    assert plan(recipes=grid(method={"name": "psol", "boxes": str(there)})).cells
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", {"name": "resnet18", "weights": "gone.pth"}])
+def test_files_of_components_that_options_name_must_exist(backbone: Any) -> None:
+    method = {"name": "psol", "ddt_backbone": {"name": "resnet18", "weights": "gone.pth"}}
+    with pytest.raises(wsol.DataError, match=r"backbone 'resnet18': (ddt_backbone\.)?weights: no such file: gone\.pth"):
+        plan(recipes=grid(method=method, backbone=backbone))
