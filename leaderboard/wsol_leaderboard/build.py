@@ -10,18 +10,19 @@ import pandas as pd
 import wsol
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
-from wsol_leaderboard.reading import read_records
+from wsol_leaderboard.reading import collect
 from wsol_leaderboard.table import build_table
 from wsol_leaderboard.terminal import print_table
+from wsol_leaderboard.verified import verify
 
 
 def publish(folders: Sequence[Path], out: Path) -> list[Path]:
-    """Print the table of the records below ``folders`` and write the leaderboard's files.
+    """Print the table of the records in ``folders`` and write the leaderboard's files.
 
     This is the entry point ``leaderboard`` of the group ``wsol.publishers``: it runs at the end of every study.
 
     Args:
-        folders: Folders with records, searched to any depth.
+        folders: Folders with records, searched to any depth, or single records.
         out: The folder to write to.
 
     Returns:
@@ -30,7 +31,7 @@ def publish(folders: Sequence[Path], out: Path) -> list[Path]:
     Raises:
         DataError: A folder or all records are missing, a record cannot be read, or a file cannot be written.
     """
-    frame = build_table(read_records(folders)[0])
+    frame = build_table(verify(collect(folders)))
     print_table(frame)
     return write_files(frame, out)
 

@@ -25,7 +25,10 @@ class Format(str, Enum):
 def leaderboard(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="FOLDERS", help="Folders with records, searched to any depth; they may overlap."),
+        typer.Argument(
+            metavar="PLACES",
+            help="Folders, searched to any depth, and records; they may overlap, and results/* works too.",
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write the leaderboard's files to.", show_default=False)
@@ -45,16 +48,18 @@ def leaderboard(
         bool, typer.Option("--keep-going", help="Skip records that cannot be read, and list them.")
     ] = False,
 ) -> None:
-    """Rank the records below FOLDERS; with --out also write leaderboard.csv and leaderboard.html."""
+    """Rank the records in PLACES; with --out also write leaderboard.csv and leaderboard.html."""
     from wsol_leaderboard.build import write_files
     from wsol_leaderboard.published import match_published
-    from wsol_leaderboard.reading import read_records
+    from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
+    from wsol_leaderboard.text import printable
+    from wsol_leaderboard.verified import verify
 
-    records, problems = read_records(folders, keep_going)
-    for problem in problems:
-        typer.echo(f"skipped: {problem}", err=True)
-    frame = build_table(records)
+    collection = collect(folders, keep_going)
+    for problem in collection.problems:
+        typer.echo(f"warning: {printable(problem)}", err=True)
+    frame = build_table(verify(collection))
     for column, wanted in (("benchmark", benchmark), ("protocol", protocol), ("metric", metric)):
         frame = keep(frame, column, wanted or [])
     numbers = match_published(frame) if published else None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
+from pydantic import JsonValue
 
+from wsol_leaderboard.conditions import plain_value
 from wsol_leaderboard.files import to_rows
 from wsol_leaderboard.plots import plot
-from wsol_leaderboard.table import RANKING
-from wsol_leaderboard.terminal import interval, score, split_parts
+from wsol_leaderboard.rankings import RANKING
+from wsol_leaderboard.rows import Row
+from wsol_leaderboard.table import ranking_title
+from wsol_leaderboard.terminal import interval, score, split_parts, trials
 
 FOLDER = Path(__file__).with_name("page_parts")
 DETAILS = {
@@ -21,7 +24,9 @@ DETAILS = {
     "values": "Test score of each seed",
     "parts": "Parts of the score",
     "problems": "Broken score maps (counted over seeds)",
-    "test_data": "Fingerprint of the test data",
+    "test_split": "Test data",
+    "conditions": "Conditions",
+    "changes": "Accepted changes",
     "versions": "Versions",
     "record_ids": "Records",
 }
@@ -47,10 +52,10 @@ def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["plain"] = plain
-    rankings = [_ranking(rows, published) for _, rows in frame.groupby(RANKING, sort=False)]
+    rankings = [_ranking(rows, frame, published) for _, rows in frame.groupby(RANKING, sort=False)]
     return environment.get_template("page.html").render(
         rankings=rankings,
-        filters={name: list(dict.fromkeys(frame[name])) for name in ("benchmark", "protocol", "metric")},
+        filters=_filters(rankings),
         recipes=len(frame[["study", "plan", "recipe"]].drop_duplicates()),
         style=Markup((FOLDER / "page.css").read_text()),
         script=Markup((FOLDER / "page.js").read_text()),
@@ -58,7 +63,7 @@ def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
     )
 
 
-def plain(value: Any) -> str:
+def plain(value: JsonValue) -> str:
     """Format a value of a record: numbers with six digits, mappings and lists without brackets."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items())
@@ -67,22 +72,35 @@ def plain(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, Any]:
+def _filters(rankings: list[Row]) -> list[Row]:
+    """What the page filters by: the fixed properties, test data where there are several, and every condition."""
+    names = list(dict.fromkeys(name for ranking in rankings for name in ranking["filters"]))
+    found = []
+    for name in names:
+        values = sorted({ranking["filters"].get(name, "") for ranking in rankings} - {""})
+        if name != "test data" or len(values) > 1:
+            found.append({"name": name, "values": values, "primary": name == "metric"})
+    return found
+
+
+def _ranking(rows: pd.DataFrame, frame: pd.DataFrame, published: pd.DataFrame | None) -> Row:
     first = rows.iloc[0]
     varying, shared = split_parts(rows)
     entries = [_entry(row) for row in to_rows(rows)]
     labels = [" · ".join([entry["method"], *(entry[name] for name in varying if entry[name])]) for entry in entries]
-    where = f"{first['benchmark']}, {first['protocol']} version {first['protocol_version']}"
-    what = f"{first['metric']} on {where}" if first["metric"] else f"No result on {first['benchmark']}"
+    title = ranking_title(first, frame)
+    what = f"{first['metric']} on {title}" if first["metric"] else f"No result on {title}"
     numbers = pd.DataFrame() if published is None else published
     for name in RANKING if len(numbers) else ():
         numbers = numbers[numbers[name] == first[name]]
+    fixed = {"benchmark": first["benchmark"], "protocol": first["protocol"], "metric": first["metric"]}
+    conditions = {name: plain_value(value) for name, value in entries[0]["conditions"].items()}
     return {
-        **{name: first[name] for name in (*RANKING, "primary", "higher_is_better")},
+        **{name: first[name] for name in ("metric", "primary", "higher_is_better")},
         "title": what,
+        "filters": {**conditions, **fixed, "test data": first["test_data"]},
         "varying": varying,
         "shared": shared,
-        "copies": len({data for entry in entries for data in entry["test_data"]}),
         "entries": entries,
         "plot": Markup(plot(entries, labels, what)),
         "published": [
@@ -96,6 +114,6 @@ def _ranking(rows: pd.DataFrame, published: pd.DataFrame | None) -> dict[str, An
     }
 
 
-def _entry(row: dict[str, Any]) -> dict[str, Any]:
+def _entry(row: Row) -> Row:
     bounds = [float("nan") if row[name] is None else row[name] for name in ("mean", "std", "ci_low", "ci_high")]
-    return {**row, "score": score(*bounds[:2]), "interval": interval(*bounds[2:])}
+    return {**row, "score": score(*bounds[:2]), "interval": interval(*bounds[2:]), "trials": trials(row)}

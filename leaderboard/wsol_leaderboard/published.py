@@ -26,13 +26,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 import wsol
+from wsol_leaderboard.rankings import RANKING
 
 FACTS = Path(__file__).with_name("data") / "published_results.csv"
 NEUTRAL = frozenset(
     {"cam", "gap", "minmax", "none", "flip", "horizontal", "vertical", "random", "crop", "sep", "p2", "p3", "p4"}
 )
 """Words for parts of plain CAM, for the usual variant of PSOL (``Sep``), and for levels of a pyramid (an option)."""
-OURS = ["benchmark", "protocol", "protocol_version", "metric", "recipe", "mean", "std", "images"]
+OURS = [*RANKING, "recipe", "mean", "std", "images"]
 THEIRS = ["paper", "table", "published_method", "published_value", "published_std", "note"]
 LEFT_OUT = re.compile(r"\([^)]*\b\d{4}[^)]*\)|\[(no|without)[^\]]*\]")
 

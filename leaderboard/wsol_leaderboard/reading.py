@@ -1,57 +1,173 @@
-"""Reading records, each run once."""
+"""Reading of records and ledgers, each run once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 import wsol
+from wsol_leaderboard.index import load_index, save_index, summarise_record
+from wsol_leaderboard.ledgers import Ledgers, RunKey, read_ledgers
+from wsol_leaderboard.places import RECORD_SUFFIX, find_places
+from wsol_leaderboard.verification import Words
+
+INDEXED = 200
+"""Number of records from which on a folder gets an index; fewer are read faster than an index is made."""
+READERS = 4
+"""Threads that read files."""
+BATCH = 256
+"""Files whose bytes are in memory at a time."""
 
 
-def read_records(folders: Sequence[Path], keep_going: bool = False) -> tuple[list[wsol.RunRecord], list[str]]:
-    """Read all records below some folders.
+@dataclass(frozen=True)
+class FoundRecord:
+    """A record with its origin.
+
+    Attributes:
+        path: The file.
+        sha256: SHA-256 of the file.
+        record: Its content, without the parts that the leaderboard does not read.
+    """
+
+    path: Path
+    sha256: str
+    record: wsol.RunRecord
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a leaderboard is built from.
+
+    Attributes:
+        found: The records, each run once, ordered by study, plan and run.
+        ledgers: The ledgers.
+        words: Run → what its verification found (:mod:`wsol_leaderboard.verification`); none for other runs.
+        problems: What is wrong with records that were left out, and with ledgers, one line each.
+    """
+
+    found: tuple[FoundRecord, ...]
+    ledgers: Ledgers = field(default_factory=Ledgers)
+    words: Words = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[wsol.RunRecord]:
+        """The records."""
+        return [found.record for found in self.found]
+
+
+def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
+    """Read all records and ledgers of some places.
 
     Args:
-        folders: Folders, searched to any depth; they may overlap.
-        keep_going: Skip records that cannot be read.
+        given: Folders, searched to any depth, and single files; see :func:`wsol_leaderboard.places.find_places`. They
+            may overlap.
+        keep_going: Leave out records that cannot be read.
 
     Returns:
-        The records, ordered by run id, and what is wrong with those that were skipped.
+        Records and ledgers, without words of a verification.
 
     Raises:
-        DataError: A folder is missing, there is no record, a run has two different records, or, unless
-            ``keep_going``, a record cannot be read.
+        DataError: A place is missing, there is no record, a run has two different records, or, unless ``keep_going``,
+            a record cannot be read.
     """
-    sources: list[tuple[str, wsol.RunRecord]] = []
-    problems: list[str] = []
-    for path in dict.fromkeys(path.resolve() for path in wsol.find_records(folders)):
-        try:
-            sources.append((str(path), wsol.read_record(path)))
-        except wsol.DataError as error:
-            if not keep_going:
-                raise
-            problems.append(str(error))
-    if not sources and not problems:
-        where = ", ".join(map(str, folders))
-        raise wsol.DataError(f"{where}: no records (*.record.json) here; give the results folder of a study")
-    return distinct(sources), problems
+    places = find_places(given)
+    outcomes = [outcome for folder, paths in places.folders.items() for outcome in read_folder(folder, paths)]
+    outcomes += [_parse(*file) for file in _read_files(places.single)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, wsol.DataError)]
+    if errors and not keep_going:
+        raise errors[0]
+    if not outcomes:
+        where = ", ".join(map(str, given))
+        raise wsol.DataError(f"{where}: no records (*{RECORD_SUFFIX}) here; give the results folder of a study")
+    ledgers = read_ledgers(places.ledgers)
+    found = distinct(outcome for outcome in outcomes if isinstance(outcome, FoundRecord))
+    return Collection(found, ledgers, problems=(*map(str, errors), *ledgers.problems))
 
 
-def distinct(sources: Iterable[tuple[str, wsol.RunRecord]]) -> list[wsol.RunRecord]:
+def read_folder(folder: Path, paths: Sequence[Path]) -> list[FoundRecord | wsol.DataError]:
+    """Read the records below a folder, with the help of its index if they are many.
+
+    Args:
+        folder: The folder; it gets an index where it can be written.
+        paths: Its records.
+
+    Returns:
+        For each path the record, or why it cannot be read.
+    """
+    known = load_index(folder) if len(paths) >= INDEXED else {}
+    outcomes: list[FoundRecord | wsol.DataError] = []
+    for path, content in _read_files(paths):
+        found = None if isinstance(content, wsol.DataError) else _indexed(path, content, known)
+        outcomes.append(found or _parse(path, content))
+    records = {found.sha256: found.record for found in outcomes if isinstance(found, FoundRecord)}
+    if len(paths) >= INDEXED and records.keys() != known.keys():
+        rows = {digest: known.get(digest) or summarise_record(record) for digest, record in records.items()}
+        save_index(folder, rows, records)
+    return outcomes
+
+
+def _read_files(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes | wsol.DataError]]:
+    """The bytes of each file, in order, or why it cannot be read."""
+    with ThreadPoolExecutor(READERS) as pool:
+        for start in range(0, len(paths), BATCH):
+            batch = paths[start : start + BATCH]
+            yield from zip(batch, pool.map(_read, batch), strict=True)
+
+
+def _read(path: Path) -> bytes | wsol.DataError:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return wsol.DataError(f"{path}: cannot be read: {error.strerror or error}")
+
+
+def _indexed(path: Path, content: bytes, known: Mapping[str, str]) -> FoundRecord | None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in known:
+        return None
+    try:
+        return FoundRecord(path, digest, wsol.RunRecord.model_validate_json(known[digest]))
+    except ValidationError:  # the index was written by another version of the record's format
+        return None
+
+
+def _parse(path: Path, content: bytes | wsol.DataError) -> FoundRecord | wsol.DataError:
+    """Read a record; what the leaderboard does not need is dropped, so that an index never makes a difference."""
+    if isinstance(content, wsol.DataError):
+        return content
+    try:
+        full = wsol.parse_record(content, str(path))
+    except wsol.DataError as error:
+        return error
+    record = wsol.RunRecord.model_validate_json(summarise_record(full))
+    return FoundRecord(path, hashlib.sha256(content).hexdigest(), record)
+
+
+def distinct(records: Iterable[FoundRecord]) -> tuple[FoundRecord, ...]:
     """Drop repeated records.
 
     Args:
-        sources: For each record, where it is from, for messages, and its content.
+        records: Records in any order.
 
     Returns:
-        Each run once, ordered by run id.
+        Each run once, ordered by study, plan and run.
 
     Raises:
-        DataError: Two records of one run id differ; the message names both sources.
+        DataError: Two records of one run differ; the message names both files.
     """
-    kept: dict[str, tuple[str, wsol.RunRecord]] = {}
-    for source, record in sources:
-        first, known = kept.setdefault(record.run_id, (source, record))
-        if known != record:
-            raise wsol.DataError(f"{source}: run {record.run_id} differs from the one in {first}; keep one of the two")
-    return [kept[run_id][1] for run_id in sorted(kept)]
+    kept: dict[RunKey, FoundRecord] = {}
+    for found in sorted(records, key=lambda found: str(found.path)):
+        key = RunKey.of(found.record)
+        first = kept.setdefault(key, found)
+        if first.sha256 != found.sha256:
+            raise wsol.DataError(
+                f"{found.path}: run {key.run} differs from the one in {first.path}, of the same study and plan; "
+                "keep one of the two"
+            )
+    return tuple(kept[key] for key in sorted(kept))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,11 +10,15 @@ import wsol
 
 
 class RankedMetric(NamedTuple):
-    """What a ranking is about: a metric under a protocol. Results of different ones are never compared."""
+    """What a ranking is about: a metric under a protocol. Results of different ones are never compared.
+
+    The direction is a part of it, so that no record can turn a ranking of others around.
+    """
 
     protocol: str
     version: int
     metric: str
+    higher_is_better: bool = True
 
 
 NOTHING = RankedMetric("", 0, "")
@@ -44,14 +47,30 @@ class RecipeResults:
     runs: tuple[wsol.RunRecord, ...]
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """What identifies the recipe among all."""
+        return self.study, self.plan, self.recipe
+
+    @property
     def sources(self) -> tuple[wsol.RunRecord, ...]:
         """The final runs, or the trials while there is no final run."""
         return self.runs or self.search
 
     @property
     def seeds_planned(self) -> int:
-        """Number of seeds that the study plans; scored maps count as planned."""
-        return max(len(self.runs), *(record.seeds_planned for record in self.sources))
+        """Number of seeds that the study plans."""
+        return max(record.seeds_planned for record in self.sources)
+
+    @property
+    def chosen(self) -> tuple[wsol.RunRecord, ...]:
+        """The trials that the final runs repeat."""
+        repeated = {run.trial for run in self.runs if run.stage == "final"}
+        return tuple(trial for trial in self.search if trial.trial in repeated)
+
+    @property
+    def tested(self) -> tuple[wsol.RunRecord, ...]:
+        """The runs with a result on test."""
+        return tuple(run for run in self.runs if self.results(run, "test"))
 
     @property
     def trials_planned(self) -> int:
@@ -75,8 +94,8 @@ class RecipeResults:
         tested = [result for run in self.runs for result in self.results(run, "test")]
         found: dict[RankedMetric, bool] = {}
         for result in tested or [result for trial in self.search for result in self.results(trial, "val")]:
-            for metric in result.metrics:
-                target = RankedMetric(result.protocol, result.protocol_version, metric)
+            for metric, value in result.metrics.items():
+                target = RankedMetric(result.protocol, result.protocol_version, metric, value.higher_is_better)
                 found[target] = found.get(target, False) or metric == result.primary
         return found
 
@@ -123,7 +142,7 @@ class Outcome:
 
 
 def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
-    """Collect the values that count: finite, on test, of complete runs.
+    """Collect the values on test of complete runs.
 
     Args:
         cell: The recipe; only its final runs, or scored third-party maps, are read.
@@ -140,8 +159,6 @@ def outcome(cell: RecipeResults, target: RankedMetric) -> Outcome:
             gaps[run.seed] = one_line(f"{run.status}: {run.reason}" if run.reason else run.status)
         elif value is None:
             gaps[run.seed] = f"no {target.metric or 'result'} on test"
-        elif not math.isfinite(value.value):
-            gaps[run.seed] = f"{target.metric} is {value.value}"
         else:
             values[run.seed] = value
     return Outcome(values, gaps)
@@ -155,11 +172,12 @@ def find_value(results: Iterable[wsol.Result], target: RankedMetric) -> wsol.Met
         target: The metric and its protocol, with version.
 
     Returns:
-        The value, in percent; None if no result is under the protocol, or the result lacks the metric.
+        The value, in percent; None if no result is under the protocol, or it lacks the metric in this direction.
     """
     for result in results:
         if (result.protocol, result.protocol_version) == (target.protocol, target.version):
-            return result.metrics.get(target.metric)
+            value = result.metrics.get(target.metric)
+            return value if value is None or value.higher_is_better == target.higher_is_better else None
     return None
 
 
@@ -175,7 +193,7 @@ def verdict(cell: RecipeResults, found: Outcome) -> tuple[str, str]:
     """
     if not cell.runs:
         return _unstarted(cell)
-    missing = cell.seeds_planned - len(cell.runs)
+    missing = max(0, cell.seeds_planned - len(cell.runs))
     if not missing and not found.gaps:
         return "complete", ""
     reasons = [f"seed {seed}: {why}" for seed, why in found.gaps.items()]

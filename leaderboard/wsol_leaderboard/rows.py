@@ -5,42 +5,71 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from pydantic import JsonValue
 
 import wsol
+from wsol_leaderboard.checks import is_percentage, refusal
+from wsol_leaderboard.ledgers import Ledgers
+from wsol_leaderboard.rankings import Rankings
 from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
+from wsol_leaderboard.text import printable_json
+from wsol_leaderboard.verification import Words, row_word
+
+Row: TypeAlias = dict[str, Any]
+"""Column → value."""
+LARGE = 1e12
+"""Parts of a score that are larger are left out: they are not finite, or nonsense."""
+REFUSED = "refused"
+"""Status of a row that has values and is not ranked, for a reason that the row states."""
 
 
-def build_row(cell: RecipeResults, target: RankedMetric, primary: bool) -> dict[str, Any]:
+def build_row(
+    cell: RecipeResults, target: RankedMetric, primary: bool, rankings: Rankings, ledgers: Ledgers, words: Words
+) -> Row:
     """Build the row of one recipe for one metric.
 
     Args:
         cell: The recipe in one study.
         target: The metric and its protocol.
         primary: Whether the metric is the primary one of its protocol's results.
+        rankings: Test data and conditions of all recipes.
+        ledgers: The ledgers, which confirm and count the openings of test.
+        words: What the verification found.
 
     Returns:
-        Column → value, for every column but ``rank``.
+        Column → value, for every column but ``rank`` and those of single conditions.
     """
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
+    word = row_word(cell.tested, words)
+    reasons = [why for why in (refusal(cell, target, ledgers), word.finding) if why]
+    if reasons:
+        status, reason = REFUSED, "; ".join([*reasons[:1], *([reason] if reason else [])])
     return {
         "protocol": target.protocol,
         "protocol_version": target.version,
         "metric": target.metric,
         "primary": primary,
+        "higher_is_better": target.higher_is_better,
         **_recipe(cell),
-        **_score(found),
+        **_score(Outcome({}, {}) if status == REFUSED else found),
+        "seeds_done": len(found.values),
+        "seeds_planned": cell.seeds_planned,
         **_search(cell, target),
         **_provenance(cell, target),
-        "seeds_planned": cell.seeds_planned,
+        **_openings(cell, rankings, ledgers),
+        "test_data": rankings.test_data(cell),
+        "conditions": _json(dict(rankings.conditions(cell))),
         "status": status,
         "reason": reason,
+        "verification": word.word,
     }
 
 
-def _recipe(cell: RecipeResults) -> dict[str, Any]:
+def _recipe(cell: RecipeResults) -> Row:
     train, evaluation = cell.train, cell.evaluation
     schedule = train.schedule
     return {
@@ -65,13 +94,13 @@ def _label(ref: wsol.ComponentRef) -> str:
     return wsol.ComponentRef(name=ref.name, options=options).label()
 
 
-def _spaces(train: wsol.TrainSpec, evaluation: wsol.EvalSpec) -> dict[str, Any]:
+def _spaces(train: wsol.TrainSpec, evaluation: wsol.EvalSpec) -> Row:
     """The distributions that the study gave instead of a component's own, as ``part.option``."""
     used = [*train.prefixed(), *evaluation.prefixed()]
     return {f"{prefix}.{option}": how for prefix, _, ref in used for option, how in ref.search.items()}
 
 
-def _score(found: Outcome) -> dict[str, Any]:
+def _score(found: Outcome) -> Row:
     values = list(found.values.values())
     scores = [value.value for value in values]
     return {
@@ -79,11 +108,9 @@ def _score(found: Outcome) -> dict[str, Any]:
         "std": statistics.stdev(scores) if len(scores) > 1 else math.nan,
         "ci_low": _mean([value.low for value in values]),
         "ci_high": _mean([value.high for value in values]),
-        "seeds_done": len(values),
         "values": _json({str(seed): value.value for seed, value in found.values.items()}),
         "parts": _json(_mean_parts(values)),
         "images": max((value.images for value in values), default=0),
-        "higher_is_better": all(value.higher_is_better for value in values),
     }
 
 
@@ -95,26 +122,27 @@ def _mean(values: list[float | None]) -> float:
 
 def _mean_parts(values: list[wsol.MetricValue]) -> dict[str, float]:
     names = sorted({name for value in values for name in value.parts})
-    means = {name: _mean([value.parts.get(name) for value in values]) for name in names}
+    parts = {name: [value.parts.get(name) for value in values] for name in names}
+    means = {name: _mean(found) for name, found in parts.items() if all(abs(part or 0) < LARGE for part in found)}
     return {name: mean for name, mean in means.items() if math.isfinite(mean)}
 
 
-def _search(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
-    chosen = {run.trial for run in cell.runs if run.stage == "final"}
+def _search(cell: RecipeResults, target: RankedMetric) -> Row:
     scores = [
         value.value
-        for trial in cell.search
-        if trial.trial in chosen and (value := find_value(cell.results(trial, "val"), target)) is not None
+        for trial in cell.chosen
+        if (value := find_value(cell.results(trial, "val"), target)) is not None and is_percentage(value.value)
     ]
     return {
         "val": scores[0] if scores else math.nan,
+        "chosen_among": max((run.chosen_among for run in cell.runs), default=0) or None,
         "trials_done": sum(trial.status == "complete" for trial in cell.search),
         "trials_failed": sum(trial.status != "complete" for trial in cell.search),
         "trials_planned": cell.trials_planned,
     }
 
 
-def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
+def _provenance(cell: RecipeResults, target: RankedMetric) -> Row:
     rule = (target.protocol, target.version)
     tested = [[r for r in cell.results(run, "test") if (r.protocol, r.protocol_version) == rule] for run in cell.runs]
     chosen = [
@@ -122,13 +150,22 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> dict[str, Any]:
     ]
     return {
         "hparams": _json(_merge(chosen)),
-        "test_evaluations": max((run.test.evaluations for run in cell.runs if run.test), default=0),
         "stage": cell.sources[0].stage,
         "record_ids": _json([record.run_id for record in cell.sources]),
-        "test_data": _json(sorted({run.data["test"].fingerprint for run in cell.runs if "test" in run.data})),
+        "test_split": _json(_merge([run.data["test"].model_dump() for run in cell.runs if "test" in run.data])),
+        "changes": _json(sorted({line for record in cell.sources for line in record.changes})),
         "problems": _json(_add([result.problems for results in tested for result in results])),
         "dirty": any(_is_dirty(record) for record in cell.sources),
         "versions": _json(_merge([record.versions for record in cell.sources])),
+    }
+
+
+def _openings(cell: RecipeResults, rankings: Rankings, ledgers: Ledgers) -> Row:
+    name = wsol.cell_name(cell.train, cell.evaluation)
+    known = [run.test for run in cell.runs if run.test is not None]
+    return {
+        "test_evaluations": ledgers.evaluations(name, rankings.names_in_ledgers(cell), known),
+        "repeats": ledgers.repeats(cell.runs),
     }
 
 
@@ -137,9 +174,9 @@ def _is_dirty(record: wsol.RunRecord) -> bool:
     return isinstance(code, dict) and bool(code.get("dirty"))
 
 
-def _merge(dicts: list[dict[str, Any]]) -> dict[str, Any]:
+def _merge(dicts: Sequence[Mapping[str, Any]]) -> Row:
     """Key → its value, or the list of its values where the dicts differ."""
-    merged: dict[str, list[Any]] = {}
+    merged: dict[str, list[JsonValue]] = {}
     for values in dicts:
         for key, value in values.items():
             known = merged.setdefault(key, [])
@@ -151,5 +188,6 @@ def _add(counts: list[dict[str, int]]) -> dict[str, int]:
     return {name: sum(count.get(name, 0) for count in counts) for name in sorted({n for c in counts for n in c})}
 
 
-def _json(value: Mapping[str, Any] | list[Any]) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+def _json(value: Mapping[str, Any] | list[str]) -> str:
+    plain: JsonValue = json.loads(json.dumps(value, default=str))
+    return json.dumps(printable_json(plain), sort_keys=True, ensure_ascii=False)

@@ -4,31 +4,48 @@
 * ``ci_low`` and ``ci_high`` are the means over seeds of each run's 95 % bootstrap bounds, which resample images. All
   seeds are evaluated on the same images, so the interval does not shrink with more seeds; the spread over seeds is
   ``std``. Empty unless every seed has bounds.
-* Rows are ranked within one benchmark, protocol (with version) and metric, best first; equal means share a rank. Only
-  complete rows are ranked, because a mean without the failed seeds would favour recipes that fail.
-* ``val`` is the score on val of the chosen trial. ``test_evaluations`` is the largest number of evaluations on test
-  that a run's cell had. ``dirty``: the code had uncommitted changes. ``search``: distributions that the study gave.
+* Rows are ranked within one benchmark, test data, protocol (with version), conditions and metric, best first; equal
+  means share a rank. Only complete rows are ranked, because a mean without the failed seeds would favour recipes that
+  fail. A row is ``refused`` when its records contradict each other, the ledgers or the range of a percentage; its
+  ``reason`` says how, and it shows no score.
+* ``val`` is the score on val of the chosen trial, and ``chosen_among`` the number of trials that it was chosen among.
+* ``test_evaluations`` counts the different pairs of selection and identities that opened test for the row's cell on
+  its test data, in all ledgers; ``repeats`` counts restarts of the row's own runs, which are no evaluations.
+* ``test_data`` names the test data; ``test_split`` holds their hashes. ``conditions`` holds the conditions that differ
+  from the default in any row, and each of them has a column ``condition NAME`` too.
+* ``verification`` is the weakest word of the row's runs, see :mod:`wsol_leaderboard.verification`.
+* ``dirty``: the code had uncommitted changes. ``search``: distributions that the study gave.
 * Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter or version that differs between seeds
-  is a list there.
+  is a list there. Text has no control characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
 
 import pandas as pd
 
 import wsol
-from wsol_leaderboard.reading import distinct
-from wsol_leaderboard.results import NOTHING, RankedMetric, RecipeResults, group_results
-from wsol_leaderboard.rows import build_row
+from wsol_leaderboard.conditions import describe_conditions, plain_value
+from wsol_leaderboard.rankings import RANKING, Rankings
+from wsol_leaderboard.reading import Collection
+from wsol_leaderboard.results import NOTHING, group_results
+from wsol_leaderboard.rows import Row, build_row
+from wsol_leaderboard.text import printable
 
 TEXT = "string"
+CONDITION = "condition "
+"""Beginning of the name of a column that holds one condition."""
+LARGEST = 2**53
+"""Largest integer that is shown; a record can claim any number."""
 _BEFORE_PARTS = {
     "rank": "Int64",
     "benchmark": TEXT,
+    "test_data": TEXT,
     "protocol": TEXT,
     "protocol_version": "Int64",
+    "conditions": TEXT,
     "metric": TEXT,
     "primary": "bool",
     "higher_is_better": "bool",
@@ -45,71 +62,121 @@ _AFTER_PARTS = {
     "parts": TEXT,
     "images": "Int64",
     "val": "float64",
+    "chosen_among": "Int64",
     "trials_done": "Int64",
     "trials_failed": "Int64",
     "trials_planned": "Int64",
     "hparams": TEXT,
     "search": TEXT,
     "test_evaluations": "Int64",
+    "repeats": "Int64",
     "status": TEXT,
     "reason": TEXT,
+    "verification": TEXT,
     "stage": TEXT,
     "study": TEXT,
     "plan": TEXT,
     "recipe": TEXT,
     "record_ids": TEXT,
-    "test_data": TEXT,
+    "test_split": TEXT,
+    "changes": TEXT,
     "problems": TEXT,
     "dirty": "bool",
     "versions": TEXT,
 }
-JSON_COLUMNS = ("values", "parts", "hparams", "search", "record_ids", "test_data", "problems", "versions")
-RANKING = ["benchmark", "protocol", "protocol_version", "metric"]
-"""The columns that make a ranking: rows that differ in one of them are never compared."""
+JSON_COLUMNS = (
+    *("conditions", "values", "parts", "hparams", "search", "record_ids", "test_split", "changes", "problems"),
+    "versions",
+)
 
 
-def columns() -> dict[str, str]:
-    """Return column → pandas dtype, in the order of the CSV; each part of a recipe has a column."""
-    return {**_BEFORE_PARTS, **{part.key: TEXT for part in wsol.recipe_parts()}, **_AFTER_PARTS}
+def columns(conditions: Sequence[str] = ()) -> dict[str, str]:
+    """Return column → pandas dtype, in the order of the CSV.
 
+    Args:
+        conditions: Names of the conditions that are shown.
 
-def build_table(records: Iterable[wsol.RunRecord]) -> pd.DataFrame:
-    """The table, with the columns and dtypes of :func:`columns`; the order of ``records`` does not matter.
-
-    Raises DataError for two different records with one run id and for two final runs of one seed.
+    Returns:
+        The columns; each part of a recipe has one, and each condition.
     """
-    cells = group_results(distinct((f"study {record.study}", record) for record in records))
-    known = _targets_of_plans(cells)
+    parts = {part.key: TEXT for part in wsol.recipe_parts()}
+    return {**_BEFORE_PARTS, **{f"{CONDITION}{name}": TEXT for name in conditions}, **parts, **_AFTER_PARTS}
+
+
+def build_table(collection: Collection) -> pd.DataFrame:
+    """Build the table; the order of the records does not matter.
+
+    Args:
+        collection: Records, ledgers and words of the verification.
+
+    Returns:
+        The table, with the columns and dtypes of :func:`columns`.
+
+    Raises:
+        DataError: A recipe has two final runs of one seed in one study.
+    """
+    cells = group_results(collection.records)
+    rankings = Rankings(cells, collection.ledgers)
     rows = [
-        build_row(cell, target, primary)
+        build_row(cell, target, primary, rankings, collection.ledgers, collection.words)
         for cell in cells
-        for target, primary in (cell.targets() or known.get(_place(cell)) or {NOTHING: False}).items()
+        for target, primary in (rankings.targets(cell) or {NOTHING: False}).items()
     ]
-    dtypes = columns()
-    frame = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
-    rankings = frame.groupby(RANKING)
-    frame["primary"] = rankings["primary"].transform("any")
-    frame["higher_is_better"] = rankings["higher_is_better"].transform("all")
+    shown = [json.loads(row["conditions"]) for row in rows]
+    dtypes = columns(list(dict.fromkeys(name for values in shown for name in values)))
+    for row, values in zip(rows, shown, strict=True):
+        row |= {f"{CONDITION}{name}": plain_value(value) for name, value in values.items()}
+    frame = pd.DataFrame(map(_storable, rows), columns=list(dtypes)).astype(dtypes)
+    frame["primary"] = frame.groupby(RANKING)["primary"].transform("any")
     frame["rank"] = _ranks(frame)
-    order = ["benchmark", "protocol", "protocol_version", "primary", "metric", "rank"]
-    ascending = [name != "primary" for name in order]
-    ties = ["method", "backbone", "study", "plan", "recipe"]
-    return frame.sort_values(order + ties, ascending=ascending + [True] * len(ties), ignore_index=True)
+    return _sorted(frame)
 
 
-def _place(cell: RecipeResults) -> tuple[str, str, str]:
-    return cell.study, cell.plan, cell.train.benchmark.name
+def ranking_title(row: pd.Series, frame: pd.DataFrame) -> str:
+    """Name the ranking of a row, all but its metric.
+
+    Args:
+        row: A row of the table.
+        frame: The table; test data are named where it has several of the benchmark.
+
+    Returns:
+        Benchmark, protocol with version, conditions that differ from the default anywhere, and test data.
+    """
+    several = frame.loc[frame["benchmark"] == row["benchmark"], "test_data"].nunique() > 1
+    parts = [
+        row["benchmark"],
+        f"{row['protocol']} version {row['protocol_version']}" if row["protocol"] else "no result",
+        describe_conditions(json.loads(row["conditions"])),
+        f"test data {row['test_data'] or 'unknown'}" if several else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
-def _targets_of_plans(cells: list[RecipeResults]) -> dict[tuple[str, str, str], dict[RankedMetric, bool]]:
-    """What the other recipes of a study were scored by: a recipe without any result is missing in those rankings."""
-    known: dict[tuple[str, str, str], dict[RankedMetric, bool]] = {}
-    for cell in cells:
-        known.setdefault(_place(cell), {}).update(cell.targets())
-    return known
+def _storable(row: Row) -> Row:
+    """Make values fit their columns: text without control characters, and integers of 64 bits."""
+    return {name: _fit(value) for name, value in row.items()}
+
+
+def _fit(value: str | float | None) -> str | float | None:
+    if isinstance(value, str):
+        return printable(value)
+    return max(-LARGEST, min(value, LARGEST)) if isinstance(value, int) else value
 
 
 def _ranks(frame: pd.DataFrame) -> pd.Series:
     better = frame["mean"].where(~frame["higher_is_better"], -frame["mean"]).round(9)
     ranked = better.where(frame["status"] == "complete")
     return ranked.groupby([frame[name] for name in RANKING]).rank(method="min").astype("Int64")
+
+
+def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rankings together, without conditions first, then rows by rank."""
+    by = [name if name != "conditions" else "_conditions" for name in RANKING]
+    by.insert(by.index("metric"), "primary")
+    ascending = [name != "primary" for name in by]
+    ties = ["rank", "method", "backbone", "study", "plan", "recipe"]
+    described = [describe_conditions(json.loads(text)) for text in frame["conditions"]]
+    ordered = frame.assign(_conditions=described).sort_values(
+        [*by, *ties], ascending=[*ascending, *[True] * len(ties)], ignore_index=True
+    )
+    return ordered.drop(columns="_conditions")

@@ -1,8 +1,9 @@
-"""The table in a terminal: one block for each benchmark and protocol, with the primary metric first."""
+"""The table in a terminal: one block for the rankings that differ only in their metric, the primary one first."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 import wsol
+from wsol_leaderboard.rankings import RANKING
+from wsol_leaderboard.table import ranking_title
 
 UNLIMITED = 10_000
 """A width in characters that fits every table."""
 KEY = ["study", "plan", "recipe"]
-MARKS = {"complete": "", "partial": "yellow", "failed": "red", "diverged": "red"}
+METRIC = ["metric", "higher_is_better"]
+"""Rankings that differ only in these are printed side by side."""
+MARKS = {"complete": "", "partial": "yellow", "failed": "red", "diverged": "red", "refused": "red"}
 
 
 def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
@@ -27,9 +32,8 @@ def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
         console: Where to print; None: standard output.
     """
     console = console or Console()
-    for (benchmark, protocol, version), block in frame.groupby(["benchmark", "protocol", "protocol_version"]):
-        rule = f"{protocol} (version {version})" if protocol else "no result"
-        console.print(_block(block, f"{benchmark} · {rule}", console))
+    for _, block in frame.groupby([name for name in RANKING if name not in METRIC], sort=False):
+        console.print(_block(block, ranking_title(block.iloc[0], frame), console))
 
 
 def print_published(matched: pd.DataFrame, console: Console | None = None) -> None:
@@ -92,6 +96,12 @@ def score(mean: float, std: float = math.nan) -> str:
     return f"{mean:.1f}" if pd.isna(std) else f"{mean:.1f} ± {std:.1f}"
 
 
+def trials(row: Mapping[Any, Any]) -> int:
+    """Return the number of trials that a row was chosen among; of an unfinished one, that of complete trials."""
+    chosen_among = row["chosen_among"]
+    return int(row["trials_done"] if pd.isna(chosen_among) else chosen_among)
+
+
 def interval(low: float, high: float) -> str:
     """Format an interval.
 
@@ -107,8 +117,8 @@ def interval(low: float, high: float) -> str:
 
 def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
     """The block, with as many columns next to the first metric as the terminal has room for."""
-    metrics = list(dict.fromkeys(block["metric"]))
-    front = block[block["metric"] == metrics[0]]
+    metrics = list(dict.fromkeys(zip(block["metric"], block["higher_is_better"], strict=True)))
+    front = _of_metric(block, metrics[0])
     varying, shared = split_parts(front)
     for room in (3, 2, 1, 0):
         table = _ranking(block, title, varying, metrics[: max(room, 1)], interval_too=room > 0)
@@ -117,23 +127,32 @@ def _block(block: pd.DataFrame, title: str, console: Console) -> Group:
     return Group(table, *_notes(front, varying, shared), "")
 
 
-def _ranking(block: pd.DataFrame, title: str, varying: list[str], metrics: list[str], interval_too: bool) -> Table:
+def _of_metric(block: pd.DataFrame, metric: tuple[str, bool]) -> pd.DataFrame:
+    return block[(block["metric"] == metric[0]) & (block["higher_is_better"] == metric[1])]
+
+
+def _ranking(
+    block: pd.DataFrame, title: str, varying: list[str], metrics: list[tuple[str, bool]], interval_too: bool
+) -> Table:
     table = _table(title)
     table.add_column("#", justify="right")
     for name in ("method", *varying):
         table.add_column(name.replace("_", " "), overflow="fold")
-    table.add_column(Text(metrics[0] or "score", style="bold"), justify="right", no_wrap=True, style="bold")
-    for name in [*(["95 % images"] if interval_too else []), *metrics[1:]]:
+    table.add_column(Text(metrics[0][0] or "score", style="bold"), justify="right", no_wrap=True, style="bold")
+    for name in [*(["95 % images"] if interval_too else []), *(name for name, _ in metrics[1:])]:
         table.add_column(Text(name), justify="right", no_wrap=True, style="dim")
-    for name in ("seeds", "trials", "test"):
+    val_too = interval_too and bool(block["val"].notna().any())
+    for name in (*(["val"] if val_too else []), "seeds", "trials", "test"):
         table.add_column(name, justify="right", no_wrap=True)
-    others = [block[block["metric"] == name].set_index(KEY) for name in metrics[1:]]
-    for row in block[block["metric"] == metrics[0]].to_dict("records"):
-        table.add_row(*_cells(row, varying, interval_too, others))
+    others = [_of_metric(block, metric).set_index(KEY) for metric in metrics[1:]]
+    for row in _of_metric(block, metrics[0]).to_dict("records"):
+        table.add_row(*_cells(row, varying, interval_too, val_too, others))
     return table
 
 
-def _cells(row: dict[Any, Any], varying: list[str], interval_too: bool, others: list[pd.DataFrame]) -> list[Text]:
+def _cells(
+    row: dict[Any, Any], varying: list[str], interval_too: bool, val_too: bool, others: list[pd.DataFrame]
+) -> list[Text]:
     key = tuple(row[name] for name in KEY)
     beside = [score(other["mean"].get(key, math.nan), other["std"].get(key, math.nan)) for other in others]
     texts = [
@@ -143,8 +162,9 @@ def _cells(row: dict[Any, Any], varying: list[str], interval_too: bool, others: 
         score(row["mean"], row["std"]) or row["status"],
         *([interval(row["ci_low"], row["ci_high"])] if interval_too else []),
         *beside,
+        *([score(row["val"])] if val_too else []),
         f"{row['seeds_done']}/{row['seeds_planned']}",
-        f"{row['trials_done']}/{row['trials_planned']}" if row["trials_planned"] else "",
+        f"{trials(row)}/{row['trials_planned']}" if row["trials_planned"] else "",
         f"{row['test_evaluations']}x",
     ]
     return [Text(text, style=MARKS[row["status"]]) for text in texts]

@@ -6,11 +6,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.support.leaderboard_records import make
+from tests.support.leaderboard_records import make, opened, write_study
 from wsol.errors import DataError, UsageError
 from wsol.records import write_record
 from wsol_leaderboard.cli import leaderboard
-from wsol_leaderboard.reading import read_records
+from wsol_leaderboard.reading import collect
 
 app = typer.Typer()
 app.command()(leaderboard)
@@ -18,8 +18,7 @@ app.command()(leaderboard)
 
 @pytest.fixture
 def folder(study, tmp_path):
-    for record in [*study, make("cam", benchmark="cub", value=55.0)]:
-        write_record(record, tmp_path / "runs" / f"{record.run_id}.record.json")
+    write_study([*study, make("cam", benchmark="cub", value=55.0)], tmp_path)
     return tmp_path / "runs"
 
 
@@ -42,7 +41,8 @@ def test_is_a_plain_function_too(folder, tmp_path, capsys):
 
 
 def test_published_numbers_come_as_a_file_too(folder, tmp_path):
-    write_record(make("cam", benchmark="cub", value=55.0, study="named"), folder / "named.record.json")
+    named = opened([make("cam", benchmark="cub", value=55.0, study="named")], folder / "ledger.jsonl")
+    write_record(named[0], folder / "named.record.json")
     result = run(folder, "--published", "-o", tmp_path / "out")
     assert "not measured here" in result.stdout
     assert "IVR,T1,CAM + Minmax,62.98" in (tmp_path / "out" / "leaderboard-published.csv").read_text()
@@ -64,10 +64,10 @@ def test_a_broken_record_is_named_and_skipped_only_when_asked(folder):
     broken = folder / "broken.record.json"
     broken.write_text('{"schema_version": 3, "run')
     with pytest.raises(DataError, match=r"broken\.record\.json: not a record"):
-        read_records([folder])
+        collect([folder])
     result = run(folder, "--keep-going", "-f", "csv")
     assert result.exit_code == 0
-    assert "skipped:" in result.stderr
+    assert "warning:" in result.stderr
     assert "broken.record.json" in result.stderr
     assert "64.0" in result.stdout
 
@@ -75,13 +75,13 @@ def test_a_broken_record_is_named_and_skipped_only_when_asked(folder):
 def test_two_files_with_one_run_id_and_different_contents_are_both_named(folder, study):
     write_record(study[0].model_copy(update={"seconds": 3.0}), folder / "sub" / "copy.record.json")
     with pytest.raises(DataError, match=f"run {study[0].run_id} differs from the one in") as error:
-        read_records([folder])
+        collect([folder])
     assert "/sub/copy.record.json" in str(error.value)
     assert f"/{study[0].run_id}.record.json" in str(error.value)
 
 
 def test_a_folder_without_records_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no records"):
-        read_records([tmp_path])
+        collect([tmp_path])
     with pytest.raises(DataError, match="no such folder"):
-        read_records([tmp_path / "nowhere"])
+        collect([tmp_path / "nowhere"])

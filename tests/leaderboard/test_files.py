@@ -6,15 +6,14 @@ import json
 
 import pandas as pd
 
-from tests.support.leaderboard_records import make
+from tests.support.leaderboard_records import make, table_of
 from wsol_leaderboard.build import write_files
 from wsol_leaderboard.files import to_csv, to_json
-from wsol_leaderboard.table import build_table
 
 
 def test_csv_round_trips_exactly():
     value = 100 / 3
-    frame = build_table([make(value=value), make('b, with "quotes"', value=value / 7)])
+    frame = table_of([make(value=value), make('b, with "quotes"', value=value / 7)])
     back = list(csv.DictReader(io.StringIO(to_csv(frame))))
     assert [float(row["mean"]) for row in back] == [value, value / 7]
     assert [row["method"] for row in back] == frame["method"].tolist()
@@ -22,13 +21,13 @@ def test_csv_round_trips_exactly():
 
 
 def test_a_reason_of_many_lines_stays_one_row(study):
-    text = to_csv(build_table(study))
-    assert len(text.splitlines()) == 1 + len(build_table(study))
+    text = to_csv(table_of(study))
+    assert len(text.splitlines()) == 1 + len(table_of(study))
     assert "out of memory" in text
 
 
 def test_json_has_objects_numbers_and_nulls(study):
-    rows = json.loads(to_json(build_table(study)))
+    rows = json.loads(to_json(table_of(study)))
     assert rows[0]["rank"] == 1
     assert rows[0]["hparams"] == {"method.lr": 0.05}
     assert rows[-1]["rank"] is None
@@ -37,8 +36,8 @@ def test_json_has_objects_numbers_and_nulls(study):
 
 
 def test_rebuilding_gives_the_same_bytes(study, tmp_path):
-    frame = build_table(study)
+    frame = table_of(study)
     first = {path.name: path.read_bytes() for path in write_files(frame, tmp_path)}
-    again = {path.name: path.read_bytes() for path in write_files(build_table(study[::-1]), tmp_path)}
+    again = {path.name: path.read_bytes() for path in write_files(table_of(study[::-1]), tmp_path)}
     assert first == again
     assert set(first) == {"leaderboard.csv", "leaderboard.html"}

@@ -4,15 +4,14 @@ import csv
 
 import pytest
 
-from tests.support.leaderboard_records import make
+from tests.support.leaderboard_records import make, table_of
 from wsol.recipes import ComponentRef
 from wsol.records import MetricValue, RunRecord
 from wsol_leaderboard.published import FACTS, match_published
-from wsol_leaderboard.table import build_table
 
 
 def found(*records: RunRecord) -> list[tuple[str, str, float]]:
-    rows = match_published(build_table(records)).to_dict("records")
+    rows = match_published(table_of(records)).to_dict("records")
     return [(row["paper"], row["published_method"], row["published_value"]) for row in rows]
 
 
@@ -75,7 +74,7 @@ def test_no_published_row_is_next_to_another_benchmark_backbone_or_unscored_row(
 
 
 def test_published_numbers_change_no_row(study):
-    frame = build_table(study)
+    frame = table_of(study)
     before = frame.copy()
     match_published(frame)
     assert frame.equals(before)

@@ -5,10 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.support.leaderboard_records import make
+from tests.support.leaderboard_records import make, table_of
 from wsol.records import MetricValue
 from wsol_leaderboard.published import match_published
-from wsol_leaderboard.table import build_table
 from wsol_leaderboard.terminal import interval, print_published, print_table, score
 
 NAN = float("nan")
@@ -16,7 +15,7 @@ NAN = float("nan")
 
 def printed(records, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), force_terminal=False)
-    print_table(build_table(records), console)
+    print_table(table_of(records), console)
     return console.file.getvalue()
 
 
@@ -67,7 +66,7 @@ def test_names_are_not_interpreted_as_markup():
 
 def test_published_numbers_have_a_table_of_their_own():
     console = Console(width=100, file=io.StringIO(), force_terminal=False)
-    print_published(match_published(build_table([make(benchmark="cub")])), console)
+    print_published(match_published(table_of([make(benchmark="cub")])), console)
     text = console.file.getvalue()
     assert "not measured here, not ranked" in text
     assert "GAP [without FPN (4x)] [no Cutout]" in text
@@ -76,7 +75,7 @@ def test_published_numbers_have_a_table_of_their_own():
 
 def test_a_lack_of_published_numbers_is_stated():
     console = Console(width=100, file=io.StringIO(), force_terminal=False)
-    print_published(match_published(build_table([make(backbone="tiny")])), console)
+    print_published(match_published(table_of([make(backbone="tiny")])), console)
     assert "no paper has a number" in console.file.getvalue()
 
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import MetricValue, Result, RunRecord, SplitData, TestOpening
+from wsol.records import LedgerHead, MetricValue, Result, RunRecord, SplitData, TestOpening, write_record
+from wsol.study.ledger import Ledger, LedgerEntry, append, cell_name
+from wsol_leaderboard.index import summarise_record
+from wsol_leaderboard.ledgers import Ledgers
+from wsol_leaderboard.reading import Collection, FoundRecord, distinct
+from wsol_leaderboard.table import build_table
+from wsol_leaderboard.verification import Words
+
+LEDGER = Path("ledger.jsonl")
 
 
 def train_spec(
@@ -57,7 +70,7 @@ def make(
         primary="MaxBoxAccV2",
         swept=swept or {},
     )
-    opened = TestOpening(selection="abc", evaluations=1) if stage == "final" else None
+    opened = None if stage == "search" else TestOpening(selection="abc", data="d1", evaluations=1)
     values: dict[str, Any] = {
         "run_id": f"{study}-{benchmark}-{method}-{backbone}-{normalizer}-{protocol}-{version}-{stage}-{trial}-{seed}",
         "study": study,
@@ -92,3 +105,75 @@ def four_recipes() -> list[RunRecord]:
     for trial in range(2):
         records.append(make("spg", "search", None, trial=trial, seeds_planned=3, status="diverged", reason="NaN loss"))
     return records
+
+
+def opening_entry(record: RunRecord) -> LedgerEntry:
+    """The line of a ledger about a record's opening of test."""
+    assert record.test is not None
+    assert record.stage != "search"
+    return LedgerEntry(
+        kind=record.stage,
+        study=record.study,
+        plan=record.plan,
+        run=record.run_id,
+        cells=tuple(cell_name(record.train, evaluation) for evaluation in record.evaluations),
+        data=record.test.data,
+        selection=record.test.selection,
+        identities=record.test.identities,
+        attempt=record.test.attempt,
+    )
+
+
+def opened(records: Iterable[RunRecord], ledger: Path) -> list[RunRecord]:
+    """Append the openings of records to a ledger, and let the records know their lines."""
+    found = []
+    for record in records:
+        if record.test is not None and record.test.ledger is None:
+            head = append(ledger, opening_entry(record))
+            record = record.model_copy(update={"test": record.test.model_copy(update={"ledger": head})})
+        found.append(record)
+    return found
+
+
+def write_study(records: Iterable[RunRecord], folder: Path) -> Path:
+    """Write records and their ledger as a study leaves them: ``folder/ledger.jsonl`` and ``folder/runs``."""
+    for record in opened(records, folder / "ledger.jsonl"):
+        write_record(record, folder / "runs" / f"{record.run_id}.record.json")
+    return folder
+
+
+def with_lines(records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = ()) -> tuple[list[RunRecord], Ledger]:
+    """Records that know the lines of their openings, and a ledger with these lines, in memory."""
+    entries: dict[LedgerEntry, LedgerHead] = {}
+    found = []
+    for record in records:
+        if record.test is not None and record.test.ledger is None:
+            entry = opening_entry(record)
+            digest = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+            head = entries.setdefault(entry, LedgerHead(lines=len(entries) + 1, hash=digest))
+            record = record.model_copy(update={"test": record.test.model_copy(update={"ledger": head})})
+        found.append(record)
+    for entry in extra:
+        entries.setdefault(entry, LedgerHead(lines=len(entries) + 1, hash=str(len(entries))))
+    lines = tuple(entry.model_copy(update={"number": head.lines}) for entry, head in entries.items())
+    return found, Ledger(LEDGER, lines, tuple(head.hash for head in entries.values()))
+
+
+def collected(
+    records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = (), words: Words | None = None
+) -> Collection:
+    """Records as they are read, with a ledger that confirms them and has ``extra`` lines."""
+    found, ledger = with_lines(records, extra)
+    texts = [summarise_record(record) for record in found]
+    read = [
+        FoundRecord(Path(f"{number}.record.json"), hashlib.sha256(text.encode()).hexdigest(), record)
+        for number, (record, text) in enumerate(zip(found, texts, strict=True))
+    ]
+    return Collection(distinct(read), Ledgers((ledger,)), words or {})
+
+
+def table_of(
+    records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = (), words: Words | None = None
+) -> pd.DataFrame:
+    """The leaderboard's table of records whose openings a ledger confirms."""
+    return build_table(collected(records, extra, words))

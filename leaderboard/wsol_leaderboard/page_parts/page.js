@@ -34,19 +34,22 @@ for (const table of document.querySelectorAll("table.ranking")) {
 }
 
 const filters = document.getElementById("filters");
-const sections = [...document.querySelectorAll("main > section")];
+const selects = [...filters.querySelectorAll("select")];
+const sections = [...document.querySelectorAll("main > section")].map((section) => ({
+  section,
+  values: JSON.parse(section.dataset.filters),
+}));
 
-const matches = (section, name) => {
-  const wanted = filters.elements[name].value;
-  const primary = section.dataset.primary === "true" || section.dataset.metric === "";
-  return wanted === "" || (wanted === "*" ? primary : section.dataset[name] === wanted);
+const matches = ({ section, values }, { name, value }) => {
+  const primary = section.dataset.primary === "true" || values.metric === "";
+  return value === "" || (value === "*" ? primary : values[name] === value);
 };
 
 const apply = () => {
-  for (const section of sections) {
-    section.hidden = !["benchmark", "protocol", "metric"].every((name) => matches(section, name));
+  for (const entry of sections) {
+    entry.section.hidden = !selects.every((select) => matches(entry, select));
   }
-  const shown = sections.filter((section) => !section.hidden).length;
+  const shown = sections.filter(({ section }) => !section.hidden).length;
   document.getElementById("count").textContent = `${shown} of ${sections.length} rankings shown`;
 };
 

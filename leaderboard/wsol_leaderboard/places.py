@@ -1,0 +1,95 @@
+"""The files of a leaderboard, found from what a user names: folders, single files, or a shell's ``results/*``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import wsol
+
+RECORD_SUFFIX = ".record.json"
+LEDGER_NAME = "ledger.jsonl"
+LEVELS = 3
+"""Folders in which the ledger of a record may be: its own, the one above (of the study), the one above that (of the
+results)."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Files by the folder that was given.
+
+    Attributes:
+        folders: Folder → the records below it.
+        single: Records that were given as files.
+        ledgers: Ledgers below the folders, those that were given, and those above the records.
+    """
+
+    folders: dict[Path, list[Path]]
+    single: list[Path]
+    ledgers: list[Path]
+
+
+def find_places(given: Sequence[Path]) -> Places:
+    """Find records and ledgers; a file that is reached in several ways is listed once.
+
+    Args:
+        given: Folders, records and ledgers. Files of other kinds are an error if they are given alone, and are ignored
+            among several places: ``results/*`` names whatever is stored there.
+
+    Returns:
+        The files, by their real paths.
+
+    Raises:
+        DataError: A place does not exist, or is a file that is neither a record nor a ledger.
+    """
+    folders: dict[Path, list[Path]] = {}
+    single: list[Path] = []
+    ledgers: list[Path] = []
+    for place in dict.fromkeys(path.resolve() for path in map(_existing, given)):
+        if place.is_dir():
+            files = list(_walk(place))
+            folders[place] = [path for path in files if path.name != LEDGER_NAME]
+            ledgers += [path for path in files if path.name == LEDGER_NAME]
+        elif place.name.endswith(RECORD_SUFFIX):
+            single.append(place)
+        elif place.name == LEDGER_NAME:
+            ledgers.append(place)
+        elif len(given) == 1:
+            raise wsol.DataError(f"{given[0]}: neither a folder nor a record (*{RECORD_SUFFIX})")
+    seen: set[Path] = set()
+    folders = {folder: _once(paths, seen) for folder, paths in folders.items()}
+    single = _once(single, seen)
+    return Places(folders, single, _once([*ledgers, *_ledgers_above(seen)], set()))
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise wsol.DataError(f"{path}: no such folder or file")
+    return path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Records and ledgers below a folder, in a fixed order; hidden folders, such as Ray's, are left out."""
+    for place, inner, names in os.walk(folder):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for name in sorted(names):
+            if name == LEDGER_NAME or (name.endswith(RECORD_SUFFIX) and not name.startswith(".")):
+                yield Path(place, name)
+
+
+def _once(paths: Iterable[Path], seen: set[Path]) -> list[Path]:
+    """Real paths that are not in ``seen`` yet, to which they are added."""
+    kept = []
+    for path in paths:
+        real = path.resolve()
+        if real not in seen:
+            seen.add(real)
+            kept.append(real)
+    return kept
+
+
+def _ledgers_above(records: Iterable[Path]) -> list[Path]:
+    folders = dict.fromkeys(above for path in sorted(records) for above in list(path.parents)[:LEVELS])
+    return [path for folder in folders if (path := folder / LEDGER_NAME).is_file()]
