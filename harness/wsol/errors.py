@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import ClassVar
 
@@ -64,12 +65,31 @@ class DivergedError(RunError):
     """Training produced a NaN or infinite loss; the trial ends with the status ``diverged``."""
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     r"""The message of an error on one line; of an error that is not expected, its type as well.
 
     Example:
         >>> one_line(ValueError("too\nlarge"))
         'ValueError: too large'
     """
-    text = " ".join(str(error).split())
-    return text if isinstance(error, WsolError) else f"{type(error).__name__}: {text}"
+    try:
+        text = " ".join(str(error).split())
+    except Exception as broken:  # an exception of a plugin may not even have a message
+        text = f"its message cannot be read ({type(broken).__name__})"
+    return text if isinstance(error, WsolError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def printable(text: str) -> str:
+    r"""Escape what a terminal would obey instead of showing: control characters, escape sequences, lone surrogates.
+
+    Texts of files, plugins and names pass through here before they are printed. Line breaks stay.
+
+    Example:
+        >>> printable("caf\u00e9 \x1b[31mred")
+        'caf\u00e9 \\x1b[31mred'
+    """
+    return "".join(c if c == "\n" or c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

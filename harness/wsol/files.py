@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +16,73 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from wsol.errors import DataError
+from pydantic import JsonValue
+
+from wsol.errors import DataError, WsolError
 
 MARGIN = 64 * 2**20
 """Bytes to leave free on the disk."""
+
+
+def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30) -> str:
+    """Read a text file in UTF-8; a byte-order mark is dropped.
+
+    Args:
+        path: A regular file: a folder, a pipe or a device is an error, so that a command never waits for one.
+        error: Class of the errors.
+        limit: Most bytes.
+
+    Raises:
+        WsolError: ``PATH: cannot be read: REASON``, of the class ``error``.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise error(f"{path}: cannot be read: {'a folder' if path.is_dir() else 'a pipe or device'}, not a file")
+        if status.st_size > limit:
+            raise error(f"{path}: cannot be read: {status.st_size:,} bytes, at most {limit:,} are accepted")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1})") from None
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror or problem}") from None
+    except ValueError as problem:  # a path with a NUL character
+        raise error(f"{path}: cannot be read: {problem}") from None
+
+
+def read_json(path: Path, what: str = "JSON", error: type[WsolError] = DataError) -> JsonValue:
+    """Read a JSON file.
+
+    Args:
+        path: The file.
+        what: What it should be, for the message: ``"a record"``.
+        error: Class of the errors.
+
+    Raises:
+        WsolError: The file cannot be read, or ``PATH: not WHAT: REASON``; of the class ``error``.
+    """
+    return parse_json(read_text(path, error), str(path), what, error)
+
+
+def parse_json(text: str, where: str, what: str = "JSON", error: type[WsolError] = DataError) -> JsonValue:
+    """Parse JSON of any origin.
+
+    Args:
+        text: The JSON text.
+        where: Beginning of the message of an error.
+        what: What the text should be, for the message.
+        error: Class of the errors.
+
+    Raises:
+        WsolError: ``WHERE: not WHAT: REASON``, of the class ``error``.
+    """
+    try:
+        value: JsonValue = json.loads(text)
+    except RecursionError:
+        raise error(f"{where}: not {what}: nested too deeply") from None
+    except ValueError as problem:
+        raise error(f"{where}: not {what}: {problem}") from None
+    return value
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 
 from wsol.errors import UsageError
 
@@ -19,6 +19,8 @@ T = TypeVar("T")
 Kind = Literal["choice", "uniform", "loguniform", "integer"]
 OptionValues: TypeAlias = dict[str, Any]
 """Option, or ``part.option`` → value; any YAML value."""
+MAX_CHOICES = 1000
+"""Most values of a choice."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,41 @@ class Distribution:
 
     def __post_init__(self) -> None:
         if self.kind == "choice":
-            if not self.arguments:
-                raise UsageError("choice needs at least one value")
+            self._check_choices()
             return
         low, high = self._bounds()
         if not low < high or (self.kind == "loguniform" and low <= 0):
             raise UsageError(
                 f"{self.kind}({low}, {high}) is empty: it needs {'0 < ' * (self.kind[0] == 'l')}low < high"
             )
+        if self.kind == "integer" and not (isinstance(low, int) and isinstance(high, int)):
+            raise UsageError(f"integer({low}, {high}) needs two whole numbers")
+        if self.kind == "integer" and not -(2**63) <= low < high < 2**63:
+            raise UsageError(f"integer({low}, {high}) needs numbers of at most 64 bits")
+
+    def _check_choices(self) -> None:
+        if not self.arguments:
+            raise UsageError("choice needs at least one value")
+        if len(self.arguments) > MAX_CHOICES:
+            raise UsageError(f"choice has {len(self.arguments)} values, at most {MAX_CHOICES} are accepted: each is tested")
+        written = [repr(value) for value in self.arguments]
+        twice = next((text for index, text in enumerate(written) if text in written[:index]), None)
+        if twice is not None:
+            raise UsageError(f"choice names {twice:.60} twice; all values have the same probability")
 
     def _bounds(self) -> tuple[float, float]:
-        """Return low and high of a distribution of numbers."""
+        """Return low and high of a distribution of numbers, finite and at a finite distance."""
         match self.arguments:
+            case (bool(), _) | (_, bool()):
+                pass
             case (int() | float() as low, int() | float() as high):
-                return low, high
-        raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)}")
+                try:
+                    if math.isfinite(float(high) - float(low)):
+                        return low, high
+                except OverflowError:  # an integer beyond all floats
+                    pass
+                raise UsageError(f"{self} needs two finite numbers (low, high)")
+        raise UsageError(f"{self.kind} needs two numbers (low, high), got {list(self.arguments)!r:.80}")
 
     def draw(self, rng: np.random.Generator) -> JsonValue:
         """Draw one value, as a plain Python object."""
@@ -267,10 +289,56 @@ class FileOption:
         return [Path(v).expanduser() for v in named if isinstance(v, str) and v not in ("", *self.words)]
 
 
-class Options(BaseModel):
+class StrictKinds(BaseModel):
+    """Base of what users write: booleans, text and fractions are never taken for numbers, nor infinity for a float."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[info.field_name or ""]
+        if not any(hasattr(extra, "func") for extra in field.metadata):  # its own validator reads other kinds
+            check_kind(value, set(_leaves(field.annotation)))
+        return value
+
+
+def check_kind(value: Any, accepted: set[type]) -> None:
+    """Check that a value, or every value of a list, is of a kind that a field accepts; pydantic converts more.
+
+    Args:
+        value: A value as a study gives it.
+        accepted: All types in the annotation of the field.
+
+    Raises:
+        ValueError: A boolean, a text or a fraction where a number is expected, or a number or text for a boolean.
+
+    Example:
+        >>> check_kind(3, {int})
+        >>> check_kind(True, {int})
+        Traceback (most recent call last):
+            ...
+        ValueError: Input should be a whole number
+    """
+    if isinstance(value, list | tuple):
+        for entry in value:
+            check_kind(entry, accepted)
+    elif type(value) in (bool, int, float, str):
+        numbers = accepted & {int, float}
+        good = accepted | ({int} if float in accepted else set())
+        if type(value) not in good and numbers and (isinstance(value, int | float) or not accepted - {int, float, _NONE}):
+            raise ValueError(f"Input should be a {'number' if float in numbers else 'whole number'}")
+        if type(value) not in good and accepted <= {bool, _NONE}:
+            raise ValueError("Input should be true or false")
+
+
+_NONE = type(None)
+
+
+class Options(StrictKinds):
     """Base of every component's ``Options``: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
     @classmethod
     def space(cls) -> dict[str, Distribution]:
@@ -340,8 +408,10 @@ def _is_union(annotation: Any) -> bool:
 
 
 def _leaves(annotation: Any) -> Iterator[type]:
-    """Yield all classes in an annotation."""
+    """Yield all classes in an annotation, also of the values of a literal."""
     arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        arguments = tuple(map(type, arguments))
     if isinstance(annotation, type) and not arguments:
         yield annotation
     for argument in arguments:
@@ -360,7 +430,7 @@ def build_options(options: type[Options], values: OptionValues, where: str) -> O
         UsageError: One line for each problem, with a suggestion for an unknown key.
     """
     try:
-        return options(**values)
+        return options.model_validate(values)
     except ValidationError as error:
         raise UsageError(describe_validation(error, where, options.model_fields)) from None
 
@@ -377,10 +447,15 @@ def describe_validation(error: ValidationError, where: str, known: Iterable[str]
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: unknown key '{key}'{suggest(str(problem['loc'][-1]), known)}")
+            lines.append(f"{where}: unknown key '{key:.80}'{suggest(str(problem['loc'][-1]), known)}")
         else:
-            lines.append(f"{where}: {key or 'value'}: {problem['msg']}, got {problem.get('input')!r:.80}")
-    return "\n".join(lines)
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{where}: {key[:80] or 'value'}: {message}, got {problem.get('input')!r:.80}")
+    return "\n".join(lines[:MAX_LINES] + [f"{where}: {len(lines) - MAX_LINES} more"] * (len(lines) > MAX_LINES))
+
+
+MAX_LINES = 20
+"""Most problems that an error lists."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -398,6 +473,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
         "; did you mean 'resnet50'?"
     """
     names = sorted(known)
+    if len(name) > 100:  # the comparison takes time that grows with the square of the length
+        return ""
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"

@@ -207,7 +207,7 @@ def test_the_component_itself_may_be_searched(plugins: Plugins) -> None:
 @pytest.mark.parametrize(
     ("search", "message"),
     [
-        ({"choice": [0.1] * 30 + ["x"]}, "factor"),
+        ({"choice": [*(i / 100 for i in range(30)), "x"]}, "factor"),
         ({"choice": [0.5, 2.0]}, "factor"),
         ({"uniform": [0.5, 1.5]}, "factor"),
         ({"uniform": [-0.5, 0.5]}, "factor"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import GenericAlias
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,17 +28,17 @@ from pydantic_core import CoreSchema
 
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
-from wsol.options import OptionValues, describe_validation, suggest
+from wsol.options import OptionValues, StrictKinds, describe_validation, suggest
 from wsol.recipes import ComponentRef, Part, recipe_parts
+from wsol.study.yaml_file import MAX_DEPTH, check_values, load_yaml, read_mapping
 
 SUFFIX = ".yaml"
+MAX_TRIALS = 10_000
+"""Most trials of a recipe: more than anyone can train, and few enough to be planned in seconds."""
+T = TypeVar("T")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComponentSpec(_Model):
+class ComponentSpec(StrictKinds):
     """A component in a study: its name, or a mapping with its name and options.
 
     ``{name: resnet50, stride: 8, lr: {loguniform: [1e-5, 1]}}``: a value fixes an option; an option with a distribution
@@ -46,12 +47,16 @@ class ComponentSpec(_Model):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    name: str
+    name: str = Field(min_length=1, max_length=100)
 
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: JsonValue) -> JsonValue:
-        return {"name": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"name": value}
+        if not isinstance(value, Mapping | ComponentSpec):
+            raise ValueError("write a component's name, or a mapping with the key 'name' and options")
+        return value
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -62,20 +67,20 @@ class ComponentSpec(_Model):
         return ComponentRef.parse({"name": self.name, **(self.model_extra or {})})
 
 
-class ScheduleOverride(_Model):
+class ScheduleOverride(StrictKinds):
     """What to change of the benchmark's schedule."""
 
-    epochs: int | None = Field(None, ge=0, description="epochs of a phase that names none")
-    decay_every: int | None = Field(None, ge=1, description="epochs between two steps of the learning rate")
+    epochs: int | None = Field(None, ge=0, le=100_000, description="epochs of a phase that names none")
+    decay_every: int | None = Field(None, ge=1, le=100_000, description="epochs between two steps of the learning rate")
     decay: float | None = Field(None, gt=0, le=1, description="factor of a step")
-    batch_size: int | None = Field(None, ge=2, description="images in a training batch")
+    batch_size: int | None = Field(None, ge=2, le=65_536, description="images in a training batch")
 
 
-class Resources(_Model):
+class Resources(StrictKinds):
     """What one run gets. Fractions of a GPU (1/k) share it between k runs; they do not isolate its memory."""
 
-    cpus: float = Field(1, gt=0, description="CPU cores")
-    gpus: float = Field(0, ge=0, description="GPUs: a whole number, or 1/k")
+    cpus: float = Field(1, gt=0, le=1024, description="CPU cores")
+    gpus: float = Field(0, ge=0, le=64, description="GPUs: a whole number, or 1/k")
 
     @field_validator("gpus")
     @classmethod
@@ -95,29 +100,59 @@ def _as_lists(value: JsonValue) -> list[JsonValue]:
     return [[] if entry is None else _as_list(entry) for entry in _as_list(value)]
 
 
+def _each_once(value: list[T]) -> list[T]:
+    """Check a list of alternatives: it has entries, and none twice."""
+    if not value:
+        raise ValueError("an empty list leaves nothing to run; leave the key out, or name at least one")
+    written = [_written(entry) for entry in value]
+    twice = next((index for index, text in enumerate(written) if text in written[:index]), None)
+    if twice is not None:
+        raise ValueError(f"entry {twice} (from 0) repeats an earlier one; name each once")
+    return value
+
+
+def _written(entry: T) -> str:
+    if isinstance(entry, BaseModel):
+        return json.dumps(entry.model_dump(mode="json"), sort_keys=True)
+    return repr([_written(inner) for inner in entry]) if isinstance(entry, list) else repr(entry)
+
+
+def _each_name_once(value: list[str]) -> list[str]:
+    return _each_once(value) if value else value
+
+
 Components: TypeAlias = Annotated[
-    list[ComponentSpec], BeforeValidator(_as_list, json_schema_input_type=ComponentSpec | list[ComponentSpec])
+    list[ComponentSpec],
+    AfterValidator(_each_once),
+    BeforeValidator(_as_list, json_schema_input_type=ComponentSpec | list[ComponentSpec]),
 ]
-Names: TypeAlias = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+Names: TypeAlias = Annotated[
+    list[str], AfterValidator(_each_once), BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
+_Skipped: TypeAlias = Annotated[
+    list[str], AfterValidator(_each_name_once), BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
 _Optional: TypeAlias = Annotated[
     list[ComponentSpec | None],
+    AfterValidator(_each_once),
     BeforeValidator(_as_list, json_schema_input_type=ComponentSpec | list[ComponentSpec | None] | None),
 ]
 _Lists: TypeAlias = Annotated[
     list[list[ComponentSpec]],
+    AfterValidator(_each_once),
     BeforeValidator(_as_lists, json_schema_input_type=ComponentSpec | list[ComponentSpec | list[ComponentSpec] | None]),
 ]
 
 
-class RecipeGrid(_Model):
+class RecipeGrid(StrictKinds):
     """Recipes as the product of lists of alternatives; a single alternative may be written without a list.
 
     :func:`study_model` adds a field for each part of a recipe.
     """
 
-    trials: int | None = Field(None, ge=1, description="trials of each recipe, instead of the study's")
+    trials: int | None = Field(None, ge=1, le=MAX_TRIALS, description="trials of each recipe, instead of the study's")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the schedule, over the study's")
-    skip: Names = Field([], description="benchmarks of the study that this grid leaves out")
+    skip: _Skipped = Field([], description="benchmarks of the study that this grid leaves out")
 
     def choices(self, part: Part) -> list[tuple[ComponentRef, ...]]:
         """Return the alternatives for a part.
@@ -130,26 +165,27 @@ class RecipeGrid(_Model):
         return [tuple(spec.ref() for spec in alternative) for alternative in alternatives]
 
 
-class Study(_Model):
+class Study(StrictKinds):
     """Recipes, how their hyper-parameters are searched, and how the chosen trials are run again."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="also the name of the results folder")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="also the name of the results folder")
     description: str = Field("", description="one line for 'wsol studies'")
     benchmark: Components = Field(description="one benchmark, or a list")
     recipes: list[RecipeGrid] = Field(min_length=1, description="grids of recipes")
-    trials: int = Field(30, ge=1, description="random draws of hyper-parameters for each recipe")
-    seeds: int = Field(3, ge=1, description="final runs of each chosen recipe, one for each seed")
-    seed: int = Field(0, description="seed of the study: draws and trial seeds follow from it")
+    trials: int = Field(30, ge=1, le=MAX_TRIALS, description="random draws of hyper-parameters for each recipe")
+    seeds: int = Field(3, ge=1, le=1000, description="final runs of each chosen recipe, one for each seed")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of the study: draws and trial seeds follow from it")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the benchmark's schedule")
     protocol: str | None = Field(None, description="evaluation protocol; default: the benchmark's")
     metrics: Names | None = Field(None, description="metrics, the first selects; default: the benchmark's")
     resources: Resources = Field(Resources(), description="what one run gets")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 on CUDA, fp32 on CPU")
     cache: CacheMode | None = Field(None, description="where decoded images are kept; default: the benchmark's choice")
-    bootstrap: int = Field(1000, ge=0, description="resamples for confidence intervals; 0: none")
-    max_failures: int = Field(2, ge=0, description="restarts of a run whose worker died")
+    bootstrap: int = Field(1000, ge=0, le=100_000, description="resamples for confidence intervals; 0: none")
+    max_failures: int = Field(2, ge=0, le=100, description="restarts of a run whose worker died")
 
     _lists = field_validator("recipes", mode="before")(_as_list)
+    _once = field_validator("recipes")(_each_once)
 
 
 def study_model() -> type[Study]:
@@ -205,55 +241,13 @@ def load_study(source: str, overrides: Iterable[str] = ()) -> Study:
         2
     """
     path = find_study(source)
-    try:
-        content = load_yaml(path.read_text())
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: a study is a mapping with the keys {', '.join(Study.model_fields)}")
+    content = read_mapping(path, f"a study is a mapping with the keys {', '.join(Study.model_fields)}")
     for override in overrides:
         apply_override(content, override)
     return validate_study(content, str(path))
 
 
 _Node: TypeAlias = list[JsonValue] | dict[str, JsonValue]
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, except that a repeated key is an error and ``1e-5`` is a number."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.MarkedYAMLError(problem=f"the key '{twice}' occurs twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
-
-
-def load_yaml(text: str) -> Any:
-    """Read YAML as in a study: a repeated key is an error, and ``1e-5`` is a number.
-
-    Args:
-        text: The document, or a single value.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        yaml.YAMLError: It is not valid.
-
-    Example:
-        >>> load_yaml("[1e-5, cub]")
-        [1e-05, 'cub']
-    """
-    return yaml.load(text, _Loader)
 
 
 def validate_study(content: Mapping[str, Any], where: str) -> Study:
@@ -266,6 +260,7 @@ def validate_study(content: Mapping[str, Any], where: str) -> Study:
     Raises:
         UsageError: One line for each problem.
     """
+    check_values(dict(content), where)
     model = study_model()
     try:
         return model.model_validate(dict(content))
@@ -293,7 +288,7 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
         >>> content
         {'benchmark': {'name': 'cub', 'root': '/data/cub'}}
     """
-    where = f"{option} {override}"
+    where = f"{option} {override}" if len(override) < 200 else f"{option} {override[:200]}…"
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise UsageError(f"{where}: write key=value, for example --set schedule.epochs=2")
@@ -302,6 +297,8 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
     except yaml.YAMLError:
         raise UsageError(f"{where}: the value is not valid YAML") from None
     *parents, last = key.split(".")
+    if not all((*parents, last)) or len(parents) >= MAX_DEPTH:
+        raise UsageError(f"{where}: the key must be names or indices with one dot between two, at most {MAX_DEPTH}")
     node: _Node = content
     for part in parents:
         node = _child(node, part, where)
@@ -330,7 +327,7 @@ def _with_name(value: JsonValue) -> JsonValue:
 
 
 def _index(node: list[JsonValue], part: str, where: str) -> int:
-    if not part.isdigit() or int(part) >= len(node):
+    if not (part.isascii() and part.isdigit()) or len(part) > 9 or int(part) >= len(node):
         raise UsageError(f"{where}: '{part}' must be an index below {len(node)}")
     return int(part)
 
@@ -346,8 +343,11 @@ def find_study(source: str) -> Path:
     """
     path = Path(source)
     if path.suffix in (".yaml", ".yml"):
-        if path.is_file():
-            return path
+        try:
+            if path.exists():  # what is no file is an error when it is read
+                return path
+        except OSError as error:  # a name that is too long, for one
+            raise UsageError(f"{source[:200]}: cannot be read: {error.strerror}") from None
         raise UsageError(f"{source}: no such file")
     shipped = {p.stem: p for p in shipped_studies()}
     if source in shipped:
