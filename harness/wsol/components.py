@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from wsol.arrays import FloatArray, IntArray
-from wsol.errors import UsageError
+from wsol.errors import PluginError, UsageError
 from wsol.options import Options
 from wsol.options import Options as AnyOptions
 
@@ -39,9 +39,17 @@ class Component:
             )
 
     @classmethod
+    def check_class(cls) -> None:
+        """Check the class attributes that every listing shows; raises PluginError for a wrong type."""
+        if not (isinstance(cls.__doc__, str) and cls.summary().strip()):
+            raise PluginError(f"{cls.__name__} has no docstring; its first line is what 'wsol plugins' shows")
+        if not isinstance(cls.paper, str):
+            raise PluginError(f"{cls.__name__}.paper is {cls.paper!r:.80}, not text")
+
+    @classmethod
     def summary(cls) -> str:
-        """Return the first line of the docstring."""
-        return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+        """Return the first line of the docstring, at most 300 characters of it."""
+        return (inspect.getdoc(cls) or "").split("\n", 1)[0][:300]
 
 
 class Normalizer(Component, ABC):

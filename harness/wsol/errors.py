@@ -85,8 +85,8 @@ def printable(text: str) -> str:
     Texts of files, plugins and names pass through here before they are printed. Line breaks stay.
 
     Example:
-        >>> printable("caf\u00e9 \x1b[31mred")
-        'caf\u00e9 \\x1b[31mred'
+        >>> printable("cafe \x1b[31mred")
+        'cafe \\x1b[31mred'
     """
     return "".join(c if c == "\n" or c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
 

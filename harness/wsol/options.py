@@ -57,7 +57,9 @@ class Distribution:
         if not self.arguments:
             raise UsageError("choice needs at least one value")
         if len(self.arguments) > MAX_CHOICES:
-            raise UsageError(f"choice has {len(self.arguments)} values, at most {MAX_CHOICES} are accepted: each is tested")
+            raise UsageError(
+                f"choice has {len(self.arguments)} values, at most {MAX_CHOICES} are accepted: each is tested"
+            )
         written = [repr(value) for value in self.arguments]
         twice = next((text for index, text in enumerate(written) if text in written[:index]), None)
         if twice is not None:
@@ -296,14 +298,14 @@ class StrictKinds(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _check_kind(cls, value: Any, info: ValidationInfo) -> Any:
+    def _check_kind(cls, value: JsonValue, info: ValidationInfo) -> JsonValue:
         field = cls.model_fields[info.field_name or ""]
         if not any(hasattr(extra, "func") for extra in field.metadata):  # its own validator reads other kinds
             check_kind(value, set(_leaves(field.annotation)))
         return value
 
 
-def check_kind(value: Any, accepted: set[type]) -> None:
+def check_kind(value: JsonValue, accepted: set[type]) -> None:
     """Check that a value, or every value of a list, is of a kind that a field accepts; pydantic converts more.
 
     Args:
@@ -326,7 +328,11 @@ def check_kind(value: Any, accepted: set[type]) -> None:
     elif type(value) in (bool, int, float, str):
         numbers = accepted & {int, float}
         good = accepted | ({int} if float in accepted else set())
-        if type(value) not in good and numbers and (isinstance(value, int | float) or not accepted - {int, float, _NONE}):
+        if (
+            type(value) not in good
+            and numbers
+            and (isinstance(value, int | float) or not accepted - {int, float, _NONE})
+        ):
             raise ValueError(f"Input should be a {'number' if float in numbers else 'whole number'}")
         if type(value) not in good and accepted <= {bool, _NONE}:
             raise ValueError("Input should be true or false")

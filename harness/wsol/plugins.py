@@ -5,30 +5,37 @@ Entry points are loaded one by one, so that a broken plugin is reported and does
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
+import itertools
 import os
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import pluggy
 
 from wsol import hooks
 from wsol.code_files import CodeUnit, module_unit
 from wsol.components import Component
-from wsol.errors import PluginError
+from wsol.errors import PluginError, one_line
+from wsol.interrupts import is_interruption
 from wsol.options import Options, suggest
 from wsol.recipes import PARTS, Part
 from wsol.registry import Plugin, Plugins
 
 GROUP = "wsol"
+MAX_NAME = 60
+"""Most characters of a component's name; names become parts of file names."""
+MAX_COMPONENTS = 1000
+"""Most components of a kind that a plugin adds."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*(-[a-z0-9_]+)*")
 
 
@@ -100,19 +107,54 @@ def _hashed(unit: CodeUnit | None) -> tuple[Path, str] | None:
 def _collect(plugin: Plugin, load: Callable[[], ModuleType]) -> Plugin:
     """Load one plugin and collect its components; a failure is kept in ``plugin.error``."""
     try:
-        module = load()
-        manager = pluggy.PluginManager(hooks.PROJECT)
-        manager.add_hookspecs(hooks)
-        manager.register(module, plugin.name)
-        manager.check_pending()
-        _check_marked(module)
-        for part in PARTS.values():
-            for implementation in getattr(manager.hook, part.hook).get_hookimpls():
-                plugin.components += [(part.kind, _checked(part, c)) for c in implementation.function()]
-    except Exception as error:  # a third-party plugin may raise anything
+        with _kept_running():
+            module = load()
+            manager = pluggy.PluginManager(hooks.PROJECT)
+            manager.add_hookspecs(hooks)
+            manager.register(module, plugin.name)
+            manager.check_pending()
+            _check_marked(module)
+            for part in PARTS.values():
+                for implementation in getattr(manager.hook, part.hook).get_hookimpls():
+                    plugin.components += [(part.kind, _checked(part, c)) for c in _returned(implementation.function())]
+    except BaseException as error:  # a third-party plugin may raise anything, also SystemExit
+        if is_interruption(error):
+            raise
         plugin.components = []
-        plugin.error = " ".join(f"{type(error).__name__}: {error}".split())
+        plugin.error = _reason(error)
     return plugin
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return f"it ends the process: {one_line(error)}"
+    return (f"{type(error).__name__}: " if isinstance(error, PluginError) else "") + one_line(error)[:500]
+
+
+@contextlib.contextmanager
+def _kept_running() -> Iterator[None]:
+    """Keep a plugin from ending the command in silence with ``os._exit``, and from writing into its output."""
+    exit_now, process = os._exit, os.getpid()
+
+    def raise_exit(status: int) -> NoReturn:
+        if os.getpid() != process:  # a child that the plugin forked
+            exit_now(status)
+        raise PluginError(f"it calls os._exit({status!r})")
+
+    os._exit = raise_exit
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command, which may print JSON
+            yield
+    finally:
+        os._exit = exit_now
+
+
+def _returned(components: Iterable[type[Component]]) -> list[type[Component]]:
+    """What a hook returned, as a list that ends."""
+    found = list(itertools.islice(components, MAX_COMPONENTS + 1))
+    if len(found) > MAX_COMPONENTS:
+        raise PluginError(f"a hook returned more than {MAX_COMPONENTS} components")
+    return found
 
 
 def _check_marked(module: ModuleType) -> None:
@@ -126,10 +168,12 @@ def _checked(part: Part, component: Any) -> type[Component]:
     base: type[Component] = pkgutil.resolve_name(part.base)
     if not (isinstance(component, type) and issubclass(component, base)):
         raise PluginError(f"{part.hook} returned {component!r}, which is no subclass of wsol.{base.__name__}")
-    if not _NAME.fullmatch(component.name):
-        raise PluginError(f"{component.__name__}.name is '{component.name}': use lower-case letters, digits, _ and -")
-    if not component.__doc__:
-        raise PluginError(f"{component.__name__} has no docstring; its first line is what 'wsol plugins' shows")
+    if not (isinstance(component.name, str) and len(component.name) <= MAX_NAME and _NAME.fullmatch(component.name)):
+        raise PluginError(
+            f"{component.__name__}.name is {component.name!r:.80}: use lower-case letters, digits, _ and -, "
+            f"at most {MAX_NAME}"
+        )
+    component.check_class()
     if not (isinstance(component.Options, type) and issubclass(component.Options, Options)):
         raise PluginError(f"{component.__name__}.Options is no subclass of wsol.Options")
     _check_options(component, component.Options)
@@ -138,6 +182,9 @@ def _checked(part: Part, component: Any) -> type[Component]:
 
 def _check_options(component: type[Component], options: type[Options]) -> None:
     """Check the fields of a component's options that name components, at any depth."""
+    options.space()
+    for field in options.model_fields.values():
+        field.get_default(call_default_factory=True)
     kinds = [other.kind for other in PARTS.values() if other.name != "method"]
     for name, kind in options.part_kinds().items():
         if kind not in kinds:
@@ -150,8 +197,11 @@ def _check_options(component: type[Component], options: type[Options]) -> None:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise PluginError("no such file")
+    try:
+        if not path.is_file():
+            raise PluginError("no such file" if not path.exists() else "not a file")
+    except OSError as error:  # such as a name that is too long
+        raise PluginError(error.strerror) from None
     name = f"wsol_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

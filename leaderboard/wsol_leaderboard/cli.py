@@ -53,19 +53,18 @@ def leaderboard(
     from wsol_leaderboard.published import match_published
     from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
-    from wsol_leaderboard.text import printable
     from wsol_leaderboard.verified import verify
 
     collection = collect(folders, keep_going)
     for problem in collection.problems:
-        typer.echo(f"warning: {printable(problem)}", err=True)
+        wsol.cli.warn(problem)
     frame = build_table(verify(collection))
     for column, wanted in (("benchmark", benchmark), ("protocol", protocol), ("metric", metric)):
         frame = keep(frame, column, wanted or [])
     numbers = match_published(frame) if published else None
     _show(frame, format, numbers)
     for path in write_files(frame, out, numbers) if out else []:
-        typer.echo(f"wrote {path}", err=True)
+        wsol.cli.print_status(f"wrote {path}")
 
 
 def keep(frame: pd.DataFrame, column: str, wanted: list[str]) -> pd.DataFrame:

@@ -29,9 +29,9 @@ def print_table(frame: pd.DataFrame, console: Console | None = None) -> None:
 
     Args:
         frame: The table (see :mod:`wsol_leaderboard.table`).
-        console: Where to print; None: standard output.
+        console: Where to print; None: standard output, with control characters escaped.
     """
-    console = console or Console()
+    console = console or wsol.cli.out
     for _, block in frame.groupby([name for name in RANKING if name not in METRIC], sort=False):
         console.print(_block(block, ranking_title(block.iloc[0], frame), console))
 
@@ -41,9 +41,9 @@ def print_published(matched: pd.DataFrame, console: Console | None = None) -> No
 
     Args:
         matched: What :func:`wsol_leaderboard.published.match_published` returns.
-        console: Where to print; None: standard output.
+        console: Where to print; None: standard output, with control characters escaped.
     """
-    console = console or Console()
+    console = console or wsol.cli.out
     if matched.empty:
         console.print("published: no paper has a number for these recipes")
         return

@@ -18,6 +18,7 @@ def pseudo_boxes(
         typer.Option(
             min=0,
             max=0.99,
+            callback=wsol.cli.finite,
             help="Threshold of maps, as a share of their maximum. Default: the run's best on val.",
             show_default=False,
         ),

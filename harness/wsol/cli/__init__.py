@@ -22,7 +22,9 @@ from wsol.cli.common import ProtocolName as ProtocolName
 from wsol.cli.common import ResultsFolder as ResultsFolder
 from wsol.cli.common import RunFolder as RunFolder
 from wsol.cli.common import ScoredSplitOption as ScoredSplitOption
+from wsol.cli.common import finite as finite
 from wsol.cli.common import load_plugins as load_plugins
+from wsol.cli.common import out as out
 from wsol.cli.common import print_json as print_json
 from wsol.cli.common import print_line as print_line
 from wsol.cli.common import print_status as print_status

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, HighlighterType, JustifyMethod, OverflowMethod, RenderableType
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
 
+from wsol.errors import printable
 from wsol.split_names import EvalSplit
 
 if TYPE_CHECKING:
     from wsol.registry import Plugins
 
+MAX_INDEX = 100_000
+"""Most of what is counted from 0 in an option."""
 COMMANDS = "wsol.commands"
 """Entry-point group of commands that other packages add."""
 
@@ -45,12 +52,70 @@ ProtocolName = Annotated[
     str | None, typer.Option("--protocol", help="Evaluation protocol. Default: the benchmark's.", show_default=False)
 ]
 RunFolder = Annotated[Path, typer.Option("--run", help="Folder of a final run: RESULTS/STUDY/runs/RUN_ID.")]
-EvaluationIndex = Annotated[int, typer.Option("--evaluation", min=0, help="Which evaluation of the run, from 0.")]
+EvaluationIndex = Annotated[
+    int, typer.Option("--evaluation", min=0, max=MAX_INDEX, help="Which evaluation of the run, from 0.")
+]
 
 R = TypeVar("R")
 
-out = Console()
-err = Console(stderr=True)
+
+class Terminal(Console):
+    """A console that shows texts of files, plugins and names as they are: no markup, no emoji, no escape sequence.
+
+    What has a style is a :class:`rich.text.Text`, see :func:`styled`.
+    """
+
+    def __init__(self, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,
+        markup: bool | None = None,
+        highlight: bool | None = None,
+        highlighter: HighlighterType | None = None,
+    ) -> Text:
+        """Escape control characters before the width of a text is measured; nothing in it is markup."""
+        return Text(printable(text), style=style, justify=justify, overflow=overflow)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Escape control characters of every text, of whatever origin; the console's own sequences stay."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+    def on_broken_pipe(self) -> None:
+        """Leave the ending to the command line, instead of exiting here with code 1."""
+        raise BrokenPipeError
+
+
+out = Terminal()
+err = Terminal(stderr=True)
+
+
+def styled(*parts: str | tuple[str, str]) -> Text:
+    """Join texts, each with a style or without one, literally: no markup is read.
+
+    Example:
+        >>> styled(("error:", "red"), " [b] stays").plain
+        'error: [b] stays'
+    """
+    return Text.assemble(*((printable(p), "") if isinstance(p, str) else (printable(p[0]), p[1]) for p in parts))
+
+
+def finite(value: float | None) -> float | None:
+    """Check the number of an option: ``nan`` and ``inf`` pass every range.
+
+    Raises:
+        BadParameter: The number is NaN or infinite.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 def with_options(options: type) -> Callable[[Callable[..., R]], Callable[..., R]]:
@@ -94,24 +159,26 @@ def with_options(options: type) -> Callable[[Callable[..., R]], Callable[..., R]
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+    try:
+        sys.stdout.write(json.dumps(value, indent=1) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        out.on_broken_pipe()
 
 
 def print_line(text: str | Path) -> None:
-    """Print one line to standard output, unwrapped, without markup."""
-    out.print(str(text), highlight=False, markup=False, soft_wrap=True)
+    """Print one line to standard output, unwrapped, without markup; control characters are escaped."""
+    out.print(str(text), soft_wrap=True)
 
 
 def print_status(text: str) -> None:
-    """Print one line about progress to standard error, unwrapped, without markup."""
-    err.print(text, highlight=False, markup=False, soft_wrap=True)
+    """Print one line about progress to standard error, unwrapped, without markup; control characters are escaped."""
+    err.print(text, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Print a warning of one line to standard error."""
-    from rich.markup import escape
-
-    err.print(f"[yellow]warning:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    err.print(styled(("warning:", "yellow"), f" {' '.join(message.split())}"), soft_wrap=True)
 
 
 def load_plugins(files: Sequence[Path] | None = None, strict: bool = False) -> Plugins:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import AsJson, PluginFiles, load_plugins, print_json, print_line
+from wsol.cli.common import MAX_INDEX, AsJson, PluginFiles, load_plugins, print_json, print_line
 from wsol.split_names import EvalSplit
 
 
@@ -21,10 +21,14 @@ def compare(
         EvalSplit | None,
         typer.Option(help="Split to compare on. Default: test if both records have it.", show_default=False),
     ] = None,
-    a_evaluation: Annotated[int, typer.Option("--a", min=0, help="Which evaluation of A to compare, from 0.")] = 0,
-    b_evaluation: Annotated[int, typer.Option("--b", min=0, help="Which evaluation of B to compare, from 0.")] = 0,
-    replicates: Annotated[int, typer.Option(min=100, help="Resamples of the images.")] = 10_000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the resamples.")] = 0,
+    a_evaluation: Annotated[
+        int, typer.Option("--a", min=0, max=MAX_INDEX, help="Which evaluation of A to compare, from 0.")
+    ] = 0,
+    b_evaluation: Annotated[
+        int, typer.Option("--b", min=0, max=MAX_INDEX, help="Which evaluation of B to compare, from 0.")
+    ] = 0,
+    replicates: Annotated[int, typer.Option(min=100, max=1_000_000, help="Resamples of the images.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the resamples.")] = 0,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:

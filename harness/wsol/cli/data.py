@@ -21,6 +21,7 @@ from wsol.cli.common import (
     out,
     print_json,
     print_line,
+    styled,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ OneSplit = Annotated[
     Literal["train", "val", "test"] | None,
     typer.Option("--split", help="Only this split. Default: all three.", show_default=False),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Most problems of each kind to print; 0 prints all.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=0, max=2**31, help="Most problems of each kind to print; 0 prints all.")
+]
 BenchmarkOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -58,8 +61,8 @@ def info(name: Name, plugin: PluginFiles = None) -> None:
         ("citation", component.citation),
     ):
         if text:
-            out.print(f"[bold]{title}[/]", highlight=False)
-            out.print(text, highlight=False, markup=False)
+            out.print(styled((title, "bold")))
+            out.print(text)
     _print_archives(component)
 
 
@@ -161,7 +164,7 @@ def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) 
 
 def _print_archives(component: type[Benchmark]) -> None:
     if component.archives:
-        out.print("[bold]files[/] (wsol data prepare verifies and unpacks them)", highlight=False)
+        out.print(styled(("files", "bold"), " (wsol data prepare verifies and unpacks them)"))
     for archive in component.archives:
         size = f"{archive.size:,} bytes" if archive.size else "size not known"
         checksum = f"md5 {archive.md5}" if archive.md5 else "checksum not known"
@@ -207,11 +210,11 @@ def _print_report(report: CheckReport, limit: int) -> None:
         table.add_row(part.split, *map(str, numbers))
     out.print(table)
     for kind, count in report.counts().items():
-        out.print(f"[red]{kind}[/]: {count}", highlight=False)
+        out.print(styled((kind, "red"), f": {count}"))
         of_kind = [problem.message for problem in report.problems if problem.kind == kind]
         for message in of_kind[: limit or None]:
-            out.print(f"  {message}", highlight=False, markup=False, soft_wrap=True)
+            print_line(f"  {message}")
         if limit and count > limit:
-            out.print(f"  … and {count - limit} more; --limit 0 prints all", highlight=False)
+            print_line(f"  … and {count - limit} more; --limit 0 prints all")
     if not report.problems:
-        out.print(f"[green]{report.benchmark}: no problem found[/]", highlight=False)
+        out.print(styled((f"{report.benchmark}: no problem found", "green")))

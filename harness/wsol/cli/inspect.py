@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from wsol.cli.common import AsJson, PluginFiles, Strict, load_plugins, out, print_json
+from wsol.cli.common import AsJson, PluginFiles, Strict, load_plugins, out, print_json, styled
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
+    from rich.text import Text
 
     from wsol.data.benchmark import Benchmark
     from wsol.registry import Plugins
@@ -90,7 +91,7 @@ def plugins(
         return
     _print_components(rows)
     for row in failed:
-        out.print(f"[red]FAILED[/] {row.plugin} ({row.distribution} {row.version}): {row.error}")
+        out.print(styled(("FAILED", "red"), f" {row.plugin} ({row.distribution} {row.version}): {row.error}"))
 
 
 def _component_row(found: Plugins, kind: str, name: str) -> ComponentRow:
@@ -122,7 +123,6 @@ def _plain(value: Any) -> JsonValue:
 
 
 def _print_components(rows: Sequence[ComponentRow]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     for kind in dict.fromkeys(row.kind for row in rows):
@@ -134,9 +134,9 @@ def _print_components(rows: Sequence[ComponentRow]) -> None:
         for row in rows:
             if row.kind == kind:
                 options = "\n".join(_option_line(name, option) for name, option in row.options.items())
-                summary = row.summary + (f"\n[dim]{escape(row.paper)}[/]" if row.paper else "")
-                status = "" if row.status == "ok" else " [red]FAILED[/]"
-                table.add_row(row.name, f"{row.plugin}\n{row.version}{status}", summary, escape(options))
+                summary = styled(row.summary, (f"\n{row.paper}" if row.paper else "", "dim"))
+                status = ("" if row.status == "ok" else " FAILED", "red")
+                table.add_row(row.name, styled(f"{row.plugin}\n{row.version}", status), summary, options)
         out.print(table)
 
 
@@ -158,22 +158,23 @@ def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
 
     table = Table("name", "", show_lines=True)
     for component in components:
-        table.add_row(component.name, "\n".join(_benchmark_lines(component)))
+        table.add_row(component.name, _benchmark_lines(component))
     out.print(table)
 
 
-def _benchmark_lines(benchmark: type[Benchmark]) -> list[str]:
+def _benchmark_lines(benchmark: type[Benchmark]) -> Text:
     from wsol.split_names import Split
 
     schedule = "{epochs} epochs, x{decay:g} every {decay_every}, batch {batch_size}".format(**vars(benchmark.schedule))
     sizes = ", ".join(f"{split} {n:,}" for split, n in zip(get_args(Split), benchmark.split_sizes or (), strict=False))
-    return [
-        benchmark.summary(),
-        f"[dim]splits[/]    {sizes or 'train, val and test, of the sizes that the data have'}",
-        f"[dim]metrics[/]   {', '.join(benchmark.metrics)} (the first one is primary); protocol {benchmark.protocol}",
-        f"[dim]schedule[/]  {schedule}",
-        f"[dim]licence[/]   {benchmark.licence}",
-    ]
+    lines = {
+        "splits": sizes or "train, val and test, of the sizes that the data have",
+        "metrics": f"{', '.join(benchmark.metrics)} (the first one is primary); protocol {benchmark.protocol}",
+        "schedule": schedule,
+        "licence": benchmark.licence,
+    }
+    parts = [part for name, text in lines.items() for part in ((f"\n{name:9} ", "dim"), text)]
+    return styled(benchmark.summary(), *parts)
 
 
 def studies(as_json: AsJson = False) -> None:

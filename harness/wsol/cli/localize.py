@@ -17,10 +17,15 @@ def localize(
     ] = None,
     out_folder: Annotated[Path, typer.Option("--out", help="Folder for the heat maps.")] = Path("heatmaps"),
     label: Annotated[
-        int | None, typer.Option(help="Class to localize, from 0. Default: the predicted class.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, max=2**31, help="Class to localize, from 0. Default: the predicted class.", show_default=False
+        ),
     ] = None,
     evaluation: EvaluationIndex = 0,
-    count: Annotated[int, typer.Option(min=1, help="Number of validation images, where no IMAGE is given.")] = 8,
+    count: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of validation images, where no IMAGE is given.")
+    ] = 8,
     plugin: PluginFiles = None,
 ) -> None:
     """Draw heat maps over images, with the predicted box (red) and the true box (green) where it is known."""

@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from wsol import interrupts
 from wsol.cli import common, compare, data, inspect, localize, plot, reproduce, run, score, verify
-from wsol.errors import WsolError
+from wsol.cli.ending import EXIT_CODES, ended
+from wsol.errors import one_line
 
 app = typer.Typer(
     name="wsol",
@@ -17,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Benchmark harness for weakly supervised object localization: search on val, seal, test once, publish.",
-    epilog="Exit codes: 0 done, 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing.",
+    epilog=EXIT_CODES,
 )
 
 
@@ -57,8 +59,10 @@ def _add_commands() -> None:
     for entry in sorted(importlib.metadata.entry_points(group=common.COMMANDS), key=lambda e: e.name):
         try:
             command = entry.load()
-        except Exception as error:  # a broken command of another package must not disable the others
-            common.warn(f"command '{entry.name}' of {entry.value} cannot be loaded: {error}")
+        except BaseException as error:  # a broken command of another package must not disable the others
+            if interrupts.is_interruption(error):
+                raise
+            common.warn(f"command '{entry.name}' of {entry.value} cannot be loaded: {one_line(error)}")
             continue
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=entry.name, rich_help_panel="Results")
@@ -66,23 +70,16 @@ def _add_commands() -> None:
             app.command(name=entry.name, rich_help_panel="Results")(command)
 
 
-def main() -> None:
-    """Run the command line; an expected error is printed as one line and gives the exit code."""
+def _command() -> int | None:
     _add_commands()
-    try:
-        app()
-    except WsolError as error:
-        common.err.print(f"[red]error:[/] {_escaped(error)}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        common.err.print("interrupted; run the same command again to continue")
-        sys.exit(130)
+    code: int | None = app(standalone_mode=False, prog_name="wsol")
+    return code if isinstance(code, int) else None
 
 
-def _escaped(error: Exception) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))
+def main() -> None:
+    """Run the command line and exit with its code; every error is printed as one line."""
+    with interrupts.raised_on_signals():
+        sys.exit(ended(_command, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def job_progress(title: str, jobs: Sequence[Job]) -> Iterator[RunProgress]:
             if has_ended:
                 ended.add(run_id)
                 if not err.is_terminal:
-                    err.print(f"{title}: {len(ended)}/{len(jobs)} {run_id}", highlight=False)
+                    err.print(f"{title}: {len(ended)}/{len(jobs)} {run_id}")
             bar.update(task, completed=sum(done.values()), runs=f"{len(ended)}/{len(jobs)} runs")
 
         yield report

@@ -14,6 +14,7 @@ from wsol.cli.common import (
     CacheFolder,
     PluginFiles,
     ResultsFolder,
+    finite,
     load_plugins,
     print_line,
     print_status,
@@ -37,7 +38,13 @@ AcceptFailures = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")]
 Tflops = Annotated[
     float,
-    typer.Option("--tflops", min=0.001, help="TFLOP/s that your GPU sustains, for the estimate of --dry-run."),
+    typer.Option(
+        "--tflops",
+        min=0.001,
+        max=1e6,
+        callback=finite,
+        help="TFLOP/s that your GPU sustains, for the estimate of --dry-run.",
+    ),
 ]
 
 
@@ -93,7 +100,13 @@ class JobOptions(StudyOptions):
     ] = None
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, help="Most runs at a time. Default: as the resources allow.", show_default=False),
+        typer.Option(
+            "--jobs",
+            min=1,
+            max=10_000,
+            help="Most runs at a time. Default: as the resources allow.",
+            show_default=False,
+        ),
     ] = None
 
     def open(self) -> tuple[Session, Runner]:

@@ -76,8 +76,10 @@ def score(
         typer.Option(help="Write a record for the leaderboard to this file, NAME.record.json.", show_default=False),
     ] = None,
     out_folder: ResultsFolder = None,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for confidence intervals; 0: none.")] = 1000,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that score.")] = 1,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, max=100_000, help="Resamples for confidence intervals; 0: none.")
+    ] = 1000,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads that score.")] = 1,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:
@@ -168,7 +170,6 @@ def _progress() -> Iterator[ScoringProgress]:
 
 
 def _print(scored: ScoredSubmission, as_json: bool) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     for warning in scored.warnings:
@@ -180,7 +181,7 @@ def _print(scored: ScoredSubmission, as_json: bool) -> None:
         print_json(result.model_dump(mode="json"))
         return
     title = f"{scored.record.run_id}: {result.split} of {scored.record.train.benchmark.name}, {result.protocol}"
-    table = Table("metric", "score", "95 % interval", "parts", title=escape(title))
+    table = Table("metric", "score", "95 % interval", "parts", title=title)
     for name, value in result.metrics.items():
         interval = "" if value.low is None else f"{value.low:.2f} to {value.high:.2f}"
         parts = ", ".join(f"{part} {number:.2f}" for part, number in value.parts.items())

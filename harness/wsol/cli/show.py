@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wsol.cli.common import out, print_line, warn
+from wsol.cli.common import out, print_line, styled, warn
 
 if TYPE_CHECKING:
     from wsol.records import RunRecord
@@ -35,7 +35,7 @@ def print_plan(session: Session, tflops: float) -> None:
 
 def _print_cell(cell: TrainingCell) -> None:
     spec, schedule = cell.train, cell.train.schedule
-    out.print(f"[bold]{cell.slug}[/]  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}", highlight=False)
+    out.print(styled((cell.slug, "bold"), f"  protocol {cell.protocol}, metrics {', '.join(cell.metrics)}"))
     refs = [("benchmark", spec.benchmark), *((part.label, ref) for part, ref in spec.filled())]
     print_line("  " + ", ".join(f"{label} {ref.label()}" for label, ref in refs))
     steps = f"x{schedule.decay:g} every {schedule.decay_every}"

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, get_args
 
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
-from wsol.errors import DataError
+from wsol.errors import DataError, PluginError
 from wsol.options import Options as AnyOptions
 from wsol.options import option
 from wsol.recipes import JsonObject
@@ -209,6 +209,21 @@ class Benchmark(Component, ABC):
         except DataError as error:
             report("cannot be read", str(error))
         return images, annotations
+
+    @classmethod
+    def check_class(cls) -> None:
+        """Check the types of the class attributes."""
+        super().check_class()
+        for name in ("protocol", "licence", "source", "citation"):
+            if not isinstance(getattr(cls, name), str):
+                raise PluginError(f"{cls.__name__}.{name} is {getattr(cls, name)!r:.80}, not text")
+        if not isinstance(cls.schedule, Schedule):
+            raise PluginError(f"{cls.__name__}.schedule is {cls.schedule!r:.80}, not a wsol.Schedule")
+        if not (isinstance(cls.metrics, tuple | list) and cls.metrics and all(isinstance(m, str) for m in cls.metrics)):
+            raise PluginError(f"{cls.__name__}.metrics is {cls.metrics!r:.80}, not a tuple of names")
+        sizes = cls.split_sizes
+        if sizes is not None and not (isinstance(sizes, tuple) and len(sizes) == len(get_args(Split))):
+            raise PluginError(f"{cls.__name__}.split_sizes is {sizes!r:.80}, not three numbers")
 
     @classmethod
     def describe_class(cls) -> JsonObject:

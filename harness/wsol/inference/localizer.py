@@ -16,7 +16,7 @@ from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Benchmark, ImageList
 from wsol.data.cache import Transform
 from wsol.data.views import SplitImages
-from wsol.errors import DataError, UsageError
+from wsol.errors import DataError, UsageError, one_line
 from wsol.evaluation.describe import box_threshold
 from wsol.evaluation.geometry import Frame
 from wsol.evaluation.read_map import NormalizedMap, read_map
@@ -73,11 +73,14 @@ class Localizer:
             uint8 [H, W, 3]: predicted boxes red, true boxes green.
 
         Raises:
-            UsageError: ``label`` is None and the method has no classifier.
+            UsageError: There is no such class, or ``label`` is None and the method has no classifier.
         """
         pixels = Transform(self.benchmark.crop)(image)[None]
         device = self._device()
         batch = normalize_images(pixels, self.method.image_mean, self.method.image_std, device)
+        classes = len(self.benchmark.class_names())
+        if label is not None and not 0 <= label < classes:
+            raise UsageError(f"label {label}: {self.benchmark.name} has {classes} classes, numbered from 0")
         with torch.no_grad():
             chosen = self._label(batch) if label is None else label
             located = self.method.localize(batch, torch.tensor([chosen], device=device), self.extractor)
@@ -230,7 +233,9 @@ def load_localizer(folder: str | Path, plugin_files: Sequence[str | Path] = (), 
     try:
         method.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except RuntimeError as error:
-        raise DataError(f"{weights}: does not fit the network that is built now ({str(error)[:120]} …)") from None
+        raise DataError(f"{weights}: does not fit the network that is built now ({one_line(error)[:120]} …)") from None
+    except Exception as error:  # a broken file gives errors of many types
+        raise DataError(f"{weights}: not a readable file of weights ({one_line(error)[:120]})") from None
     method.eval()
     result = _result(record, evaluation)
     components = build_evaluation(result.evaluation, result.swept, plugins)

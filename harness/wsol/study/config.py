@@ -28,7 +28,7 @@ from pydantic_core import CoreSchema
 
 from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
-from wsol.options import OptionValues, StrictKinds, describe_validation, suggest
+from wsol.options import Distribution, OptionValues, StrictKinds, describe_validation, suggest
 from wsol.recipes import ComponentRef, Part, recipe_parts
 from wsol.study.yaml_file import MAX_DEPTH, check_values, load_yaml, read_mapping
 
@@ -58,6 +58,12 @@ class ComponentSpec(StrictKinds):
             raise ValueError("write a component's name, or a mapping with the key 'name' and options")
         return value
 
+    @model_validator(mode="after")
+    def _distributions(self) -> ComponentSpec:
+        for key, value in (self.model_extra or {}).items():
+            _check_distributions(value, key)
+        return self
+
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [{"type": "string"}, handler(core)]}
@@ -65,6 +71,17 @@ class ComponentSpec(StrictKinds):
     def ref(self) -> ComponentRef:
         """Separate fixed options from distributions."""
         return ComponentRef.parse({"name": self.name, **(self.model_extra or {})})
+
+
+def _check_distributions(value: JsonValue, key: str) -> None:
+    """Raise ValueError for a distribution with wrong arguments, at any depth."""
+    try:
+        distribution = Distribution.from_json(value)
+    except UsageError as error:
+        raise ValueError(f"{key}: {error}") from None
+    if distribution is None and isinstance(value, dict):
+        for name, inner in value.items():
+            _check_distributions(inner, f"{key}.{name}")
 
 
 class ScheduleOverride(StrictKinds):
@@ -168,7 +185,9 @@ class RecipeGrid(StrictKinds):
 class Study(StrictKinds):
     """Recipes, how their hyper-parameters are searched, and how the chosen trials are run again."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="also the name of the results folder")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="also the name of the results folder"
+    )
     description: str = Field("", description="one line for 'wsol studies'")
     benchmark: Components = Field(description="one benchmark, or a list")
     recipes: list[RecipeGrid] = Field(min_length=1, description="grids of recipes")

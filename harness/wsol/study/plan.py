@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -35,6 +36,12 @@ from wsol.training.seeds import stream
 if TYPE_CHECKING:
     from wsol.data.benchmark import Schedule
     from wsol.training.method import Method
+
+
+MAX_NAMES = 160
+"""Most characters of the components' names in a slug: the names of a run's files have at most 255 bytes."""
+MAX_CELLS = 10_000
+"""Most combinations of a grid, and most settings of a sweep; each is validated, and each setting is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,8 @@ class TrainingCell:
     @property
     def slug(self) -> str:
         """A readable, unique name for folders and progress lines."""
-        names = [ref.name for _, ref in self.train.filled()]
-        return "-".join([self.train.benchmark.name, *names, self.key[:8]])
+        names = "-".join([self.train.benchmark.name, *(ref.name for _, ref in self.train.filled())])
+        return f"{names[:MAX_NAMES].rstrip('-')}-{self.key[:8]}"
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,9 @@ def _check_options(spec: PartsSpec, hparams: OptionValues, plugins: Plugins) -> 
 
 def _combinations(grid: RecipeGrid, used: Sequence[Part]) -> Iterator[Filled]:
     """Yield the product of a grid's alternatives for some parts, as the content of a :class:`PartsSpec`."""
-    for chosen in itertools.product(*(grid.choices(part) for part in used)):
+    alternatives = [grid.choices(part) for part in used]
+    _check_count(math.prod(map(len, alternatives)), "a grid of recipes")
+    for chosen in itertools.product(*alternatives):
         pairs = [(part, refs) for part, refs in zip(used, chosen, strict=True) if refs]
         yield {part.key: refs if part.many else refs[0] for part, refs in pairs}
 
@@ -275,4 +284,10 @@ def sweeps(evaluation: EvalSpec, plugins: Plugins) -> list[OptionValues]:
                     f"{part.label} '{ref.name}': '{name}' is swept over stored maps and needs a choice of values"
                 )
             space[f"{prefix}.{name}"] = distribution.arguments
+    _check_count(math.prod(map(len, space.values())), "a sweep over stored maps")
     return [dict(zip(space, values, strict=True)) for values in itertools.product(*space.values())]
+
+
+def _check_count(count: int, what: str) -> None:
+    if count > MAX_CELLS:
+        raise UsageError(f"{what} has {count:,} combinations, at most {MAX_CELLS:,} are accepted; shorten its lists")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
+from pydantic import JsonValue
 
 from wsol.errors import UsageError
 from wsol.files import read_text
@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's attribute)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, JsonValue]:
         keys: set[str] = set()
         for key, _ in node.value:
             if key.tag != "tag:yaml.org,2002:str":
@@ -40,7 +40,7 @@ class _Loader(yaml.SafeLoader):
             if key.value in keys:
                 raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' occurs twice", problem_mark=key.start_mark)
             keys.add(key.value)
-        return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
+        return super().construct_mapping(node, deep)
 
 
 for _name, _pattern, _first in (
@@ -54,7 +54,7 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), first)
 
 
-def load_yaml(text: str) -> Any:
+def load_yaml(text: str) -> JsonValue:
     """Read YAML as in a study.
 
     Args:
@@ -76,11 +76,12 @@ def load_yaml(text: str) -> Any:
         if node is None:
             return None
         _check_size(node, {})
-        return loader.construct_document(node)
+        content: JsonValue = loader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
     except (ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
         raise yaml.YAMLError(f"a value does not fit its tag ({error})") from None
+    return content
 
 
 def _check_size(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def read_mapping(path: Path, keys: str) -> OptionValues:
     return content
 
 
-def check_values(value: Any, where: str, path: tuple[str, ...] = ()) -> None:
+def check_values(value: JsonValue, where: str, path: tuple[str, ...] = ()) -> None:
     """Check what no key of a study may hold, at any depth.
 
     Args:
@@ -159,7 +160,7 @@ def check_values(value: Any, where: str, path: tuple[str, ...] = ()) -> None:
             check_values(inner, where, (*path, str(index)))
 
 
-def _problem(value: Any, depth: int) -> str:
+def _problem(value: JsonValue, depth: int) -> str:
     """What is wrong with one value; empty for a good one."""
     if depth > MAX_DEPTH:
         return f"nested deeper than {MAX_DEPTH} levels"

@@ -34,7 +34,7 @@ def test_normalizers_share_one_training() -> None:
 
 
 def test_grids_that_name_one_training_are_merged() -> None:
-    made = plan(recipes=grid() + grid(normalizer="none", trials=5) + grid())
+    made = plan(recipes=grid() + grid(normalizer="none", trials=5) + grid(trials=4))
     assert len(made.cells) == 1
     assert len(made.cells[0].evaluations) == 2
     assert len(made.cells[0].trials) == 5
