@@ -75,6 +75,9 @@ def score(
         Path | None,
         typer.Option(help="Write a record for the leaderboard to this file, NAME.record.json.", show_default=False),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a record and observations that are not of this submission.")
+    ] = False,
     out_folder: ResultsFolder = None,
     bootstrap: Annotated[
         int, typer.Option(min=0, max=100_000, help="Resamples for confidence intervals; 0: none.")
@@ -108,6 +111,7 @@ def score(
         calibration=calibration,
         logits=logits,
         record=record,
+        overwrite=overwrite,
         bootstrap=bootstrap,
         threads=threads,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,8 @@ from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import EvalSetting, ImageEvaluator, spread
 from wsol.evaluation.predictions.source import Predictions
-from wsol.protocols import EvalProtocol, get_protocol
-from wsol.records import Result
+from wsol.protocols import EvalProtocol
+from wsol.records import MetricValue
 
 FALLBACK_THRESHOLD = 0.2
 """Share of the map's maximum for a box, where the run's metrics chose none."""
@@ -23,20 +24,20 @@ _CHUNK = 16
 """Images per task of a thread."""
 
 
-def box_threshold(result: Result) -> float:
+def box_threshold(metrics: Mapping[str, MetricValue], protocol: EvalProtocol) -> float:
     """The threshold that single boxes of a result are made with, as a share of the map's maximum.
 
     Args:
-        result: A result on any split.
+        metrics: The result's scores, on any split.
+        protocol: Its protocol.
 
     Returns:
         The protocol's where it is fixed; else that of the first metric that chose one, which is the primary metric
         where it has one; else 0.2.
     """
-    fixed = get_protocol(result.protocol).theta
-    if fixed is not None:
-        return fixed
-    thresholds = (metric.threshold for metric in result.metrics.values())
+    if protocol.theta is not None:
+        return protocol.theta
+    thresholds = (metric.threshold for metric in metrics.values())
     return next((threshold for threshold in thresholds if threshold is not None), FALLBACK_THRESHOLD)
 
 

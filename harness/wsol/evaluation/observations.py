@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import tempfile
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -174,6 +174,17 @@ class Observations:
             tables=tuple({name: table.take(order) for name, table in tables.items()} for tables in self.tables),
             details=None if self.details is None else self.details.take(order),
         )
+
+    def with_problem(self, rows: Collection[int], problem: Problem) -> Observations:
+        """Note a problem that the predictions do not show any more, as of boxes that were clipped before.
+
+        Args:
+            rows: Indices in the split of the images that have it.
+            problem: The problem; images that have another one keep that.
+        """
+        found = np.isin(self.rows, list(rows))
+        code = PROBLEMS.index(problem)
+        return replace(self, problems=tuple(np.where(found & (p == 0), code, p).astype(p.dtype) for p in self.problems))
 
     def problem_names(self, setting: int = 0) -> list[Problem]:
         """The problem of each image, ``""`` for none; arguments as for :meth:`problem_counts`."""

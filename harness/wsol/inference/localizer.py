@@ -25,6 +25,7 @@ from wsol.inference.overlay import contact_sheet, overlay
 from wsol.inference.predict import InputBatch, Localize, input_batches, predict
 from wsol.networks import Extractor
 from wsol.plugins import load_plugins
+from wsol.protocols import get_protocol
 from wsol.records import Result, RunRecord, find_records, read_record
 from wsol.training.loader import normalize_images
 from wsol.training.method import Method
@@ -246,7 +247,7 @@ def load_localizer(folder: str | Path, plugin_files: Sequence[str | Path] = (), 
         extractor=components.extractor,
         normalizer=components.normalizer,
         box_rule=components.box_rule,
-        threshold=box_threshold(result),
+        threshold=box_threshold(result.metrics, get_protocol(result.protocol)),
     )
 
 

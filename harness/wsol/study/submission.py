@@ -7,14 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
+from wsol.data.benchmark import Annotations
 from wsol.data.views import evaluation_protocol
 from wsol.errors import UsageError
-from wsol.evaluation.evaluate import Calibrations, Scores, evaluate
+from wsol.evaluation.describe import box_threshold, describe
+from wsol.evaluation.evaluate import Calibrations, Scores, summarise
+from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observation_file import observations_path, write_observations
-from wsol.evaluation.observe import ScoringProgress
+from wsol.evaluation.observe import ScoringProgress, observe
 from wsol.evaluation.predictions.box_table import SubmittedBoxes
 from wsol.evaluation.predictions.relabelled import WithLogits
-from wsol.evaluation.predictions.submitted import fingerprint, open_logits, open_maps
+from wsol.evaluation.predictions.source import Predictions
+from wsol.evaluation.predictions.submitted import LEAVES, fingerprint, open_logits, open_maps
 from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, filled
@@ -41,6 +45,7 @@ from wsol.study.submission_checks import (
     check_count,
     check_inputs,
     check_record,
+    check_replaced,
     metric_names,
 )
 
@@ -67,7 +72,9 @@ class Submission:
         metrics: Metrics, the first one primary; empty: the benchmark's.
         calibration: Record of the same method on val, whose thresholds are carried over to test.
         logits: Score-map store whose logits replace those of the maps.
-        record: File to write the record to, with the observations beside it; None: no record.
+        record: File to write the record to, with the observations beside it; None: no record. Files of the same
+            submission are replaced.
+        overwrite: Replace a record and observations of anything else, too.
         ledger: The file that an opening of test is written to.
         bootstrap: Resamples for confidence intervals; 0: no intervals.
         threads: Threads that score, at least 1.
@@ -93,6 +100,7 @@ class Submission:
     calibration: Path | None = None
     logits: Path | None = None
     record: Path | None = None
+    overwrite: bool = False
     ledger: Path = field(default_factory=default_ledger)
     bootstrap: int = 1000
     threads: int = 1
@@ -151,7 +159,7 @@ def score_submission(
 
     Raises:
         UsageError: A component is unknown, the parts do not fit together, or the
-            record exists already or cannot be written.
+            record or its observations exist already and are not of this submission, or the record cannot be written.
         DataError: Maps are missing or cannot be scored; the message names all of them.
 
     Example:
@@ -169,7 +177,8 @@ def score_submission(
     if submission.record is not None:
         update = {"versions": environment.versions(plugins.plugins), "hardware": environment.hardware()}
         scored = replace(scored, record=scored.record.model_copy(update=update))
-        write_observations(observations_path(submission.record), [scored.scores.observations])
+        stored = write_observations(observations_path(submission.record), [scored.scores.observations])
+        scored = replace(scored, record=scored.record.model_copy(update={"observations": stored}))
         write_record(scored.record, submission.record)
     return scored
 
@@ -185,22 +194,17 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
     calibrations = _calibrations(given, parts.protocol)
     seen = source.logits if logits is None else logits
     check_inputs(source.kind, None if seen is None else seen.shape[1], parts, calibrations)
+    if not given.overwrite:
+        check_replaced(given.record, identity, given.split, _settings(given, parts))
     opening, noted = _open_test(given, identity, parts, calibrations) if given.split == "test" else (None, [])
     annotations = parts.benchmark.annotations(given.split)
+    outside: list[int] = []
     if isinstance(source, SubmittedBoxes):
-        problems.warn("box{es} {leave} the image, and {are} clipped", *source.outside(annotations.sizes))
+        outside = source.outside(annotations.sizes)
+        problems.warn(LEAVES, *(source.ids[i] for i in outside))
         source = source.framed(annotations.sizes, parts.protocol)
-    scores = evaluate(
-        source if logits is None else WithLogits(source, logits),
-        annotations,
-        parts.protocol,
-        [(None if source.kind == "boxes" else parts.normalizer, parts.box_rule)],
-        parts.metrics,
-        threads=given.threads,
-        calibrations=calibrations,
-        bootstrap=given.bootstrap,
-        progress=progress,
-    )[0]
+    predictions = source if logits is None else WithLogits(source, logits)
+    scores = _evaluate(given, parts, predictions, annotations, calibrations, outside, progress)
     record = RunRecord(
         **vars(identity),
         status="complete",
@@ -211,6 +215,34 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
         started=started,
     )
     return ScoredSubmission(scores, record, (*noted, *problems.warning_lines(), *scores.notes))
+
+
+def _evaluate(
+    given: Submission,
+    parts: ScoringComponents,
+    predictions: Predictions,
+    annotations: Annotations,
+    calibrations: list[Calibrations] | None,
+    outside: list[int],
+    progress: ScoringProgress | None,
+) -> Scores:
+    """The scores, with details of each image; ``outside`` are the images whose box was clipped already."""
+    setting = (None if predictions.kind == "boxes" else parts.normalizer, parts.box_rule)
+    protocol, metrics, objects = parts.protocol, parts.metrics, SplitObjects.of(len(predictions))
+    seen = observe(
+        predictions,
+        annotations,
+        protocol,
+        [setting],
+        metrics,
+        threads=given.threads,
+        progress=progress,
+        objects=objects,
+    ).with_problem(outside, "outside")
+    scores = summarise(seen, metrics, calibrations=calibrations, bootstrap=given.bootstrap)[0]
+    threshold = box_threshold(scores.metrics, protocol)
+    described = describe(seen, predictions, annotations, objects, protocol, setting, threshold, threads=given.threads)
+    return replace(scores, observations=described)
 
 
 def _create(given: Submission, plugins: Plugins) -> ScoringComponents:

@@ -12,9 +12,12 @@ from wsol.data.benchmark import Benchmark
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.evaluate import Calibrations, carries
 from wsol.evaluation.metric import Metric
+from wsol.evaluation.observation_file import observations_path
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef
+from wsol.records import RunIdentity, RunSettings, read_record
+from wsol.split_names import EvalSplit
 
 RECORD_SUFFIX = ".record.json"
 UNCHANGED = "none"
@@ -39,17 +42,48 @@ def check_record(record: Path | None) -> None:
         record: The file; None: no record is wanted.
 
     Raises:
-        UsageError: The name does not end in ``.record.json``, the file exists, or its folder is not writable.
+        UsageError: The name does not end in ``.record.json``, or its folder is not writable.
     """
     if record is None:
         return
     if not record.name.endswith(RECORD_SUFFIX):
         raise UsageError(f"{record}: the name of a record ends in {RECORD_SUFFIX}")
-    if record.exists():
-        raise UsageError(f"{record}: exists already, and nothing is overwritten; give the record another name")
     folder = next(parent for parent in record.absolute().parents if parent.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise UsageError(f"{record}: nothing can be written in {folder}")
+
+
+def check_replaced(record: Path | None, run: RunIdentity, split: EvalSplit, settings: RunSettings) -> None:
+    """Check that writing a record replaces nothing but an earlier record of the same submission.
+
+    Args:
+        record: The file, whose name was checked; None: no record is wanted.
+        run: What the record will be of.
+        split: The split that it will have a result on.
+        settings: What it will be scored with.
+
+    Raises:
+        UsageError: The record is of something else, or its observations exist without it.
+    """
+    if record is None:
+        return
+    there = [path for path in (record, observations_path(record)) if os.path.lexists(path)]
+    if there and not _is_same(record, run, split, settings):
+        raise UsageError(
+            f"{there[0]}: exists already and is not of this submission; give the record another name, or --overwrite"
+        )
+
+
+def _is_same(record: Path, run: RunIdentity, split: EvalSplit, settings: RunSettings) -> bool:
+    """Whether a file is a record of the same submission, on the same split, by the same protocol and metrics."""
+    try:
+        before = read_record(record)
+    except DataError:
+        return False
+    splits = {result.split for result in before.results}
+    same = all(getattr(before, name) == getattr(run, name) for name in RunIdentity.model_fields)
+    rules = None if before.settings is None else (before.settings.protocol, before.settings.metrics)
+    return same and splits == {split} and rules == (settings.protocol, settings.metrics)
 
 
 def check_count(name: str, value: float, least: int) -> None:

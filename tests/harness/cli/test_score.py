@@ -111,6 +111,39 @@ def test_boxes_outside_their_image_are_named_and_omitted_metrics_are_recorded(do
     assert "leave" not in scored(write_boxes(csv, "0,0,100,100")).stderr
 
 
+@pytest.mark.parametrize("protocol", ["wsoleval-v2", "legacy", "psol", "minmaxcam"])
+def test_boxes_outside_their_image_are_counted_under_every_protocol(dozen: Path, protocol: str) -> None:
+    csv, record = write_boxes(dozen / "boxes.csv", "20,20,79,79", "20,20,101,79"), dozen / "boxes.record.json"
+    result = scored(csv, "--record", record, "--protocol", protocol)
+    assert "1 box leaves the image, and is clipped: val/0.jpg" in result.stderr
+    assert read_record(record).results[0].problems == {"outside": 1}
+    assert read_observations(observations_path(record))[0].problem_names() == ["outside", *[""] * 11]
+
+
+def test_boxes_of_a_store_that_are_none_are_named_counted_and_score_nothing(dozen: Path) -> None:
+    boxes = np.tile([0.2, 0.2, 0.79, 0.79], (12, 1))
+    boxes[1], boxes[2], boxes[3], boxes[4] = np.nan, (0.2, 0.2, np.inf, 0.8), (0.8, 0.2, 0.2, 0.8), (0, 0, 1.2, 1)
+    with StoreWriter(dozen / "boxes.maps", kind="boxes") as writer:
+        writer.append([f"val/{i}.jpg" for i in range(12)], np.arange(12) % 2, boxes)
+    result = scored(dozen / "boxes.maps", "--record", dozen / "boxes.record.json")
+    assert "2 boxes are not finite and count as no box: val/1.jpg, val/2.jpg" in result.stderr
+    assert "1 box ends before it starts and counts as no box: val/3.jpg" in result.stderr
+    assert "1 box leaves the image, and is clipped: val/4.jpg" in result.stderr
+    found = read_record(dozen / "boxes.record.json").results[0]
+    assert found.problems == {"nan": 1, "infinite": 1, "reversed": 1, "outside": 1}
+    assert found.metrics["maxboxaccv2"].parts["iou_0.3"] == pytest.approx(100 * 9 / 12)
+
+
+def test_the_observations_describe_each_image(dozen: Path) -> None:
+    record = dozen / "mine.record.json"
+    scored(write_maps(dozen / "mine.maps"), "--record", record)
+    details = read_observations(observations_path(record))[0].details
+    assert details is not None
+    assert details.threshold == read_record(record).results[0].metrics["maxboxaccv2"].threshold
+    assert details.objects.tolist() == [1] * 12
+    assert details.area == pytest.approx(0.6**2, abs=0.01)
+
+
 def test_maps_without_a_normalizer_must_be_in_the_unit_interval(dozen: Path) -> None:
     maps = bumps(12)
     with pytest.raises(DataError, match=r"12 maps are not in \[0, 1\]; choose a normalizer: val/0\.jpg"):

@@ -21,8 +21,6 @@ from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
 from wsol.evaluation.read_map import read_map
 from wsol.protocols import get_protocol
-from wsol.recipes import EvalSpec
-from wsol.records import MetricValue, Result
 
 V2 = get_protocol("wsoleval-v2").at(36, 32)
 SIZE = (100, 80)
@@ -63,8 +61,9 @@ def described(
     objects = SplitObjects.of(len(store))
     seen = observe(store, annotations, protocol, [setting], metrics, objects=objects, rows=rows)
     scores = summarise(seen, metrics, bootstrap=0)[0].metrics
-    result = Result(evaluation=EvalSpec(), split="val", protocol=protocol.name, metrics=scores, primary="hits")
-    found = describe(seen, store, annotations, objects, protocol, setting, box_threshold(result), threads=threads)
+    found = describe(
+        seen, store, annotations, objects, protocol, setting, box_threshold(scores, protocol), threads=threads
+    )
     assert found.details is not None
     return found, found.details
 
@@ -244,15 +243,6 @@ def test_details_follow_the_images(tmp_path: Path) -> None:
     assert part.details is not None
     assert (part.details.objects.tolist(), part.ids[0]) == ([2, 1, 2], store.ids[1])
     assert part.details.area.tolist() == again.area.tolist()
-
-
-def test_the_threshold_is_that_of_the_first_metric_or_the_protocol() -> None:
-    def result(protocol: str) -> Result:
-        metrics = {"a": MetricValue(value=1.0), "b": MetricValue(value=1.0, threshold=0.3)}
-        return Result(evaluation=EvalSpec(), split="val", protocol=protocol, metrics=metrics, primary="a")
-
-    assert [box_threshold(result(name)) for name in ("wsoleval-v2", "legacy")] == [0.3, 0.2]
-    assert box_threshold(result("wsoleval-v2").model_copy(update={"metrics": {}})) == 0.2
 
 
 def test_observations_without_details_have_none(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from wsol.arrays import FloatArray
 from wsol.evaluation.describe import FALLBACK_THRESHOLD, box_threshold
 from wsol.inference.localizer import FRAME, Localizer
 from wsol.inference.overlay import PREDICTED, TRUE, overlay
-from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
-from wsol.records import MetricValue, Result
+from wsol.recipes import ComponentRef, ScheduleSpec, TrainSpec, filled
+from wsol.records import MetricValue
 
 IMAGE = np.full((60, 80, 3), 100, dtype=np.uint8)
 TRUTH = np.array([[0.25, 0.25, 0.75, 0.75]])
@@ -63,13 +63,13 @@ def test_a_map_gives_heat_and_the_box_at_the_threshold() -> None:
 
 
 def test_boxes_are_drawn_at_the_threshold_of_the_first_metric_that_has_one() -> None:
-    def result(*thresholds: float | None, protocol: str = "wsoleval-v2") -> Result:
+    def threshold(*thresholds: float | None, protocol: str = "wsoleval-v2") -> float:
         metrics = {str(i): MetricValue(value=0, threshold=t) for i, t in enumerate(thresholds)}
-        return Result(evaluation=EvalSpec(), split="val", protocol=protocol, metrics=metrics, primary="0")
+        return box_threshold(metrics, wsol.get_protocol(protocol))
 
-    assert box_threshold(result(None, 0.0, 0.5)) == 0
-    assert box_threshold(result(None)) == FALLBACK_THRESHOLD
-    assert box_threshold(result(0.0, protocol="legacy")) == 0.2
+    assert threshold(None, 0.0, 0.5) == 0
+    assert threshold(None) == threshold() == FALLBACK_THRESHOLD
+    assert threshold(0.0, protocol="legacy") == 0.2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,43 @@ def test_an_existing_record_is_an_error_before_scoring(plugins: wsol.Plugins, tm
         wsol.score_submission(submission(tmp_path), plugins)
     assert path.read_text() == "mine"
     assert not (tmp_path / "ledger.jsonl").exists()
+
+
+@pytest.mark.parametrize("taken", ["mine.record.json", "mine.observations.npz"])
+def test_files_of_something_else_are_replaced_only_when_asked(
+    plugins: wsol.Plugins, tmp_path: Path, taken: str
+) -> None:
+    (tmp_path / taken).write_text("other")
+    with pytest.raises(wsol.UsageError, match=rf"{taken}: exists already and is not of this submission.*--overwrite$"):
+        wsol.score_submission(submission(tmp_path), plugins)
+    assert (tmp_path / taken).read_text() == "other"
+    assert not (tmp_path / "ledger.jsonl").exists()
+    record = wsol.score_submission(submission(tmp_path, overwrite=True), plugins).record
+    assert record.observations == hashlib.sha256((tmp_path / "mine.observations.npz").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"split": "val"},
+        {"name": "other"},
+        {"protocol": "wsoleval-v1"},
+        {"metrics": ("maxboxacc",)},
+        {"normalizer": wsol.ComponentRef(name="none")},
+        {"box_rule": wsol.ComponentRef(name="threshold")},
+    ],
+)
+def test_only_a_record_of_the_same_submission_is_replaced(
+    plugins: wsol.Plugins, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    wsol.score_submission(submission(tmp_path), plugins)
+    again = wsol.score_submission(submission(tmp_path, threads=2, bootstrap=5), plugins).record
+    assert read_record(tmp_path / "mine.record.json") == again
+    before = (tmp_path / "mine.record.json").read_bytes()
+    given = submission(tmp_path, changes.pop("split", "test"))
+    with pytest.raises(wsol.UsageError, match="is not of this submission"):
+        wsol.score_submission(replace(given, **changes), plugins)
+    assert (tmp_path / "mine.record.json").read_bytes() == before
 
 
 def test_progress_counts_images(plugins: wsol.Plugins, tmp_path: Path) -> None:

@@ -47,15 +47,15 @@ class SubmittedBoxes:
     kind: PredictionKind = "boxes"
     logits: Array | None = None
 
-    def outside(self, sizes: IntArray) -> list[str]:
-        """Ids of the images whose box extends beyond them.
+    def outside(self, sizes: IntArray) -> list[int]:
+        """Indices of the images whose box extends beyond them.
 
         Args:
             sizes: (width, height) of the original images in pixels, int64 [N, 2].
         """
         limits = sizes if self.unit == "pixels" else np.ones_like(sizes)
         beyond = (self.boxes[:, :2] < 0).any(axis=1) | (self.boxes[:, 2:] > limits).any(axis=1)
-        return [self.ids[int(i)] for i in np.flatnonzero(beyond)]
+        return [int(i) for i in np.flatnonzero(beyond)]
 
     def framed(self, sizes: IntArray, protocol: EvalProtocol) -> BoxTable:
         """The boxes as shares of the protocol's test images, which may be centre crops.
