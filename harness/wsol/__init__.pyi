@@ -228,7 +228,6 @@ from .study.ledger import (
     cell_name as cell_name,
     check_chain as check_chain,
     count_openings as count_openings,
-    hash_test_data as hash_test_data,
     read_ledger as read_ledger,
 )
 from .study.observer import StudyObserver as StudyObserver
@@ -255,6 +254,7 @@ from .study.submission import (
     Submission as Submission,
     score_submission as score_submission,
 )
+from .study.test_data_names import hash_test_data as hash_test_data
 
 # Records, finished runs and commands
 from . import cli as cli

@@ -68,7 +68,8 @@ class Job(Model):
         opening: Of a final run, the opening of test; its line was appended before the job was sent.
         identity: Of a final run, the identity of the chosen trial.
         chosen_among: Of a final run, the number of trials that the choice was made among.
-        after_test: Of a final run, whether its choice was sealed after this study had opened test of the same data.
+        changes: Of a final run, the changes of the identity that were accepted before it.
+        marks: Of a final run, conditions that the steps of the study give it: ``"sealed after test"``.
         lease: Number of the lease of the study that the job was made under; None: without one.
         cache: Folder of decoded images; None: the default one.
         cache_mode: How decoded images are kept; None: the benchmark's mode.
@@ -88,7 +89,8 @@ class Job(Model):
     opening: TestOpening | None = None
     identity: dict[str, str] = Field(default_factory=dict)
     chosen_among: int = 0
-    after_test: bool = False
+    changes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     lease: int | None = None
     cache: str | None = None
     cache_mode: CacheMode | None = None

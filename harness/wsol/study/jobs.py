@@ -15,6 +15,9 @@ from wsol.study.plan import Plan, TrainingCell, Trial
 from wsol.study.selection import SealedChoice, Selection
 from wsol.study.study_folder import StudyFolder
 
+SEALED_AFTER_TEST = "sealed after test"
+"""Mark of final runs whose choice was sealed after this study had opened test of the same data."""
+
 
 @dataclass(frozen=True)
 class JobFactory:
@@ -75,7 +78,8 @@ class JobFactory:
             "ledger": str(self.folder.ledger.resolve()),
             "identity": choice.identity,
             "chosen_among": choice.chosen_among,
-            "after_test": any(choice.after_test for choice in choices),
+            "changes": tuple(dict.fromkeys(line for choice in choices for line in choice.changes)),
+            "marks": (SEALED_AFTER_TEST,) if any(choice.after_test for choice in choices) else (),
         }
         return self._job(cell, run).model_copy(update=sealed)
 

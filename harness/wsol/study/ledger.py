@@ -15,17 +15,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from wsol.errors import DataError
 from wsol.files import lock, writing
-from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, recipe_parts
+from wsol.recipes import EvalSpec, Model, TrainSpec, recipe_parts
 from wsol.records import LedgerHead
-
-if TYPE_CHECKING:
-    from wsol.data.benchmark import Benchmark
 
 FILE_NAME = "ledger.jsonl"
 TORN_NAME = "ledger.torn"
@@ -46,7 +43,7 @@ class LedgerEntry(Model):
         plan: Hash of its plan; for third-party maps the hash of the files.
         run: The run; for an inspection the command.
         cells: What the opening counts for, see :func:`cell_name`; none for an inspection.
-        data: Hash of the test data, see :func:`hash_test_data`.
+        data: Hash of the test data, see :func:`wsol.study.test_data_names.hash_test_data`.
         selection: Seal of the choice; for third-party maps the hash of the files.
         identities: Hash of the run's identity.
         attempt: Number of the run's attempt, from 1.
@@ -137,29 +134,13 @@ def cell_name(train: TrainSpec, evaluation: EvalSpec) -> str:
     return "/".join(names)
 
 
-def hash_test_data(benchmark: Benchmark) -> str:
-    """Name the test data of a benchmark in ledgers; reads ids and labels, and parses no annotation.
-
-    Args:
-        benchmark: The benchmark.
-
-    Returns:
-        Hash of the fingerprint, ids and labels of the test images.
-
-    Raises:
-        DataError: The list of images is missing or broken.
-    """
-    images = benchmark.images("test")
-    return content_hash([benchmark.name, images.fingerprint, list(images.ids), images.labels.tolist()])
-
-
 def count_openings(entries: Iterable[LedgerEntry], cell: str, data: str) -> Openings:
     """Count the test evaluations of a cell.
 
     Args:
         entries: Lines of any number of ledgers; equal lines, as of a copied ledger, count once.
         cell: Result of :func:`cell_name`.
-        data: Result of :func:`hash_test_data`; lines about other data do not count.
+        data: Result of :func:`wsol.hash_test_data`; lines about other data do not count.
 
     Returns:
         The numbers of evaluations and repeats.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from wsol.errors import SealError
-from wsol.recipes import ComponentRef, TrainSpec, content_hash
+from wsol.recipes import TrainSpec
 from wsol.records import TestOpening
-from wsol.registry import Plugins
+from wsol.study.identity import identity_hash
 from wsol.study.job import Job
 from wsol.study.ledger import (
     LedgerEntry,
@@ -18,39 +17,11 @@ from wsol.study.ledger import (
     check_chain,
     count_attempts,
     count_openings,
-    hash_test_data,
     read_ledger,
 )
 from wsol.study.run_records import ledger_heads
 from wsol.study.selection import check_sealed, selection_seal
-
-
-@dataclass
-class TestDataNames:
-    """Names of the test data of benchmarks in ledgers; each benchmark is asked once.
-
-    Attributes:
-        plugins: The loaded plugins.
-    """
-
-    __test__ = False  # pytest would collect a class of this name
-
-    plugins: Plugins
-    _known: dict[str, str] = field(default_factory=dict)
-
-    def of(self, ref: ComponentRef) -> str:
-        """Name the test data of a benchmark.
-
-        Args:
-            ref: The benchmark.
-
-        Raises:
-            DataError: The list of its test images is missing or broken.
-        """
-        key = ref.model_dump_json()
-        if key not in self._known:
-            self._known[key] = hash_test_data(self.plugins.create("benchmarks", ref.name, ref.options))
-        return self._known[key]
+from wsol.study.test_data_names import TestDataNames
 
 
 def opened_after(ledger: Path, train: TrainSpec, names: TestDataNames) -> bool:
@@ -114,7 +85,7 @@ def _open(job: Job, names: TestDataNames, warned: Callable[[str], None]) -> Job:
         cells=tuple(cell_name(run.train, evaluation) for evaluation in run.evaluations),
         data=names.of(run.train.benchmark),
         selection=selection_seal(check_sealed(Path(job.selection or ""), run)),
-        identities=content_hash(job.identity),
+        identities=identity_hash(job.identity),
     )
     before = read_ledger(ledger).entries
     attempt = 1 + count_attempts(before, entry)

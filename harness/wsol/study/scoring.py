@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -216,11 +217,15 @@ def _calibrations(result: Result) -> OptionValues:
 
 
 def choose(scored: Sequence[EvaluatedSetting]) -> EvaluatedSetting:
-    """Return the setting with the best primary metric, the first on a tie, with the scores of the whole sweep."""
+    """Return the setting with the best primary metric, the first on a tie, with the scores of the whole sweep.
+
+    NaN and infinities are never best; where all are, the first setting is returned.
+    """
     primary = scored[0].result.primary
     sign = 1 if scored[0].result.metrics[primary].higher_is_better else -1
     values = [s.result.metrics[primary].value for s in scored]
-    best = scored[max(range(len(scored)), key=lambda i: (sign * values[i], -i))]
+    finite = [i for i, value in enumerate(values) if math.isfinite(value)]
+    best = scored[max(finite, key=lambda i: (sign * values[i], -i), default=0)]
     if len(scored) == 1:
         return best
     options = {name: [s.result.swept[name] for s in scored] for name in best.result.swept}

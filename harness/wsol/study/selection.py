@@ -19,6 +19,7 @@ from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash
 from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening, record_hash
+from wsol.study.identity import data_differences, differences, full_identity
 from wsol.study.ledger import NOTHING_OPENED, read_ledger
 from wsol.study.plan import TrainingCell
 
@@ -42,7 +43,8 @@ class Choice(Model):
         value: Its value on val, in percent.
         chosen_among: Number of trials that the choice was made among.
         trials_done: Number of these that are complete and have a finite value.
-        identity: Identity of the chosen trial, see :attr:`wsol.records.RunRecord.identity`.
+        identity: Identity of the chosen trial with that of its data, see :func:`wsol.study.identity.full_identity`.
+        changes: Accepted changes of the identity between the trials.
         records: Run id of each complete trial → hash of its record, see :func:`wsol.records.record_hash`.
     """
 
@@ -56,6 +58,7 @@ class Choice(Model):
     chosen_among: int
     trials_done: int
     identity: dict[str, str]
+    changes: tuple[str, ...] = ()
     records: dict[str, str] = Field(default_factory=dict)
 
 
@@ -96,12 +99,13 @@ class Unsealed(Model):
 
     Attributes:
         recipe: Name of its cell and of its evaluation.
-        cause: ``missing`` records of trials, ``failed`` trials, or trials that are done with ``none`` to choose.
+        cause: ``missing`` records of trials, ``failed`` trials, trials that are done with ``none`` to choose, or trials
+            that ``differ`` in code, weights or data.
         reason: Why, and what to do.
     """
 
     recipe: str
-    cause: Literal["missing", "failed", "none"]
+    cause: Literal["missing", "failed", "none", "differ"]
     reason: str
 
 
@@ -181,6 +185,9 @@ def choose(
         primary = next(iter(complete.values())).primary
         reason = f"the primary metric '{primary}' is NaN or infinite in every complete trial, so none can be chosen"
         return Unsealed(recipe=name, cause=none, reason=reason)
+    different = _differences([found[index] for index in complete])
+    if different:
+        return Unsealed(recipe=name, cause="differ", reason=different)
     best = min(finite, key=lambda index: (-_goodness(finite[index]), index))
     result = finite[best]
     return Choice(
@@ -193,9 +200,21 @@ def choose(
         value=result.metrics[result.primary].value,
         chosen_among=len(found),
         trials_done=len(finite),
-        identity=found[best].identity,
+        identity=full_identity(found[best]),
+        changes=tuple(dict.fromkeys(line for index in complete for line in found[index].changes)),
         records={found[index].run_id: record_hash(found[index]) for index in complete},
     )
+
+
+def _differences(records: Sequence[RunRecord]) -> str:
+    """Say in one line how complete trials differ in what decides their numbers, except what the user accepted."""
+    compared = [record for record in records if not record.changes]
+    lines = data_differences(compared)
+    for record in compared[1:]:
+        found = differences(compared[0].identity, record.identity, f"in {compared[0].run_id}")
+        lines += [f"{line.removesuffix(' now')} in {record.run_id}" for line in found]
+    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+    return f"its trials differ: {lines[0]}{more}; give the study another name and search again" if lines else ""
 
 
 def _goodness(result: Result) -> float:

@@ -16,7 +16,7 @@ from wsol.study.job import Job, RunProgress, worker_died
 from wsol.study.jobs import JobFactory, pending
 from wsol.study.ledger import now
 from wsol.study.observer import StudyObserver
-from wsol.study.openings import TestDataNames, check_ledger, open_final_runs, opened_after
+from wsol.study.openings import check_ledger, open_final_runs, opened_after
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.run_records import incomplete
@@ -30,6 +30,7 @@ from wsol.study.selection import (
     seal_choices,
 )
 from wsol.study.study_folder import StudyFolder
+from wsol.study.test_data_names import TestDataNames
 
 if TYPE_CHECKING:
     from wsol.study.ray_runner import RayRunner

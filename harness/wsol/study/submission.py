@@ -33,7 +33,6 @@ from wsol.study.ledger import (
     cell_name,
     count_attempts,
     count_openings,
-    hash_test_data,
     now,
     read_ledger,
 )
@@ -48,6 +47,7 @@ from wsol.study.submission_checks import (
     check_replaced,
     metric_names,
 )
+from wsol.study.test_data_names import hash_test_data
 
 MIN_MAX = ComponentRef(name="minmax")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -180,7 +181,8 @@ class PhaseRun:
         self.method.eval()
         with torch.no_grad():
             score = float(self.phase.score(self.data))
-        if self.state.best_score is None or score > self.state.best_score:
+        # NaN and infinities are never best
+        if math.isfinite(score) and (self.state.best_score is None or score > self.state.best_score):
             self.state.best_score, self.state.best = score, _copy(self.method)
         return score
 

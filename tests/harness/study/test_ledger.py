@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wsol
-from wsol.plugins import load_plugins
 from wsol.study import ledger as module
 from wsol.study.ledger import (
     FILE_NAME,
@@ -25,7 +24,6 @@ from wsol.study.ledger import (
     check_chain,
     count_attempts,
     count_openings,
-    hash_test_data,
     read_ledger,
 )
 
@@ -240,16 +238,3 @@ def test_evaluations_are_pairs_of_selection_and_identities_and_restarts_are_repe
     assert count_openings([*chosen_again, *elsewhere], "cell", "d") == (3, 1)
     assert count_openings([*chosen_again, *chosen_again], "cell", "d") == (3, 1)  # a copy of the ledger
     assert count_attempts(restarted, entry("final1")) == 2
-
-
-def test_the_hash_of_test_data_reads_no_annotation(monkeypatch: pytest.MonkeyPatch) -> None:
-    benchmark = load_plugins().create("benchmarks", "sprites")
-    monkeypatch.setattr(type(benchmark), "annotations", lambda self, split: pytest.fail("annotations were read"))
-    first = hash_test_data(benchmark)
-    other = load_plugins().create(
-        "benchmarks", "sprites", {"seed": 1} if "seed" in benchmark.Options.model_fields else {}
-    )
-    assert first == hash_test_data(benchmark)
-    assert (other.images("test").fingerprint == benchmark.images("test").fingerprint) == (
-        hash_test_data(other) == first
-    )

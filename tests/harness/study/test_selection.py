@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import wsol
 from wsol.plugins import load_plugins
-from wsol.records import LedgerHead, MetricValue, Result, RunIdentity, RunRecord, TestOpening, record_hash
+from wsol.records import LedgerHead, MetricValue, Result, RunIdentity, RunRecord, SplitData, TestOpening, record_hash
 from wsol.study import selection as sealing
 from wsol.study.config import validate_study
 from wsol.study.ledger import LedgerEntry, append
@@ -57,7 +57,8 @@ def record(plan: Plan, trial: int, values: list[float] | None, status: Any = "",
         hparams=drawn.hparams,
         status=status or ("complete" if values else "diverged"),
         results=tuple(results),
-        identity={"code x": str(trial)},
+        identity={"code x": "1a2b", "device": "cpu"},
+        data={"val": SplitData(fingerprint="val", boxes="aaaa")},
     )
 
 
@@ -82,7 +83,7 @@ def test_each_recipe_gets_its_best_trial_and_ties_go_to_the_first(plan: Plan) ->
     choices = chosen(plan, [record(plan, 0, [1, 5]), record(plan, 1, [3, 5]), record(plan, 2, [2, 4])])
     assert [(c.trial, c.value, c.trials_done, c.chosen_among) for c in choices] == [(1, 3, 3, 3), (0, 5, 3, 3)]
     assert choices[0].hparams == plan.cells[0].trials[1].hparams
-    assert choices[0].identity == {"code x": "1"}
+    assert choices[0].identity == {"code x": "1a2b", "device": "cpu", "data val boxes": "aaaa"}
 
 
 def test_the_records_that_the_choice_was_made_among_are_sealed_with_it(plan: Plan) -> None:
@@ -145,6 +146,27 @@ def test_no_choice_while_a_trial_is_missing_or_failed(plan: Plan) -> None:
     assert [(c.trial, c.trials_done, c.chosen_among) for c in chosen(plan, failed, accept_failures=True)] == [
         (1, 2, 3)
     ] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"identity": {"code x": "3c4d", "device": "cpu"}}, "code x: 1a2b in t0, 3c4d in t2"),
+        ({"identity": {"code x": "1a2b", "device": "cuda"}}, "device: cpu in t0, cuda in t2"),
+        ({"identity": {"device": "cpu"}}, "code x: 1a2b in t0, none in t2"),
+        ({"data": {"val": SplitData(fingerprint="val", boxes="bbbb")}}, "data val boxes: aaaa in t0, bbbb in t2"),
+    ],
+)
+def test_trials_of_other_code_or_data_are_not_compared(plan: Plan, change: dict[str, Any], line: str) -> None:
+    records = [record(plan, i, [1, 1]) for i in range(3)]
+    records[2] = records[2].model_copy(update=change)
+    first = unsealed(plan, records)[0]
+    assert first.cause == "differ"
+    assert first.reason == f"its trials differ: {line}; give the study another name and search again"
+    records[2] = records[2].model_copy(update={"changes": (line,)})  # the user has accepted it
+    assert [choice.changes for choice in chosen(plan, records)] == [(line,), (line,)]
+    diverged = records[2].model_copy(update={"changes": (), "status": "diverged"})
+    assert [choice.trial for choice in chosen(plan, [*records[:2], diverged])] == [0, 0]
 
 
 def draft(choice: Choice, plan: Plan, **changes: Any) -> SealedChoice:

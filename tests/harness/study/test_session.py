@@ -136,6 +136,7 @@ def test_final_evaluates_what_is_sealed_and_a_later_seal_is_marked(tmp_path: Pat
     assert both.choices[:1] == first
     assert [(choice.after_test, choice.group) for choice in both.choices] == [(False, 1), (True, 2)]
     assert both.unsealed == ()
+    assert [job.marks for job in session.final_jobs(both)] == [(), ("sealed after test",)]
     records = session.final(wsol.SerialRunner())
     assert len(records) == 2
     assert final in records

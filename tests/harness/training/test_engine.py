@@ -178,6 +178,33 @@ def test_resuming_at_any_epoch_equals_an_uninterrupted_run(data: TrainData, tmp_
     assert_equal(weights(again), weights(whole))
 
 
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([math.nan, 0.3, 0.1], 1),
+        ([math.inf, 0.3, 0.5], 2),
+        ([-math.inf, -2.0, math.nan], 1),
+        ([math.nan, math.inf, math.nan], 2),  # none is finite: the last epoch, as without a score
+    ],
+)
+def test_an_epoch_whose_score_is_nan_or_infinite_is_never_the_best(
+    data: TrainData, scores: list[float], best: int
+) -> None:
+    given = iter(scores)
+    epochs: list[dict[str, Tensor]] = []
+
+    def phase(method: Toy, train: Any) -> Iterator[wsol.Phase]:
+        def score(view: Any) -> float:
+            epochs.append(weights(method))
+            return next(given)
+
+        yield wsol.Phase("p", step=method.step, groups=method.groups(), sgd=method.options, epochs=3, score=score)
+
+    method = build(phase)
+    train(method, loader(data), config())
+    assert_equal(weights(method), epochs[best])
+
+
 def test_phases_run_in_order_and_the_best_epoch_is_kept(data: TrainData) -> None:
     method = build(two_phases)
     seen: list[tuple[str, int]] = []
