@@ -1,14 +1,18 @@
-"""The shipped studies as plans, and the numbers that papers published."""
+"""Studies of tests: the shipped ones as plans with published numbers, and a small one that was run."""
 
 from __future__ import annotations
 
 import csv
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from tests.support.paths import PUBLISHED
+from tests.support.paths import PUBLISHED, TOY
 from wsol.plugins import load_plugins
 from wsol.study.config import load_study
+from wsol.study.job import SerialRunner
 from wsol.study.plan import Plan, TrainingCell, make_plan
+from wsol.study.run import run_study
 
 DATA_SETS = {
     "CUB": "cub",
@@ -67,3 +71,26 @@ def published(paper: str, table: str, *metrics: str, **columns: str) -> list[dic
 def _published() -> list[dict[str, str]]:
     with PUBLISHED.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "benchmark": "toy",
+    "recipes": [
+        {"method": "toy", "normalizer": ["minmax", {"name": "ivr", "percentile": {"choice": [0.0, 0.3, 0.6]}}]},
+        {"method": "center"},
+    ],
+    "metrics": ["maxboxaccv2", "boxacc_val", "top1_cls"],
+    "schedule": {"epochs": 1},
+    "trials": 3,
+    "seeds": 2,
+    "bootstrap": 20,
+}
+"""A study of the toy plugin with a sweep, a metric that carries a threshold to test, and a method without training."""
+
+
+def run_small(folder: Path, **changes: Any) -> Path:
+    """Run the small study in ``folder``, with changes to its keys; returns its results folder."""
+    study = {**SMALL, **changes}
+    run_study(study, out=folder, plugins=[TOY], cache=folder / "cache", runner=SerialRunner())
+    return folder / str(study["name"])

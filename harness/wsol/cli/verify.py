@@ -12,7 +12,7 @@ import typer
 from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, print_json, print_line
 
 if TYPE_CHECKING:
-    from wsol.study.verification.verify import Report, VerifyProgress
+    from wsol.study.verification.verify import VerificationReport, VerifyProgress
 
 
 def verify(
@@ -25,13 +25,16 @@ def verify(
     """Check that every number below FOLDER follows from what is stored there.
 
     Recomputes each score from the stored observations, and checks choices, seeds, ledgers, identities and completeness.
-    Opens no annotation and trains nothing. Prints one line for each finding; exit code 1 if there is any.
+    Trains nothing, and opens no annotation without --maps. Prints one line for each finding; exit code 1 if there is
+    any. The last line has one of three words: consistent (the scores follow from the stored observations, and hashes,
+    choices and ledgers hold) or rescored (they also follow from the stored maps and the annotations here); reproduced
+    is the word of a run that 'wsol reproduce' trained again.
     """
     from wsol.study.verification.verify import verify as run
 
     plugins = load_plugins(plugin)
     with _progress() as progress:
-        report = run(folders, plugins, progress)
+        report = run(folders, plugins, progress=progress)
     _print(report, as_json)
     if report.findings:
         raise typer.Exit(1)
@@ -46,7 +49,7 @@ def _progress() -> Iterator[VerifyProgress]:
         yield lambda done, records: bar.update(task, completed=done, total=records)
 
 
-def _print(report: Report, as_json: bool) -> None:
+def _print(report: VerificationReport, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
         return

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -121,9 +122,7 @@ def read_observations(path: str | Path) -> list[Observations]:
             return [_unpack(entry, arrays) for entry in header["results"]]
     except OSError as error:
         raise DataError(f"{path}: the record's observations cannot be read: {error.strerror or error}") from None
-    except DataError:
-        raise
-    except Exception:  # a broken file gives errors of many types: of the archive, the arrays and the header
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         raise DataError(f"{path}: not the observations of a record, or broken; score again to get them") from None
 
 

@@ -43,12 +43,15 @@ NOT_ENGINE = (
     "study/ledger.py",
     "study/observer.py",
     "study/publish.py",
+    "study/reproduce.py",
+    "study/requirements.py",
     "study/ray_runner.py",
     "study/requirements.py",
     "study/run.py",
     "study/session.py",
     "study/submission.py",
     "study/submission_checks.py",
+    "study/verification",
     "study/verification",
 )
 """Modules and folders of the engine that decide no number of a run: they start, check, show or publish runs."""

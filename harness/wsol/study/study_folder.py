@@ -43,6 +43,33 @@ class PlanFile(Model):
     study: JsonObject
 
 
+def read_plan(folder: Path) -> PlanFile | None:
+    """Read the plan of a study.
+
+    Args:
+        folder: The study's results folder.
+
+    Returns:
+        What it was run with last; None where there is no file.
+
+    Raises:
+        DataError: The file cannot be read.
+        UsageError: It is not a study's plan.
+    """
+    path = folder / PLAN_NAME
+    try:
+        return PlanFile.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataError(f"{path}: the study's plan cannot be read: {error.strerror or error}") from None
+    except ValidationError:
+        raise UsageError(
+            f"{path}: wsol did not write this file and does not overwrite it; move it, or give the study another name "
+            "(--set name=…) or folder (--out)"
+        ) from None
+
+
 class StudyFolder:
     """The results folder of a study; one process at a time writes to it.
 
@@ -103,7 +130,7 @@ class StudyFolder:
         Raises:
             UsageError: It holds results of another plan, or files of the user with names of the study's.
         """
-        written = self._read_plan()
+        written = read_plan(self.path)
         if written is None:
             there = [name for name in OWN_NAMES if (self.path / name).exists()]
             if there:
@@ -117,20 +144,6 @@ class StudyFolder:
                 f"{self.path}: holds results of another plan of this study (changed: {changed}); "
                 "give it another name (--set name=…) or another folder (--out)"
             )
-
-    def _read_plan(self) -> PlanFile | None:
-        path = self.path / PLAN_NAME
-        try:
-            return PlanFile.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise DataError(f"{path}: the study's plan cannot be read: {error.strerror or error}") from None
-        except ValidationError:
-            raise UsageError(
-                f"{path}: wsol did not write this file and does not overwrite it; move it, or give the study another "
-                "name (--set name=…) or folder (--out)"
-            ) from None
 
     def _write_plan(self) -> None:
         plan = PlanFile(key=self.plan.key, study=self.plan.study.model_dump(mode="json"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from wsol.errors import DataError, one_line
 from wsol.evaluation.observation_file import observations_path
+from wsol.files import hash_file
 from wsol.records import RunRecord, find_records, read_record
 from wsol.study.verification.finding import Finding
 
@@ -39,7 +39,7 @@ class RecordFile:
     @cached_property
     def sha256(self) -> str:
         """The hash of the file."""
-        return file_hash(self.path)
+        return hash_file(self.path)
 
     @property
     def study_folder(self) -> Path | None:
@@ -103,8 +103,3 @@ def gather(paths: Iterable[Path]) -> Evidence:
         folder = file.study_folder
         (found.alone if folder is None else found.studies.setdefault(folder, [])).append(file)
     return found
-
-
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits; raises OSError if it cannot be read."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

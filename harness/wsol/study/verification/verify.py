@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import JsonValue
 
 from wsol.registry import Plugins
-from wsol.study.verification.checks import check_record
+from wsol.study.verification.checks import check_alone, check_record, check_study
 from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import Evidence, collect
+from wsol.study.verification.words import Word
 
-CONSISTENT = "consistent"
 VerifyProgress = Callable[[int, int], None]
 """Called with the number of records that were checked, and of all records."""
 
 
 @dataclass(frozen=True)
-class Report:
+class VerificationReport:
     """What a verification found.
 
     Attributes:
@@ -27,12 +28,21 @@ class Report:
         skipped: Checks that were not made.
         records: Number of records that were read.
         studies: Number of studies that they belong to.
+        rescored: Whether the maps of all records were scored again.
     """
 
     findings: tuple[Finding, ...]
     skipped: tuple[Skipped, ...]
     records: int
     studies: int
+    rescored: bool = False
+
+    @property
+    def word(self) -> Word | Literal[""]:
+        """What the verification can say of everything that it read; empty with a finding."""
+        if self.findings:
+            return ""
+        return "rescored" if self.rescored else "consistent"
 
     def lines(self) -> list[str]:
         """One line for each finding, then one for each check that was not made."""
@@ -40,14 +50,14 @@ class Report:
 
     def summary(self) -> str:
         """What was checked and found, in one line."""
-        verdict = f"findings: {len(self.findings)}" if self.findings else CONSISTENT
+        verdict = self.word or f"findings: {len(self.findings)}"
         skipped = f", checks not made: {len(self.skipped)}" if self.skipped else ""
         return f"records: {self.records}, studies: {self.studies}, {verdict}{skipped}"
 
     def to_json(self) -> dict[str, JsonValue]:
         """The report as a JSON object."""
         return {
-            "word": "" if self.findings else CONSISTENT,
+            "word": self.word,
             "records": self.records,
             "studies": self.studies,
             "findings": [finding.to_json() for finding in self.findings],
@@ -55,8 +65,13 @@ class Report:
         }
 
 
-def verify(folders: Sequence[Path], plugins: Plugins, progress: VerifyProgress | None = None) -> Report:
-    """Check that everything below some folders follows from what is stored there; opens no annotation.
+def verify(
+    folders: Sequence[Path],
+    plugins: Plugins,
+    *,
+    progress: VerifyProgress | None = None,
+) -> VerificationReport:
+    """Check that everything below some folders follows from what is stored there.
 
     Args:
         folders: Folders with records, searched to any depth.
@@ -67,13 +82,14 @@ def verify(folders: Sequence[Path], plugins: Plugins, progress: VerifyProgress |
         The findings.
 
     Raises:
-        DataError: A folder does not exist or cannot be read, or there is no record.
+        DataError: A folder does not exist or cannot be read, there is no record, or the ledger cannot be written.
     """
     evidence = collect(folders)
     outcomes = [*evidence.broken, *_outcomes(evidence, plugins, progress)]
-    return Report(
+    skipped = tuple(outcome for outcome in outcomes if isinstance(outcome, Skipped))
+    return VerificationReport(
         findings=tuple(outcome for outcome in outcomes if isinstance(outcome, Finding)),
-        skipped=tuple(outcome for outcome in outcomes if isinstance(outcome, Skipped)),
+        skipped=skipped,
         records=len(list(evidence)) + len(evidence.broken),
         studies=len(evidence.studies),
     )
@@ -85,3 +101,7 @@ def _outcomes(evidence: Evidence, plugins: Plugins, progress: VerifyProgress | N
         yield from check_record(file, plugins)
         if progress is not None:
             progress(done, len(files))
+    for folder, records in evidence.studies.items():
+        yield from check_study(folder, records, plugins)
+    for file in evidence.alone:
+        yield from check_alone(file)
