@@ -18,17 +18,17 @@ from typing import BinaryIO
 
 from pydantic import JsonValue
 
-from wsol.errors import DataError, WsolError
+from wsol.errors import DataError, UsageError, WsolError
 
 MARGIN = 64 * 2**20
 """Bytes to leave free on the disk."""
 
 
-def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30) -> str:
-    """Read a text file in UTF-8; a byte-order mark is dropped.
+def read_bytes(path: Path, error: type[WsolError] = DataError, limit: int = 2**30) -> bytes:
+    """Read a regular file; a folder, a pipe or a device is an error, so that a command never waits for one.
 
     Args:
-        path: A regular file: a folder, a pipe or a device is an error, so that a command never waits for one.
+        path: The file.
         error: Class of the errors.
         limit: Most bytes.
 
@@ -41,13 +41,29 @@ def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30
             raise error(f"{path}: cannot be read: {'a folder' if path.is_dir() else 'a pipe or device'}, not a file")
         if status.st_size > limit:
             raise error(f"{path}: cannot be read: {status.st_size:,} bytes, at most {limit:,} are accepted")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1})") from None
+        return path.read_bytes()
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror or problem}") from None
     except ValueError as problem:  # a path with a NUL character
         raise error(f"{path}: cannot be read: {problem}") from None
+
+
+def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30) -> str:
+    """Read a text file in UTF-8; a byte-order mark is dropped.
+
+    Args:
+        path: The file.
+        error: Class of the errors.
+        limit: Most bytes.
+
+    Raises:
+        WsolError: See :func:`read_bytes`; or the file is not UTF-8 text.
+    """
+    content = read_bytes(path, error, limit)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1})") from None
 
 
 def read_json(path: Path, what: str = "JSON", error: type[WsolError] = DataError) -> JsonValue:
@@ -83,6 +99,29 @@ def parse_json(text: str, where: str, what: str = "JSON", error: type[WsolError]
     except ValueError as problem:
         raise error(f"{where}: not {what}: {problem}") from None
     return value
+
+
+SOCKET_PATH = 107
+"""Most bytes in the path of a socket on Linux."""
+
+
+def socket_folder(room: int) -> Path:
+    """Choose a temporary folder for sockets, whose paths are short by the rules of the operating system.
+
+    Args:
+        room: Bytes that follow the folder in the path of a socket.
+
+    Returns:
+        ``TMPDIR`` where its path is short enough, otherwise another folder for temporary files.
+
+    Raises:
+        UsageError: There is none.
+    """
+    folders = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
+    for folder in folders:
+        if len(os.fsencode(folder)) + room <= SOCKET_PATH and folder.is_dir() and os.access(folder, os.W_OK):
+            return folder
+    raise UsageError(f"TMPDIR {folders[0]}: the path is too long for sockets; set it to a folder of a short path")
 
 
 @contextmanager

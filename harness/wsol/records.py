@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from wsol.errors import DataError
-from wsol.files import write_atomic
+from wsol.files import read_bytes, write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, JsonObject, Model, TrainSpec, recipe_id
 from wsol.split_names import EvalSplit
@@ -316,6 +316,7 @@ class RunRecord(RunIdentity):
         schema_version: Version of the file format.
         status: ``complete``, ``failed``, or ``diverged`` when a loss became NaN or infinite.
         reason: Why the run is not complete.
+        notes: What happened on the way without deciding a number, one line each: a broken checkpoint, for example.
         results: Scores on val and, for a final run, on test.
         history: Log of every epoch.
         conditions: Conditions of the ranking that the run belongs to, in the order in which they are shown.
@@ -339,6 +340,7 @@ class RunRecord(RunIdentity):
     schema_version: int = SCHEMA_VERSION
     status: Status
     reason: str = ""
+    notes: tuple[str, ...] = ()
     results: tuple[Result, ...] = ()
     history: tuple[EpochLog, ...] = ()
     conditions: dict[str, Condition] = Field(default_factory=dict)
@@ -394,11 +396,7 @@ def read_record(path: Path) -> RunRecord:
     Raises:
         DataError: The file is missing, broken, or of another schema version.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    return parse_record(content, str(path))
+    return parse_record(read_bytes(path), str(path))
 
 
 def parse_record(content: bytes, source: str) -> RunRecord:

@@ -63,13 +63,16 @@ def _print_estimate(plan: Plan, plugins: Plugins, tflops: float) -> None:
 
 
 def warn_incomplete(records: Sequence[RunRecord]) -> int:
-    """Warn about runs that are not complete.
+    """Warn about runs that are not complete, and print the notes of all runs.
 
     Returns:
         The number of these runs.
     """
     from wsol.study.run_records import incomplete
 
+    for record in records:
+        for note in record.notes:
+            warn(f"{record.run_id}: {note}")
     found = incomplete(records)
     for record in found:
         warn(f"{record.run_id} {record.status}: {record.reason}")

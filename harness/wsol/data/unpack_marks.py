@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wsol.data.benchmark import Archive
 from wsol.errors import DataError
-from wsol.files import lock, make_folder, write_atomic, writing
+from wsol.files import lock, make_folder, read_json, write_atomic, writing
 
 MARKS = ".wsol"
 """Folder below a data set's root for the marks."""
@@ -47,11 +47,12 @@ def is_unpacked(root: Path, archive: Archive, found: Path | None) -> bool:
         found: File whose size the unpacked archive must have had; None accepts any size.
     """
     try:
-        mark = json.loads((root / MARKS / f"{archive.name}.done").read_text())
-    except (OSError, ValueError):
+        mark = read_json(root / MARKS / f"{archive.name}.done")
+        size = mark["size"] if isinstance(mark, dict) else None
+    except (DataError, KeyError):
         return False
     whole = (root / archive.gives).exists() and not is_begun(root, archive)
-    return whole and (found is None or mark["size"] == found.stat().st_size)
+    return whole and (found is None or size == found.stat().st_size)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -122,7 +121,9 @@ def read_observations(path: str | Path) -> list[Observations]:
             return [_unpack(entry, arrays) for entry in header["results"]]
     except OSError as error:
         raise DataError(f"{path}: the record's observations cannot be read: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except DataError:
+        raise
+    except Exception:  # a broken file gives errors of many types: of the archive, the arrays and the header
         raise DataError(f"{path}: not the observations of a record, or broken; score again to get them") from None
 
 

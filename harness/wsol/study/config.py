@@ -195,7 +195,7 @@ class Study(StrictKinds):
     seeds: int = Field(3, ge=1, le=1000, description="final runs of each chosen recipe, one for each seed")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of the study: draws and trial seeds follow from it")
     schedule: ScheduleOverride = Field(ScheduleOverride(), description="changes to the benchmark's schedule")
-    protocol: str | None = Field(None, description="evaluation protocol; default: the benchmark's")
+    protocol: str | None = Field(None, min_length=1, description="evaluation protocol; default: the benchmark's")
     metrics: Names | None = Field(None, description="metrics, the first selects; default: the benchmark's")
     resources: Resources = Field(Resources(), description="what one run gets")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 on CUDA, fp32 on CPU")
@@ -371,7 +371,7 @@ def find_study(source: str) -> Path:
     shipped = {p.stem: p for p in shipped_studies()}
     if source in shipped:
         return shipped[source]
-    raise UsageError(f"unknown study '{source}'{suggest(source, shipped)} (or give the path of a {SUFFIX} file)")
+    raise UsageError(f"unknown study '{source[:200]}'{suggest(source, shipped)} (or give the path of a {SUFFIX} file)")
 
 
 def shipped_studies() -> list[Path]:

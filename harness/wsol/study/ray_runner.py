@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wsol.errors import RunError, UsageError
+from wsol.files import SOCKET_PATH, socket_folder
+from wsol.interrupts import kept_handlers
 from wsol.recipes import JsonObject
 from wsol.records import EpochLog
 from wsol.study.config import Resources
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from ray.tune import Callback, PlacementGroupFactory
     from ray.tune.experiment import Trial
 
+_RAY_SOCKET = len("/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store")
+"""Bytes that Ray appends to the folder of its temporary files."""
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for an answer at the cluster's address."""
 
@@ -124,13 +128,15 @@ class RayRunner:
         address = self.address or "local"
         try:
             _check_reachable(address)
-            ray.init(
-                address=address,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-            )
+            with kept_handlers():  # Ray would end the process at SIGTERM
+                ray.init(
+                    address=address,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    configure_logging=True,
+                    _temp_dir=_short_temp_folder() if address == "local" else None,
+                )
         except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(f"Ray at '{address}' cannot be reached: {' '.join(str(error).split())[:300]}") from None
 
@@ -150,6 +156,14 @@ class RayRunner:
 
         gpus = {"GPU": self.resources.gpus} if self.resources.gpus else {}
         return PlacementGroupFactory([{"CPU": self.resources.cpus, **gpus}])
+
+
+def _short_temp_folder() -> str | None:
+    """Folder for a local Ray's files where ``TMPDIR`` is too long for its sockets; None: as Ray chooses."""
+    given = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+    if Path(given).is_dir() and len(os.fsencode(given)) + _RAY_SOCKET <= SOCKET_PATH:
+        return None
+    return str(socket_folder(_RAY_SOCKET) / "ray")
 
 
 def _dirname(trial: Trial) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from wsol.errors import DataError
+from wsol.errors import one_line
 from wsol.files import write_atomic
 from wsol.records import EpochLog
 
@@ -32,6 +32,7 @@ class TrainState:
         best_score: That score.
         history: Logs of all epochs that are done, in order.
         done: Whether all phases have ended.
+        notes: What happened to earlier checkpoints of the run, one line each.
     """
 
     key: str
@@ -44,6 +45,7 @@ class TrainState:
     best_score: float | None = None
     history: list[EpochLog] = field(default_factory=list)
     done: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def end_phase(self, index: int) -> None:
         """Move on to the start of the phase after ``index``."""
@@ -88,19 +90,24 @@ def load(path: Path, key: str) -> TrainState:
         key: Identifies the run.
 
     Returns:
-        The state in the file, or a fresh one.
-
-    Raises:
-        DataError: The file cannot be read, or it is the checkpoint of another run.
+        The state in the file. A fresh one without a file, and, with a note, for a file that is broken or belongs to
+        another run: the checkpoint only saves time.
     """
     if not path.exists():
         return TrainState(key)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        content["history"] = [EpochLog(**log) for log in content["history"]]
-        state = TrainState(**content)
-    except Exception as error:
-        raise DataError(f"{path}: not a readable checkpoint ({error}); delete it to start the run anew") from None
+        state = _read(path)
+    except Exception as error:  # a broken file gives errors of many types
+        return TrainState(key, notes=[f"{path}: not a readable checkpoint ({one_line(error)[:120]}); begun anew"])
     if state.key != key:
-        raise DataError(f"{path}: checkpoint of another run ({state.key}, not {key}); delete it to start the run anew")
+        return TrainState(key, notes=[f"{path}: checkpoint of another run ({state.key}, not {key}); begun anew"])
+    return state
+
+
+def _read(path: Path) -> TrainState:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    state = TrainState(**{**content, "history": [EpochLog(**log) for log in content["history"]]})
+    numbers, states = (state.phase, state.epoch), (state.method, state.optimizer, state.scaler, state.best)
+    if not all(type(n) is int and n >= 0 for n in numbers) or not all(s is None or isinstance(s, dict) for s in states):
+        raise ValueError("its values have wrong types")
     return state

@@ -299,14 +299,33 @@ def test_invalid_phases_are_an_error(data: TrainData) -> None:
         train(build(twice), loader(data), config())
 
 
-def test_a_checkpoint_of_another_run_is_an_error(data: TrainData, tmp_path: Path) -> None:
+BROKEN = [b"", b"text", b"PK\x03\x04", None, [1], {"key": "k"}, {"phase": "x"}, {"method": 3}]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_checkpoint_begins_the_run_anew_with_a_note(data: TrainData, tmp_path: Path, content: Any) -> None:
     path = tmp_path / "c.pt"
     train(build(epochs=1), loader(data), config(path))
-    with pytest.raises(wsol.DataError, match="checkpoint of another run"):
-        checkpoint.load(path, "other")
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(wsol.DataError, match="not a readable checkpoint"):
-        checkpoint.load(path, "k")
+    whole = path.read_bytes()
+    if isinstance(content, bytes) or content is None:
+        path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    else:
+        state = torch.load(path, weights_only=True)
+        torch.save({**state, **content} if isinstance(content, dict) and "key" not in content else content, path)
+    state = checkpoint.load(path, "k")
+    assert (state.phase, state.epoch, state.method) == (0, 0, None)
+    assert "not a readable checkpoint" in state.notes[0]
+    assert "\n" not in state.notes[0]
+
+
+def test_a_checkpoint_of_another_run_begins_the_run_anew_with_a_note(data: TrainData, tmp_path: Path) -> None:
+    path = tmp_path / "c.pt"
+    train(build(epochs=1), loader(data), config(path))
+    state = checkpoint.load(path, "other")
+    assert state.method is None
+    assert "checkpoint of another run (k, not other); begun anew" in state.notes[0]
+    again = train(build(epochs=1), loader(data), config(path, key="other"))
+    assert checkpoint.load(path, "other").notes == again.notes  # kept over later interruptions
 
 
 def test_batches_are_augmented_the_same_for_the_same_seed(data: TrainData) -> None:

@@ -22,6 +22,8 @@ import numpy as np
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
 from wsol.data.readers.problems import box_problem, raise_data_error
+from wsol.errors import DataError
+from wsol.files import read_text
 
 LARGEST = 2**31 - 1
 """Largest class, side or coordinate that is accepted."""
@@ -163,10 +165,10 @@ class SplitFiles:
         million lines in a few seconds.
         """
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = read_text(path).splitlines()
             names, *columns = zip(*(line.rsplit(",", values) for line in lines), strict=True)
             numbers = [np.fromiter(map(int, column), dtype=np.int64, count=len(lines)) for column in columns]
-        except (OSError, ValueError, OverflowError):
+        except (DataError, ValueError, OverflowError):
             return None
         if len(numbers) != values or names != tuple(ids) or max(column.max() for column in numbers) > LARGEST:
             return None
@@ -183,11 +185,11 @@ class SplitFiles:
 
     def _lines(self, path: Path) -> list[str]:
         try:
-            return path.read_text(encoding="utf-8-sig").splitlines()
-        except FileNotFoundError:
+            if path.exists():
+                return read_text(path).splitlines()
             self.report("missing file", f"{path}: no such file; a split needs it (see 'wsol data info')")
-        except (OSError, UnicodeDecodeError) as error:
-            self.report("missing file", f"{path}: cannot be read: {error}")
+        except DataError as error:
+            self.report("missing file", str(error))
         return []
 
     def _keyed(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, list[str]]]:

@@ -27,7 +27,7 @@ import numpy as np
 from wsol.arrays import FloatArray
 from wsol.errors import DataError
 from wsol.evaluation.predictions.problems import Problems, counted
-from wsol.files import write_atomic
+from wsol.files import read_text, write_atomic
 
 BoxUnit = Literal["pixels", "shares"]
 Box = tuple[float, float, float, float]
@@ -185,10 +185,7 @@ def read_box_rows(
     """
     if unit is not None:
         _check_unit(unit)
-    try:
-        text = io.StringIO(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+    text = io.StringIO(read_text(path))
     stated = _stated_unit(path, text.readline())
     if unit not in (None, stated):
         raise DataError.at(path, 1, f"boxes in {UNITS[stated]} are not supported here; convert them to {UNITS[unit]}")

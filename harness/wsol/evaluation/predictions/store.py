@@ -27,7 +27,7 @@ import numpy.typing as npt
 from pydantic import JsonValue
 
 from wsol.arrays import Array, DType, Float32Array, IntArray
-from wsol.errors import DataError
+from wsol.errors import DataError, one_line
 from wsol.evaluation.predictions.source import PredictionKind
 from wsol.files import AtomicFile
 
@@ -90,8 +90,10 @@ class ScoreStore:
             return cls(header["kind"], header["ids"], header["metadata"], records)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: broken score-map store ({error}); write it again") from None
+        except DataError:
+            raise
+        except Exception as error:  # a hostile header gives errors of many types
+            raise DataError(f"{path}: broken score-map store ({one_line(error)[:200]}); write it again") from None
 
     def __len__(self) -> int:
         return len(self.ids)
