@@ -212,6 +212,7 @@ from .study.config import (
     Study as Study,
     load_study as load_study,
 )
+from .study.identity import identity_difference as identity_difference
 from .study.job import (
     Job as Job,
     RunProgress as RunProgress,

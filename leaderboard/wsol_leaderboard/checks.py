@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import wsol
-from wsol_leaderboard.ledgers import Ledgers
+from wsol_leaderboard.evidence import Evidence
 from wsol_leaderboard.results import RankedMetric, RecipeResults, find_value, one_line
 
 ACCEPTED = "changes accepted"
@@ -15,19 +15,19 @@ LOWEST, HIGHEST = 0.0, 100.0
 """Range of all scores, in percent."""
 
 
-def refusal(cell: RecipeResults, target: RankedMetric, ledgers: Ledgers) -> str:
+def refusal(cell: RecipeResults, target: RankedMetric, evidence: Evidence) -> str:
     """Find the first reason not to rank a recipe by a metric.
 
     Args:
         cell: The recipe; one without a result on test has no reason.
         target: The metric and its protocol.
-        ledgers: The ledgers that must confirm each opening of test.
+        evidence: Ledgers and sealed choices, which must confirm each opening of test.
 
     Returns:
         The reason on one line; empty if there is none.
     """
     for run in cell.tested:
-        for reason in (*_impossible_values(cell, run, target), *_impossible_numbers(run), ledgers.contradiction(run)):
+        for reason in (*_impossible_values(cell, run, target), *_impossible_numbers(run), evidence.contradiction(run)):
             if reason:
                 return one_line(f"seed {run.seed}: {reason}")
     return one_line(next((reason for reason in _disagreements(cell) if reason), ""))
@@ -67,7 +67,10 @@ def _disagreements(cell: RecipeResults) -> Iterator[str]:
         yield f"{len(cell.runs)} seeds have a run, and {cell.seeds_planned} were planned"
     if len(cell.search) > cell.trials_planned:
         yield f"{len(cell.search)} trials have a record, and {cell.trials_planned} were planned"
-    yield from (f"seed {run.seed}: it does not say what its test data were" for run in tested if "test" not in run.data)
+    unknown = [run for run in tested if "test" not in run.data]
+    if unknown:
+        yield f"seed {unknown[0].seed}: it does not say what its test data were"
+        return
     first = tested[0]
     for run in tested[1:]:
         both = f"{first.run_id} and {run.run_id}"
@@ -75,25 +78,10 @@ def _disagreements(cell: RecipeResults) -> Iterator[str]:
             yield f"{both} were run under different conditions: {difference}"
         if run.test is not None and first.test is not None and run.test.selection != first.test.selection:
             yield f"{both} are of different selections: {first.test.selection} and {run.test.selection}"
-    accepted = any(map(_is_accepted, tested))
-    for record in (*cell.chosen, *tested[1:]):
-        lines = _differences(first, record, accepted)
-        yield from (f"{first.run_id} and {record.run_id} have different {line}" for line in lines)
-
-
-def _differences(first: wsol.RunRecord, other: wsol.RunRecord, accepted: bool) -> Iterator[str]:
-    """What differs in data and identity; of what a user may accept, only where this was not done."""
-    for split in sorted(first.data.keys() & other.data.keys()):
-        if (split == "test" or not accepted) and (line := first.data[split].difference(other.data[split])):
-            yield f"{split} data: {line}"
-    if not accepted:
-        yield from (f"identities: {line}" for line in _identity_differences(first.identity, other.identity))
-
-
-def _identity_differences(first: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted(first.keys() & other.keys()):
-        if first[name] != other[name]:
-            yield f"{name} {first[name]} and {other[name]}"
+        if difference := first.data["test"].difference(run.data["test"]):
+            yield f"{both} have different test data: {difference}"
+    if not any(map(_is_accepted, tested)):
+        yield from (wsol.identity_difference(first, record) for record in (*cell.chosen, *tested[1:]))
 
 
 def _is_accepted(record: wsol.RunRecord) -> bool:

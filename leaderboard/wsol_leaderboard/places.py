@@ -11,8 +11,10 @@ import wsol
 
 RECORD_SUFFIX = ".record.json"
 LEDGER_NAME = "ledger.jsonl"
+SELECTION_NAME = "selection.jsonl"
+EVIDENCE = (LEDGER_NAME, SELECTION_NAME)
 LEVELS = 3
-"""Folders in which the ledger of a record may be: its own, the one above (of the study), the one above that (of the
+"""Folders in which the evidence of a record may be: its own, the one above (of the study), the one above that (of the
 results)."""
 
 
@@ -23,12 +25,14 @@ class Places:
     Attributes:
         folders: Folder → the records below it.
         single: Records that were given as files.
-        ledgers: Ledgers below the folders, those that were given, and those above the records.
+        evidence: Evidence below the folders, those that were given, and those above the records.
+        selections: Sealed choices, in the same places.
     """
 
     folders: dict[Path, list[Path]]
     single: list[Path]
     ledgers: list[Path]
+    selections: list[Path]
 
 
 def find_places(given: Sequence[Path]) -> Places:
@@ -45,23 +49,22 @@ def find_places(given: Sequence[Path]) -> Places:
         DataError: A place does not exist, or is a file that is neither a record nor a ledger.
     """
     folders: dict[Path, list[Path]] = {}
-    single: list[Path] = []
-    ledgers: list[Path] = []
+    files: list[Path] = []
     for place in dict.fromkeys(path.resolve() for path in map(_existing, given)):
         if place.is_dir():
-            files = list(_walk(place))
-            folders[place] = [path for path in files if path.name != LEDGER_NAME]
-            ledgers += [path for path in files if path.name == LEDGER_NAME]
-        elif place.name.endswith(RECORD_SUFFIX):
-            single.append(place)
-        elif place.name == LEDGER_NAME:
-            ledgers.append(place)
+            below = list(_walk(place))
+            folders[place] = list(filter(_is_record, below))
+            files += [path for path in below if not _is_record(path)]
+        elif _is_record(place) or place.name in EVIDENCE:
+            files.append(place)
         elif len(given) == 1:
             raise wsol.DataError(f"{given[0]}: neither a folder nor a record (*{RECORD_SUFFIX})")
     seen: set[Path] = set()
     folders = {folder: _once(paths, seen) for folder, paths in folders.items()}
-    single = _once(single, seen)
-    return Places(folders, single, _once([*ledgers, *_ledgers_above(seen)], set()))
+    single = _once(filter(_is_record, files), seen)
+    evidence = _once([*files, *_above(seen)], set())
+    named = {name: [path for path in evidence if path.name == name] for name in EVIDENCE}
+    return Places(folders, single, named[LEDGER_NAME], named[SELECTION_NAME])
 
 
 def _existing(path: Path) -> Path:
@@ -70,13 +73,16 @@ def _existing(path: Path) -> Path:
     return path
 
 
+def _is_record(path: Path) -> bool:
+    return path.name.endswith(RECORD_SUFFIX) and not path.name.startswith(".")
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    """Records and ledgers below a folder, in a fixed order; hidden folders, such as Ray's, are left out."""
+    """Records, ledgers and sealed choices below a folder, in a fixed order; hidden folders, as Ray's, are left out."""
     for place, inner, names in os.walk(folder):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        for name in sorted(names):
-            if name == LEDGER_NAME or (name.endswith(RECORD_SUFFIX) and not name.startswith(".")):
-                yield Path(place, name)
+        found = (Path(place, name) for name in sorted(names))
+        yield from (path for path in found if path.name in EVIDENCE or _is_record(path))
 
 
 def _once(paths: Iterable[Path], seen: set[Path]) -> list[Path]:
@@ -90,6 +96,6 @@ def _once(paths: Iterable[Path], seen: set[Path]) -> list[Path]:
     return kept
 
 
-def _ledgers_above(records: Iterable[Path]) -> list[Path]:
+def _above(records: Iterable[Path]) -> list[Path]:
     folders = dict.fromkeys(above for path in sorted(records) for above in list(path.parents)[:LEVELS])
-    return [path for folder in folders if (path := folder / LEDGER_NAME).is_file()]
+    return [path for folder in folders for name in EVIDENCE if (path := folder / name).is_file()]

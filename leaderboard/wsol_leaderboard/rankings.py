@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 import wsol
 from wsol_leaderboard.conditions import shown_conditions
-from wsol_leaderboard.ledgers import Ledgers
+from wsol_leaderboard.evidence import Evidence
 from wsol_leaderboard.results import RankedMetric, RecipeResults
 from wsol_leaderboard.splits import name_test_data
 
@@ -27,11 +27,11 @@ class Rankings:
 
     Args:
         cells: The recipes, in a fixed order.
-        ledgers: The ledgers, whose inspections mark rows.
+        evidence: The ledgers, whose inspections mark rows.
     """
 
-    def __init__(self, cells: Sequence[RecipeResults], ledgers: Ledgers) -> None:
-        self.ledgers = ledgers
+    def __init__(self, cells: Sequence[RecipeResults], evidence: Evidence) -> None:
+        self.evidence = evidence
         tested = [run for cell in cells for run in cell.tested if "test" in run.data]
         self._names = name_test_data(run.data["test"] for run in tested)
         self._in_ledgers: dict[str, set[str]] = {}
@@ -75,7 +75,7 @@ class Rankings:
 
     def _conditions(self, cell: RecipeResults) -> dict[str, wsol.Condition]:
         first = next(iter(cell.tested or cell.sources))
-        inspected = self.ledgers.inspected(self.names_in_ledgers(cell))
+        inspected = self.evidence.inspected(self.names_in_ledgers(cell))
         return {**first.conditions, **({INSPECTED: wsol.Condition(value=True)} if inspected else {})}
 
     def _own_data(self, cell: RecipeResults) -> str:

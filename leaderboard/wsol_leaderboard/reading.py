@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 import wsol
+from wsol_leaderboard.evidence import Evidence, RunKey, read_evidence
 from wsol_leaderboard.index import load_index, save_index, summarise_record
-from wsol_leaderboard.ledgers import Ledgers, RunKey, read_ledgers
 from wsol_leaderboard.places import RECORD_SUFFIX, find_places
 from wsol_leaderboard.verification import Words
 
@@ -45,13 +45,13 @@ class Collection:
 
     Attributes:
         found: The records, each run once, ordered by study, plan and run.
-        ledgers: The ledgers.
+        evidence: Ledgers and sealed choices.
         words: Run → what its verification found (:mod:`wsol_leaderboard.verification`); none for other runs.
-        problems: What is wrong with records that were left out, and with ledgers, one line each.
+        problems: What is wrong with records that were left out, and with the evidence, one line each.
     """
 
     found: tuple[FoundRecord, ...]
-    ledgers: Ledgers = field(default_factory=Ledgers)
+    evidence: Evidence = field(default_factory=Evidence)
     words: Words = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class Collection:
 
 
 def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
-    """Read all records and ledgers of some places.
+    """Read all records of some places, with ledgers and sealed choices.
 
     Args:
         given: Folders, searched to any depth, and single files; see :func:`wsol_leaderboard.places.find_places`. They
@@ -70,7 +70,7 @@ def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
         keep_going: Leave out records that cannot be read.
 
     Returns:
-        Records and ledgers, without words of a verification.
+        Records and evidence, without words of a verification.
 
     Raises:
         DataError: A place is missing, there is no record, a run has two different records, or, unless ``keep_going``,
@@ -85,9 +85,9 @@ def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
     if not outcomes:
         where = ", ".join(map(str, given))
         raise wsol.DataError(f"{where}: no records (*{RECORD_SUFFIX}) here; give the results folder of a study")
-    ledgers = read_ledgers(places.ledgers)
+    evidence = read_evidence(places.ledgers, places.selections)
     found = distinct(outcome for outcome in outcomes if isinstance(outcome, FoundRecord))
-    return Collection(found, ledgers, problems=(*map(str, errors), *ledgers.problems))
+    return Collection(found, evidence, problems=(*map(str, errors), *evidence.problems))
 
 
 def read_folder(folder: Path, paths: Sequence[Path]) -> list[FoundRecord | wsol.DataError]:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 import wsol
 from wsol_leaderboard.checks import is_percentage, refusal
-from wsol_leaderboard.ledgers import Ledgers
+from wsol_leaderboard.evidence import Evidence
 from wsol_leaderboard.rankings import Rankings
 from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
 from wsol_leaderboard.text import printable_json
@@ -27,7 +27,7 @@ REFUSED = "refused"
 
 
 def build_row(
-    cell: RecipeResults, target: RankedMetric, primary: bool, rankings: Rankings, ledgers: Ledgers, words: Words
+    cell: RecipeResults, target: RankedMetric, primary: bool, rankings: Rankings, evidence: Evidence, words: Words
 ) -> Row:
     """Build the row of one recipe for one metric.
 
@@ -36,7 +36,7 @@ def build_row(
         target: The metric and its protocol.
         primary: Whether the metric is the primary one of its protocol's results.
         rankings: Test data and conditions of all recipes.
-        ledgers: The ledgers, which confirm and count the openings of test.
+        evidence: Ledgers and sealed choices, which confirm and count the openings of test.
         words: What the verification found.
 
     Returns:
@@ -45,7 +45,7 @@ def build_row(
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
     word = row_word(cell.tested, words)
-    reasons = [why for why in (refusal(cell, target, ledgers), word.finding) if why]
+    reasons = [why for why in (refusal(cell, target, evidence), word.finding) if why]
     if reasons:
         status, reason = REFUSED, "; ".join([*reasons[:1], *([reason] if reason else [])])
     return {
@@ -60,7 +60,7 @@ def build_row(
         "seeds_planned": cell.seeds_planned,
         **_search(cell, target),
         **_provenance(cell, target),
-        **_openings(cell, rankings, ledgers),
+        **_openings(cell, rankings, evidence),
         "test_data": rankings.test_data(cell),
         "conditions": _json(dict(rankings.conditions(cell))),
         "status": status,
@@ -160,12 +160,12 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> Row:
     }
 
 
-def _openings(cell: RecipeResults, rankings: Rankings, ledgers: Ledgers) -> Row:
+def _openings(cell: RecipeResults, rankings: Rankings, evidence: Evidence) -> Row:
     name = wsol.cell_name(cell.train, cell.evaluation)
     known = [run.test for run in cell.runs if run.test is not None]
     return {
-        "test_evaluations": ledgers.evaluations(name, rankings.names_in_ledgers(cell), known),
-        "repeats": ledgers.repeats(cell.runs),
+        "test_evaluations": evidence.evaluations(name, rankings.names_in_ledgers(cell), known),
+        "repeats": evidence.repeats(cell.runs),
     }
 
 

@@ -107,7 +107,7 @@ def build_table(collection: Collection) -> pd.DataFrame:
     """Build the table; the order of the records does not matter.
 
     Args:
-        collection: Records, ledgers and words of the verification.
+        collection: Records, evidence and words of the verification.
 
     Returns:
         The table, with the columns and dtypes of :func:`columns`.
@@ -116,9 +116,9 @@ def build_table(collection: Collection) -> pd.DataFrame:
         DataError: A recipe has two final runs of one seed in one study.
     """
     cells = group_results(collection.records)
-    rankings = Rankings(cells, collection.ledgers)
+    rankings = Rankings(cells, collection.evidence)
     rows = [
-        build_row(cell, target, primary, rankings, collection.ledgers, collection.words)
+        build_row(cell, target, primary, rankings, collection.evidence, collection.words)
         for cell in cells
         for target, primary in (rankings.targets(cell) or {NOTHING: False}).items()
     ]

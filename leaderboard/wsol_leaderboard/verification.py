@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import wsol
-from wsol_leaderboard.ledgers import RunKey
+from wsol_leaderboard.evidence import RunKey
 
 Word = Literal["", "consistent", "rescored", "reproduced"]
 """In increasing order of what it says; empty for a record that was not verified."""

@@ -41,7 +41,7 @@ def test_is_a_plain_function_too(folder, tmp_path, capsys):
 
 
 def test_published_numbers_come_as_a_file_too(folder, tmp_path):
-    named = opened([make("cam", benchmark="cub", value=55.0, study="named")], folder / "ledger.jsonl")
+    named = opened([make("cam", benchmark="cub", value=55.0, study="named")], folder)
     write_record(named[0], folder / "named.record.json")
     result = run(folder, "--published", "-o", tmp_path / "out")
     assert "not measured here" in result.stdout

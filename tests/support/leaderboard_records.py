@@ -12,8 +12,9 @@ import pandas as pd
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import LedgerHead, MetricValue, Result, RunRecord, SplitData, TestOpening, write_record
 from wsol.study.ledger import Ledger, LedgerEntry, append, cell_name
+from wsol.study.selection import SealedChoice, seal_choices, selection_seal
+from wsol_leaderboard.evidence import Evidence
 from wsol_leaderboard.index import summarise_record
-from wsol_leaderboard.ledgers import Ledgers
 from wsol_leaderboard.reading import Collection, FoundRecord, distinct
 from wsol_leaderboard.table import build_table
 from wsol_leaderboard.verification import Words
@@ -124,20 +125,63 @@ def opening_entry(record: RunRecord) -> LedgerEntry:
     )
 
 
-def opened(records: Iterable[RunRecord], ledger: Path) -> list[RunRecord]:
-    """Append the openings of records to a ledger, and let the records know their lines."""
+def choices_of(records: Iterable[RunRecord]) -> list[SealedChoice]:
+    """The choices that final runs are of, each with the seal that the run names."""
+    found: dict[str, SealedChoice] = {}
+    for record in records:
+        if record.stage != "final" or record.test is None:
+            continue
+        for evaluation in record.evaluations:
+            choice = SealedChoice(
+                train=record.train,
+                evaluation=evaluation,
+                trial=record.trial,
+                hparams=record.hparams,
+                swept={},
+                metric="MaxBoxAccV2",
+                value=50.0,
+                chosen_among=record.chosen_among,
+                trials_done=record.chosen_among,
+                identity={},
+                study=record.study,
+                plan=record.plan,
+                number=1,
+                group=1,
+                seeds=tuple(range(record.seeds_planned)),
+                after_test=False,
+                sealed_at="",
+                seal=record.test.selection,
+            )
+            found.setdefault(choice.model_dump_json(), choice)
+    return list(found.values())
+
+
+def with_opening(record: RunRecord, **fields: Any) -> RunRecord:
+    """The record with other fields of its opening of test."""
+    assert record.test is not None
+    return record.model_copy(update={"test": record.test.model_copy(update=fields)})
+
+
+def opened(records: Iterable[RunRecord], folder: Path) -> list[RunRecord]:
+    """Seal the choices of final runs and append the openings of test, in the files of a study's folder."""
+    records = list(records)
+    choices = choices_of(record for record in records if record.test is not None and record.test.ledger is None)
+    sealed = seal_choices(folder / "selection.jsonl", choices) if choices else None
     found = []
     for record in records:
         if record.test is not None and record.test.ledger is None:
-            head = append(ledger, opening_entry(record))
-            record = record.model_copy(update={"test": record.test.model_copy(update={"ledger": head})})
+            if sealed is not None and record.stage == "final":
+                used = [sealed.find(record.train, evaluation) for evaluation in record.evaluations]
+                seals = selection_seal([choice for choice in used if choice is not None])
+                record = with_opening(record, selection=seals)
+            record = with_opening(record, ledger=append(folder / "ledger.jsonl", opening_entry(record)))
         found.append(record)
     return found
 
 
 def write_study(records: Iterable[RunRecord], folder: Path) -> Path:
-    """Write records and their ledger as a study leaves them: ``folder/ledger.jsonl`` and ``folder/runs``."""
-    for record in opened(records, folder / "ledger.jsonl"):
+    """Write records as a study leaves them: in ``folder/runs``, with ledger and sealed choices in ``folder``."""
+    for record in opened(records, folder):
         write_record(record, folder / "runs" / f"{record.run_id}.record.json")
     return folder
 
@@ -151,7 +195,7 @@ def with_lines(records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = ()) 
             entry = opening_entry(record)
             digest = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
             head = entries.setdefault(entry, LedgerHead(lines=len(entries) + 1, hash=digest))
-            record = record.model_copy(update={"test": record.test.model_copy(update={"ledger": head})})
+            record = with_opening(record, ledger=head)
         found.append(record)
     for entry in extra:
         entries.setdefault(entry, LedgerHead(lines=len(entries) + 1, hash=str(len(entries))))
@@ -162,14 +206,14 @@ def with_lines(records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = ()) 
 def collected(
     records: Iterable[RunRecord], extra: Iterable[LedgerEntry] = (), words: Words | None = None
 ) -> Collection:
-    """Records as they are read, with a ledger that confirms them and has ``extra`` lines."""
+    """Records as they are read, with sealed choices and a ledger that confirm them; it has ``extra`` lines too."""
     found, ledger = with_lines(records, extra)
     texts = [summarise_record(record) for record in found]
     read = [
         FoundRecord(Path(f"{number}.record.json"), hashlib.sha256(text.encode()).hexdigest(), record)
         for number, (record, text) in enumerate(zip(found, texts, strict=True))
     ]
-    return Collection(distinct(read), Ledgers((ledger,)), words or {})
+    return Collection(distinct(read), Evidence((ledger,), tuple(choices_of(found))), words or {})
 
 
 def table_of(

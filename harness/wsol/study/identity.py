@@ -299,7 +299,24 @@ def identity_hash(identity: Identity) -> str:
     return content_hash(dict(identity))
 
 
-def differences(before: Identity, now: Identity, when: str = "at the search", *, partial: bool = False) -> list[str]:
+def identity_difference(first: RunRecord, other: RunRecord) -> str:
+    """Say how the identities of two runs differ, those of their training and validation data included.
+
+    Args:
+        first: Record of one run.
+        other: Record of the other.
+
+    Returns:
+        The first difference, for example ``"code wsol_cam: 1a2b3c4d in a-t000, 5e6f7a8b in a-t000-final0"``; empty
+        for runs of one identity.
+    """
+    when, later = f"in {first.run_id}", f"in {other.run_id}"
+    return next(iter(differences(full_identity(first), full_identity(other), when, later=later)), "")
+
+
+def differences(
+    before: Identity, now: Identity, when: str = "at the search", *, later: str = "now", partial: bool = False
+) -> list[str]:
     """Compare two identities.
 
     Names that both have are compared. Code, files and weights that only one has are a difference as well.
@@ -308,6 +325,7 @@ def differences(before: Identity, now: Identity, when: str = "at the search", *,
         before: The earlier identity.
         now: The present one.
         when: When the earlier one was taken, for the lines.
+        later: When the present one was taken.
         partial: Compare only names that both have, where one identity is not complete yet.
 
     Returns:
@@ -318,7 +336,7 @@ def differences(before: Identity, now: Identity, when: str = "at the search", *,
         old, new = before.get(name), now.get(name)
         if old == new or (None in (old, new) and (partial or not name.startswith(ONE_SIDED))):
             continue
-        lines.append(f"{name}: {_short(name, old)} {when}, {_short(name, new)} now")
+        lines.append(f"{name}: {_short(name, old)} {when}, {_short(name, new)} {later}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The ledgers of the results that a leaderboard is built from: what they confirm, and what they count."""
+"""The evidence for records: ledgers, which confirm and count openings of test, and the sealed choices of studies."""
 
 from __future__ import annotations
 
@@ -27,16 +27,21 @@ class RunKey(NamedTuple):
         return f"{self.run} of study {self.study}"
 
 
+LOST = "the file was deleted, cut or edited, or was not given"
+
+
 @dataclass(frozen=True)
-class Ledgers:
-    """Some ledgers.
+class Evidence:
+    """Some ledgers and sealed choices.
 
     Attributes:
-        read: The ledgers whose lines follow from each other.
+        ledgers: The ledgers whose lines follow from each other.
+        choices: The choices of selections that were not changed.
         problems: What is wrong with the others, one line each.
     """
 
-    read: tuple[wsol.Ledger, ...] = ()
+    ledgers: tuple[wsol.Ledger, ...] = ()
+    choices: tuple[wsol.SealedChoice, ...] = ()
     problems: tuple[str, ...] = ()
 
     @cached_property
@@ -44,18 +49,18 @@ class Ledgers:
         """Number and hash → line; a copied ledger has the same lines."""
         return {
             (entry.number, line): entry
-            for ledger in self.read
+            for ledger in self.ledgers
             for entry, line in zip(ledger.entries, ledger.hashes, strict=True)
         }
 
     def contradiction(self, record: wsol.RunRecord) -> str:
-        """Say why the ledgers do not confirm that a run opened test.
+        """Say what ledgers and sealed choices do not confirm of a run that opened test.
 
         Args:
             record: A record with a result on test.
 
         Returns:
-            What is wrong, on one line; empty for a run whose opening has a line in a ledger.
+            What is wrong, on one line; empty for a run whose opening has a line in a ledger and whose choice is sealed.
         """
         opening = record.test
         if opening is None:
@@ -64,16 +69,46 @@ class Ledgers:
             return "its opening of test names no line of a ledger"
         entry = self._lines.get((opening.ledger.lines, opening.ledger.hash))
         if entry is None:
-            hint = f" ({self.problems[0]})" if self.problems else ""
             return (
-                f"line {opening.ledger.lines} of its study's ledger is missing or changed: "
-                f"the ledger was deleted, cut or edited, or was not given{hint}"
+                f"line {opening.ledger.lines} of its study's ledger is missing or changed; {LOST}{self._hint('ledger')}"
             )
-        stated = (RunKey.of(entry), entry.selection, entry.identities, entry.data, entry.attempt)
-        claimed = (RunKey.of(record), opening.selection, opening.identities, opening.data, opening.attempt)
+        stated = (entry.kind, RunKey.of(entry), entry.selection, entry.identities, entry.data, entry.attempt)
+        claimed = (
+            record.stage,
+            RunKey.of(record),
+            opening.selection,
+            opening.identities,
+            opening.data,
+            opening.attempt,
+        )
         if stated != claimed or not set(cells(record)) <= set(entry.cells):
             return f"line {entry.number} of its study's ledger is about another opening, of run {RunKey.of(entry)}"
+        return self._unsealed(record, opening.selection) if record.stage == "final" else ""
+
+    def _unsealed(self, record: wsol.RunRecord, seals: str) -> str:
+        """Say how a final run differs from the choices that it claims to be of."""
+        found = [choice for seal in seals.split("+") for choice in self._choices.get(seal, ())]
+        if not found:
+            return f"the choice that it was opened for is not among the sealed ones; {LOST}{self._hint('selection')}"
+        for evaluation in record.evaluations:
+            chosen = [choice for choice in found if (choice.train, choice.evaluation) == (record.train, evaluation)]
+            if not any(_is_of(record, choice) for choice in chosen):
+                return "trial, hyper-parameters or seed are not those of its sealed choice"
+            if all(choice.chosen_among != record.chosen_among for choice in chosen):
+                among = f"among {record.chosen_among} trials, and was sealed among {chosen[0].chosen_among}"
+                return f"it claims a choice {among}"
         return ""
+
+    @cached_property
+    def _choices(self) -> dict[str, list[wsol.SealedChoice]]:
+        found: dict[str, list[wsol.SealedChoice]] = {}
+        for choice in self.choices:
+            found.setdefault(choice.seal, []).append(choice)
+        return found
+
+    def _hint(self, what: str) -> str:
+        problem = next((problem for problem in self.problems if what in problem), "")
+        return f" ({problem})" if problem else ""
 
     def inspected(self, data: Iterable[str]) -> bool:
         """Return whether annotations of one of these test data were read without scoring anything.
@@ -137,26 +172,36 @@ def cells(record: wsol.RunRecord) -> list[str]:
     return [wsol.cell_name(record.train, evaluation) for evaluation in record.evaluations]
 
 
-def read_ledgers(paths: Iterable[Path]) -> Ledgers:
-    """Read ledgers; one that is broken is reported and confirms no run.
+def read_evidence(ledgers: Iterable[Path], selections: Iterable[Path]) -> Evidence:
+    """Read ledgers and selections; one that is broken is reported and confirms no run.
 
     Args:
-        paths: The files.
+        ledgers: Files of ledgers.
+        selections: Files of sealed choices.
 
     Returns:
-        The ledgers, in the order of ``paths``.
+        What they hold, in the order of the arguments.
     """
     read: list[wsol.Ledger] = []
+    choices: list[wsol.SealedChoice] = []
     problems: list[str] = []
-    for path in paths:
+    for path in ledgers:
         try:
-            ledger = wsol.read_ledger(path)
-        except wsol.DataError as error:
+            read.append(wsol.read_ledger(path))
+            problems += read[-1].problems
+        except wsol.WsolError as error:
             problems.append(str(error))
-            continue
-        read.append(ledger)
-        problems += ledger.problems
-    return Ledgers(tuple(read), tuple(problems))
+    for path in selections:
+        try:
+            choices += wsol.read_selection(path).choices
+        except wsol.WsolError as error:
+            problems.append(str(error))
+    return Evidence(tuple(read), tuple(choices), tuple(problems))
+
+
+def _is_of(record: wsol.RunRecord, choice: wsol.SealedChoice) -> bool:
+    claimed = (record.study, record.plan, record.trial, record.hparams)
+    return claimed == (choice.study, choice.plan, choice.trial, choice.hparams) and record.seed in choice.seeds
 
 
 def _attempt(run: RunKey, opening: wsol.TestOpening | wsol.LedgerEntry) -> tuple[RunKey, str, str]:
