@@ -86,10 +86,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _once(paths: Iterable[Path], seen: set[Path]) -> list[Path]:
-    """Real paths that are not in ``seen`` yet, to which they are added."""
+    """Real paths that are not in ``seen`` yet, to which they are added; the folders of ``paths`` are real already."""
     kept = []
     for path in paths:
-        real = path.resolve()
+        real = path.resolve() if path.is_symlink() else path
         if real not in seen:
             seen.add(real)
             kept.append(real)
@@ -97,5 +97,6 @@ def _once(paths: Iterable[Path], seen: set[Path]) -> list[Path]:
 
 
 def _above(records: Iterable[Path]) -> list[Path]:
-    folders = dict.fromkeys(above for path in sorted(records) for above in list(path.parents)[:LEVELS])
+    inner = sorted({path.parent for path in records})
+    folders = dict.fromkeys(above for folder in inner for above in (folder, *list(folder.parents)[: LEVELS - 1]))
     return [path for folder in folders for name in EVIDENCE if (path := folder / name).is_file()]

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import NamedTuple
 
 import wsol
 from wsol_leaderboard.evidence import Evidence, RunKey, read_evidence
@@ -78,7 +77,7 @@ def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
     """
     places = find_places(given)
     outcomes = [outcome for folder, paths in places.folders.items() for outcome in read_folder(folder, paths)]
-    outcomes += [_parse(*file) for file in _read_files(places.single)]
+    outcomes += [_parse(path, file, {}) for path, file in _read_files(places.single)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, wsol.DataError)]
     if errors and not keep_going:
         raise errors[0]
@@ -101,10 +100,7 @@ def read_folder(folder: Path, paths: Sequence[Path]) -> list[FoundRecord | wsol.
         For each path the record, or why it cannot be read.
     """
     known = load_index(folder) if len(paths) >= INDEXED else {}
-    outcomes: list[FoundRecord | wsol.DataError] = []
-    for path, content in _read_files(paths):
-        found = None if isinstance(content, wsol.DataError) else _indexed(path, content, known)
-        outcomes.append(found or _parse(path, content))
+    outcomes = [_parse(path, file, known) for path, file in _read_files(paths)]
     records = {found.sha256: found.record for found in outcomes if isinstance(found, FoundRecord)}
     if len(paths) >= INDEXED and records.keys() != known.keys():
         rows = {digest: known.get(digest) or summarise_record(record) for digest, record in records.items()}
@@ -112,41 +108,36 @@ def read_folder(folder: Path, paths: Sequence[Path]) -> list[FoundRecord | wsol.
     return outcomes
 
 
-def _read_files(paths: Sequence[Path]) -> Iterator[tuple[Path, bytes | wsol.DataError]]:
-    """The bytes of each file, in order, or why it cannot be read."""
+class _File(NamedTuple):
+    content: bytes
+    sha256: str
+
+
+def _read_files(paths: Sequence[Path]) -> Iterator[tuple[Path, _File | wsol.DataError]]:
+    """Each file, in order, or why it cannot be read."""
     with ThreadPoolExecutor(READERS) as pool:
         for start in range(0, len(paths), BATCH):
             batch = paths[start : start + BATCH]
             yield from zip(batch, pool.map(_read, batch), strict=True)
 
 
-def _read(path: Path) -> bytes | wsol.DataError:
+def _read(path: Path) -> _File | wsol.DataError:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         return wsol.DataError(f"{path}: cannot be read: {error.strerror or error}")
+    return _File(content, hashlib.sha256(content).hexdigest())
 
 
-def _indexed(path: Path, content: bytes, known: Mapping[str, str]) -> FoundRecord | None:
-    digest = hashlib.sha256(content).hexdigest()
-    if digest not in known:
-        return None
+def _parse(path: Path, file: _File | wsol.DataError, known: Mapping[str, str]) -> FoundRecord | wsol.DataError:
+    """Read a record, or its summary where the index has it; both give the same, so an index makes no difference."""
+    if isinstance(file, wsol.DataError):
+        return file
     try:
-        return FoundRecord(path, digest, wsol.RunRecord.model_validate_json(known[digest]))
-    except ValidationError:  # the index was written by another version of the record's format
-        return None
-
-
-def _parse(path: Path, content: bytes | wsol.DataError) -> FoundRecord | wsol.DataError:
-    """Read a record; what the leaderboard does not need is dropped, so that an index never makes a difference."""
-    if isinstance(content, wsol.DataError):
-        return content
-    try:
-        full = wsol.parse_record(content, str(path))
+        summary = known.get(file.sha256) or summarise_record(wsol.parse_record(file.content, str(path)))
     except wsol.DataError as error:
         return error
-    record = wsol.RunRecord.model_validate_json(summarise_record(full))
-    return FoundRecord(path, hashlib.sha256(content).hexdigest(), record)
+    return FoundRecord(path, file.sha256, wsol.RunRecord.model_validate_json(summary))
 
 
 def distinct(records: Iterable[FoundRecord]) -> tuple[FoundRecord, ...]:
