@@ -17,6 +17,7 @@ import secrets
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,8 +194,9 @@ def _claim(folder: Path, holder: LeaseHolder, mine: Path) -> bool:
     mine.write_text(holder.model_dump_json())
     claimed = folder / f"{CLAIM}{holder.number}"
     try:
-        os.link(mine, claimed)
+        _create(claimed, mine)
     except FileExistsError:
+        _remove_broken(claimed, mine)
         return False
     written = _read(folder / FILE_NAME)
     if written is not None and written.number >= holder.number:  # claimed, written and removed since it was read
@@ -202,6 +204,26 @@ def _claim(folder: Path, holder: LeaseHolder, mine: Path) -> bool:
         return False
     _write(folder, holder)
     return True
+
+
+def _create(claimed: Path, mine: Path) -> None:
+    """Give ``mine`` a second name; raises FileExistsError where the name is taken."""
+    try:
+        os.link(mine, claimed)
+    except FileExistsError:
+        raise
+    except OSError:  # storage without links: the file is created first and has its content a moment later
+        with claimed.open("xb") as file:
+            file.write(mine.read_bytes())
+
+
+def _remove_broken(claimed: Path, now_file: Path) -> None:
+    """Remove a claim without content whose process was killed, on storage without links."""
+    with contextlib.suppress(FileNotFoundError):
+        if now_file.stat().st_mtime - claimed.stat().st_mtime < STALE_SECONDS:
+            time.sleep(0.01)
+        elif claimed.stat().st_size == 0:
+            claimed.unlink()
 
 
 def _remove_claims(folder: Path, number: int) -> None:

@@ -163,6 +163,7 @@ class Session:
             SealError: The sealed choices were changed.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        self.files.check()
         if runner.local and self._unsealed():
             self.check_data()
         with self.files.writing():
@@ -195,6 +196,7 @@ class Session:
                 a recipe is not sealed yet.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        self.files.check()
         if runner.local and self._unsealed():
             self.check_data()
         with self.files.writing():
