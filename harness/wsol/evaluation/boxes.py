@@ -27,6 +27,7 @@ from wsol.evaluation.geometry import box_iou
 from wsol.evaluation.kernels.growth import Visit, grow, settle
 from wsol.evaluation.kernels.levels import Levels, fill_holes, find_rings, quantise, sort_pixels
 from wsol.evaluation.kernels.rings import area_table, group_table, needed_table
+from wsol.isolation import plain
 from wsol.protocols import threshold_values
 
 _CHUNK = 4
@@ -176,7 +177,7 @@ def _wants_largest(contours: str) -> bool:
 
 
 def _checked_map(score_map: FloatArray) -> FloatArray:
-    array = np.ascontiguousarray(score_map, dtype=np.float64)
+    array = plain(np.ascontiguousarray(score_map, dtype=np.float64))
     if array.ndim != 2 or array.size == 0 or max(array.shape) > LARGEST_SIDE:
         raise DataError(f"a score map must be [H, W] with sides of 1 to {LARGEST_SIDE}, this one is {array.shape}")
     low, high = array.min(), array.max()
@@ -186,7 +187,7 @@ def _checked_map(score_map: FloatArray) -> FloatArray:
 
 
 def _checked_boxes(gt_boxes: IntArray) -> IntArray:
-    array = np.ascontiguousarray(gt_boxes)
+    array = plain(np.ascontiguousarray(gt_boxes))
     if array.ndim != 2 or array.shape[1] != 4 or len(array) == 0 or array.dtype.kind not in "iu":
         raise DataError(
             f"ground-truth boxes must be integers [G, 4] with G >= 1, these are {array.dtype} {array.shape}; "

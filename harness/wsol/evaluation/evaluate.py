@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 
-from wsol.arrays import Array
+from wsol.arrays import Array, FloatArray
 from wsol.data.benchmark import Annotations
 from wsol.evaluation.bootstrap import bootstrap, interval
 from wsol.evaluation.metric import Calibration, Metric
 from wsol.evaluation.observations import Observations, ObservationTable, total
 from wsol.evaluation.observe import EvalSetting, ScoringProgress, observe
 from wsol.evaluation.predictions.source import Predictions
+from wsol.isolation import Calling, immutable
 from wsol.protocols import EvalProtocol
 from wsol.records import MetricValue
 
@@ -129,7 +131,8 @@ def summarise(
             if carried is not None and carries(metric) and name not in carried:
                 notes.append(f"{name}: left out: it needs what was chosen on val")
                 continue
-            tasks.append(_Task(metric, table, None if carried is None else carried.get(name)))
+            # A copy, because a metric that changed it would change what the record of val says.
+            tasks.append(_Task(metric, table, None if carried is None else deepcopy(carried.get(name))))
         values = _values(observations, tasks, bootstrap, seed)
         results.append(Scores(values, observations.problem_counts(number), tuple(notes), observations.select([number])))
     return results
@@ -149,23 +152,30 @@ class _Task:
     def score(self, total: Array, weight: Array) -> Array:
         return self.metric.value(total, weight, self.calibration)
 
+    def result(self, total: Array, weight: FloatArray, images: int, drawn: FloatArray) -> MetricValue:
+        low, high = interval(drawn)
+        return MetricValue(
+            value=float(self.score(total, weight)),
+            higher_is_better=self.metric.higher_is_better,
+            low=low,
+            high=high,
+            images=images,
+            parts=self.metric.parts(total, weight, self.calibration),
+            curves=tuple(self.metric.curves(total, weight)),
+            threshold=self.metric.best_threshold(total, weight),
+            calibration=deepcopy(self.metric.calibrate(total, weight))
+            if self.calibration is None
+            else self.calibration,
+        )
+
 
 def _values(observations: Observations, tasks: Sequence[_Task], replicates: int, seed: int) -> dict[str, MetricValue]:
     draws = bootstrap(observations, [(task.table, task.score) for task in tasks], replicates, seed)
     values = {}
     for task, drawn in zip(tasks, draws, strict=True):
         weights = observations.weights()
-        sums, mass = total(task.table, weights), weights.sum()
-        low, high = interval(drawn)
-        values[task.metric.name] = MetricValue(
-            value=float(task.score(sums, mass)),
-            higher_is_better=task.metric.higher_is_better,
-            low=low,
-            high=high,
-            images=len(observations),
-            parts=task.metric.parts(sums, mass, task.calibration),
-            curves=tuple(task.metric.curves(sums, mass)),
-            threshold=task.metric.best_threshold(sums, mass),
-            calibration=task.metric.calibrate(sums, mass) if task.calibration is None else task.calibration,
-        )
+        with Calling(f"metric '{task.metric.name}'", "the sum of its observations"):
+            values[task.metric.name] = task.result(
+                immutable(total(task.table, weights)), weights.sum(), len(observations), drawn
+            )
     return values

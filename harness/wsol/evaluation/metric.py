@@ -15,6 +15,7 @@ from wsol.components import Component
 from wsol.evaluation.boxes import best_ious, estimated_boxes
 from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.geometry import box_iou
+from wsol.isolation import SharedArrays
 from wsol.protocols import EvalProtocol
 from wsol.records import Curve
 
@@ -26,11 +27,12 @@ Calibration = Any
 """What a metric chooses on val and carries to test, as a JSON value; None: nothing."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ScoredImage:
     """A prediction and its ground truth in the evaluation frame of H x W pixels.
 
-    What several metrics need is computed once and shared.
+    What several metrics need is computed once and shared. Fields cannot be set, and the arrays that the harness hands
+    out are read-only.
 
     Attributes:
         image_id: The image.
@@ -56,6 +58,7 @@ class ScoredImage:
     foreground: BoolArray | None = None
     ignore: BoolArray | None = None
     logits: Array | None = None
+    _shared: SharedArrays = field(default_factory=SharedArrays, repr=False, compare=False)
     _ious: dict[str, FloatArray] = field(default_factory=dict, repr=False, init=False)
 
     def hits(self, delta: float, contours: str | None = None) -> BoolArray:
@@ -68,7 +71,7 @@ class ScoredImage:
         return self.protocol.hits(self.best_ious(contours), delta)
 
     def best_ious(self, contours: str | None = None) -> FloatArray:
-        """The best IoU at every threshold of the protocol, float64 [T].
+        """The best IoU at every threshold of the protocol, float64 [T], read-only.
 
         Boxes from the method or a box rule are the same at every threshold.
 
@@ -77,7 +80,7 @@ class ScoredImage:
         """
         rule = contours or self.protocol.contours
         if rule not in self._ious:
-            self._ious[rule] = self._best_ious(rule)
+            self._ious[rule] = self._shared.share(self._best_ious(rule))
         return self._ious[rule]
 
     def _best_ious(self, contours: str) -> FloatArray:

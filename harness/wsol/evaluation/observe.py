@@ -19,6 +19,7 @@ from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observations import PROBLEMS, Observations, ObservationTable, Problem
 from wsol.evaluation.predictions.source import Predictions
 from wsol.evaluation.read_map import FramedMap, frame_raw_map
+from wsol.isolation import SharedArrays
 from wsol.protocols import EvalProtocol
 
 EvalSetting = tuple[Normalizer | None, BoxRule | None]
@@ -70,14 +71,14 @@ def observe(
     places = np.arange(len(store)) if rows is None else np.sort(rows)
     if not len(places):
         raise DataError("no image to evaluate")
-    seen = evaluator(int(places[0]))
+    seen = evaluator(int(places[0]), strict=True)
     tables = tuple({n: ObservationTable.like(o, len(places)) for n, o in found.items()} for _, found in seen)
     problems = tuple(np.zeros(len(places), dtype=np.uint8) for _ in evaluations)
 
     def fill(start: int) -> int:
         stop = min(start + _CHUNK, len(places))
         for at in range(start, stop):
-            _put(tables, problems, at, evaluator(int(places[at])))
+            _put(tables, problems, at, evaluator(int(places[at]), strict=at == start))
         return stop - start
 
     done = 0
@@ -97,7 +98,11 @@ def observe(
 
 
 class ImageEvaluator:
-    """Observes single images of a split with all metrics under all settings. Arguments as for :func:`observe`."""
+    """Observes single images of a split with all metrics under all settings. Arguments as for :func:`observe`.
+
+    Components get read-only arrays. Small ones are compared with a private copy for every image, all of them for the
+    images that are observed ``strict``.
+    """
 
     def __init__(
         self,
@@ -118,22 +123,59 @@ class ImageEvaluator:
         self.objects = objects
         self.truth = GroundTruthReader(annotations, store.ids, protocol, boxes="boxes" in needs, masks="masks" in needs)
 
-    def __call__(self, i: int) -> list[_Seen]:
-        """Observe image i: for each setting the problem, and the observation of each metric by its name."""
-        return [(problem, self._observe(image)) for image, problem in self.located(i)]
+    def __call__(self, i: int, strict: bool = False) -> list[_Seen]:
+        """Observe an image.
 
-    def located(self, i: int) -> Iterator[tuple[ScoredImage, Problem]]:
-        """Yield image i with its map or boxes under each setting, and what is wrong with them."""
-        image = self._image(i)
+        Args:
+            i: Number of the image, from 0.
+            strict: Compare all arrays after each call of a component.
+
+        Returns:
+            For each setting the problem, and the observation of each metric by its name.
+
+        Raises:
+            RunError: A component broke its contract, or changed an array that others read; the message names it.
+        """
+        shared = SharedArrays(strict)
+        found = self._seen(i, shared)
+        if not shared.intact():
+            # Once more, with a comparison after each call, to find out which component it was.
+            self._seen(i, SharedArrays(strict=True))
+            raise RunError(f"image '{self.store.ids[i]}': {self._components()} changed an array that others read")
+        return found
+
+    def _seen(self, i: int, shared: SharedArrays) -> list[_Seen]:
+        return [(problem, self._observe(image, shared)) for image, problem in self.located(i, shared)]
+
+    def located(self, i: int, shared: SharedArrays | None = None) -> Iterator[tuple[ScoredImage, Problem]]:
+        """Locate the objects of an image.
+
+        Args:
+            i: Number of the image, from 0.
+            shared: Lends the arrays to components; None: compares them after each call.
+
+        Yields:
+            The image with its map or boxes under each setting, and what is wrong with them.
+        """
+        shared = SharedArrays(strict=True) if shared is None else shared
+        image = self._image(i, shared)
         if self.store.boxes is not None:
-            image.boxes, problem = self._box(i)
-            yield from ((image, problem) for _ in self.evaluations)
+            box, problem = self._box(i)
+            boxed = replace(image, boxes=shared.share(box))
+            yield from ((boxed, problem) for _ in self.evaluations)
             return
-        framed = frame_raw_map(self.store.map(i), map_frame(self.protocol, self.truth.size(i)))
+        framed = frame_raw_map(self.store.map(i), map_frame(self.protocol, self.truth.size(i)), shared)
         for setting in self.evaluations:
             yield self._located(image, framed, *setting)
 
-    def _image(self, i: int) -> ScoredImage:
+    def _components(self) -> str:
+        """Kind and name of all components that are called."""
+        names = [f"normalizer '{normalizer.name}'" for normalizer, _ in self.evaluations if normalizer is not None]
+        names += [f"box rule '{rule.name}'" for _, rule in self.evaluations if rule is not None]
+        names += [f"metric '{metric.name}'" for metric in self.metrics]
+        return " or ".join(dict.fromkeys(names))
+
+    def _image(self, i: int, shared: SharedArrays) -> ScoredImage:
         """Image i with its ground truth and logits, without its map or boxes."""
         truth = self.truth.read(i)
         if self.objects is not None:
@@ -142,10 +184,11 @@ class ImageEvaluator:
             image_id=self.store.ids[i],
             label=int(self.store.labels[i]),
             protocol=self.protocol,
-            gt_boxes=truth.boxes,
-            foreground=truth.foreground,
-            ignore=truth.ignore,
-            logits=None if self.store.logits is None else np.asarray(self.store.logits[i]),
+            gt_boxes=None if truth.boxes is None else shared.share(truth.boxes),
+            foreground=None if truth.foreground is None else shared.share(truth.foreground),
+            ignore=None if truth.ignore is None else shared.share(truth.ignore),
+            logits=None if self.store.logits is None else shared.share(np.asarray(self.store.logits[i])),
+            _shared=shared,
         )
 
     def _located(
@@ -167,8 +210,12 @@ class ImageEvaluator:
         last = np.array([width - edge, height - edge] * 2)
         return np.clip(usable, 0, last), problem
 
-    def _observe(self, image: ScoredImage) -> dict[str, Array]:
-        return {metric.name: np.asarray(metric.observe(image)) for metric in self.metrics}
+    def _observe(self, image: ScoredImage, shared: SharedArrays) -> dict[str, Array]:
+        found = {}
+        for metric in self.metrics:
+            with shared.lent_to(f"metric '{metric.name}'", f"image '{image.image_id}'"):
+                found[metric.name] = np.asarray(metric.observe(image))
+        return found
 
 
 def _objects_from(annotations: Annotations) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from wsol.arrays import Array, BoolArray, FloatArray, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.kernels.compile import kernel
+from wsol.isolation import plain
 
 BIN_EDGES: FloatArray = np.append(np.arange(1000) * 0.001, [1.0, 2.0, 3.0])
 """float64 [1003]: 0, .001, ..., .999, 1, 2, 3. Bins include their left edge; a score of 1 falls into the bin [1, 2)."""
@@ -60,7 +61,7 @@ def pixel_histograms(score_map: FloatArray, foreground: BoolArray, ignore: BoolA
         raise DataError(f"score map {scores.shape}, mask {foreground.shape} and ignore {ignore.shape} differ in shape")
     if not (scores.size and scores.min() >= 0 and scores.max() <= 1):
         raise DataError("a score map must hold scores in [0, 1]; normalise it first")
-    return _count(scores.ravel(), np.ascontiguousarray(foreground).ravel(), np.ascontiguousarray(ignore).ravel())
+    return _count(plain(scores).ravel(), *(plain(np.ascontiguousarray(mask)).ravel() for mask in (foreground, ignore)))
 
 
 @kernel

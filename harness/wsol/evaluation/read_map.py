@@ -16,6 +16,7 @@ from wsol.components import BoxRule, Normalizer
 from wsol.errors import RunError
 from wsol.evaluation.boxes import estimated_boxes
 from wsol.evaluation.geometry import BoxProblem, Frame, MapProblem, resize_map, sanitize_boxes, sanitize_map
+from wsol.isolation import SharedArrays
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,17 @@ class NormalizedMap:
 
 @dataclass(frozen=True)
 class FramedMap:
-    """A raw map in the frame, not normalised: ``values`` float64 [H, W], all zeros when there is a ``problem``."""
+    """A raw map in the frame, not normalised.
+
+    Attributes:
+        values: The upsampled map, float64 [H, W], read-only; all zeros when there is a problem.
+        problem: What is wrong with the raw map, ``""`` when nothing is.
+        shared: Lends the arrays to normalizers and box rules.
+    """
 
     values: FloatArray
     problem: MapProblem
+    shared: SharedArrays
 
     def normalize(
         self,
@@ -52,18 +60,40 @@ class FramedMap:
         where: str = "score map",
     ) -> NormalizedMap:
         """Normalise the map and find its boxes; arguments, result and errors as in :func:`read_map`."""
-        scores = self.values if self.problem else _normalized(normalizer, self.values, where)
+        scores = self.values if self.problem else self._scores(normalizer, where)
         boxes: Array | None = None
         box_problem: BoxProblem = ""
         if box_rule is not None:
             height, width = scores.shape
-            boxes, box_problem = sanitize_boxes(_ruled(box_rule, scores, where), (width, height))
+            boxes, box_problem = sanitize_boxes(self._boxes(box_rule, scores, where), (width, height))
+            boxes = self.shared.share(boxes)
         elif threshold is not None:
             boxes = estimated_boxes(scores, threshold, contours="largest")
         return NormalizedMap(self.values, scores, self.problem, boxes, box_problem)
 
+    def _scores(self, normalizer: Normalizer, where: str) -> FloatArray:
+        with self.shared.lent_to(f"normalizer '{normalizer.name}'", where):
+            scores = np.asarray(normalizer(self.values), dtype=np.float64)
+        if scores.shape != self.values.shape or not (scores.min() >= 0 and scores.max() <= 1):
+            span = f"shape {list(scores.shape)}, values {scores.min():g} to {scores.max():g}"
+            raise RunError(
+                f"{where}: normalizer '{normalizer.name}' returned {span}; "
+                f"it must return shape {list(self.values.shape)} with values in [0, 1]"
+            )
+        return self.shared.share(scores)
 
-def frame_raw_map(raw_map: Array, frame: Frame) -> FramedMap:
+    def _boxes(self, box_rule: BoxRule, scores: FloatArray, where: str) -> Array:
+        with self.shared.lent_to(f"box rule '{box_rule.name}'", where):
+            boxes = np.asarray(box_rule(scores))
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes) or boxes.dtype.kind not in "iuf":
+            raise RunError(
+                f"{where}: box rule '{box_rule.name}' returned shape {list(boxes.shape)} of {boxes.dtype}; "
+                "it must return numbers [N, 4], N >= 1"
+            )
+        return boxes
+
+
+def frame_raw_map(raw_map: Array, frame: Frame, shared: SharedArrays | None = None) -> FramedMap:
     """Upsample a raw map, checking it before and after.
 
     The check before catches maps whose problem resizing would hide: cubic interpolation of a constant leaves rounding
@@ -72,14 +102,16 @@ def frame_raw_map(raw_map: Array, frame: Frame) -> FramedMap:
     Args:
         raw_map: Real numbers [h, w] of any resolution.
         frame: Size and interpolation of the result.
+        shared: Lends the map to components; None: compares it after each call.
 
     Raises:
         DataError: The map has another shape.
     """
+    shared = SharedArrays(strict=True) if shared is None else shared
     clean, problem = sanitize_map(raw_map)
     if not problem:
         clean, problem = sanitize_map(resize_map(clean, (frame.height, frame.width), frame.interpolation))
-    return FramedMap(np.zeros((frame.height, frame.width)) if problem else clean, problem)
+    return FramedMap(shared.share(np.zeros((frame.height, frame.width)) if problem else clean), problem, shared)
 
 
 def read_map(
@@ -104,11 +136,12 @@ def read_map(
         where: Names the map in error messages.
 
     Returns:
-        The map before and after normalisation, with its boxes.
+        The map before and after normalisation, with its boxes; read-only arrays.
 
     Raises:
         DataError: The map has another shape.
-        RunError: The normalizer or the box rule returned values that its contract forbids.
+        RunError: The normalizer or the box rule returned values that its contract forbids, or changed the map that it
+            was given.
 
     Example:
         >>> import numpy as np
@@ -126,24 +159,3 @@ def read_map(
         'constant'
     """
     return frame_raw_map(raw_map, frame).normalize(normalizer, box_rule, threshold, where)
-
-
-def _normalized(normalizer: Normalizer, raw: FloatArray, where: str) -> FloatArray:
-    scores = np.asarray(normalizer(raw), dtype=np.float64)
-    if scores.shape != raw.shape or not (scores.min() >= 0 and scores.max() <= 1):
-        span = f"shape {list(scores.shape)}, values {scores.min():g} to {scores.max():g}"
-        raise RunError(
-            f"{where}: normalizer '{normalizer.name}' returned {span}; "
-            f"it must return shape {list(raw.shape)} with values in [0, 1]"
-        )
-    return scores
-
-
-def _ruled(box_rule: BoxRule, scores: FloatArray, where: str) -> Array:
-    boxes = np.asarray(box_rule(scores))
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not len(boxes) or boxes.dtype.kind not in "iuf":
-        raise RunError(
-            f"{where}: box rule '{box_rule.name}' returned shape {list(boxes.shape)} of {boxes.dtype}; "
-            "it must return numbers [N, 4], N >= 1"
-        )
-    return boxes

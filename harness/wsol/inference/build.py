@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+import numpy as np
 from torch import Tensor
 
 from wsol.arrays import FloatArray
 from wsol.components import BoxRule, Component, Normalizer
 from wsol.data.benchmark import Benchmark, Schedule
 from wsol.errors import UsageError
+from wsol.isolation import Calling, immutable
 from wsol.networks import Classifier, Extractor
 from wsol.options import OptionValues
 from wsol.recipes import EvalSpec, Scope, recipe_parts, with_hparams
@@ -92,17 +94,27 @@ def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins
     )
 
 
-def _others(evaluation: EvalSpec, scope: Scope, swept: OptionValues, plugins: Plugins) -> list[Callable[[T], T]]:
+@dataclass(frozen=True)
+class _Change(Generic[T]):
+    """A component of a kind that a plugin adds; it may not write to the maps that it is given."""
+
+    named: str
+    component: Callable[[T], T]
+
+    def __call__(self, maps: T) -> T:
+        with Calling(self.named, "score map"):
+            return self.component(maps)
+
+
+def _others(evaluation: EvalSpec, scope: Scope, swept: OptionValues, plugins: Plugins) -> list[_Change[T]]:
     """Build the components of kinds that plugins add; the engine calls its own kinds by their roles."""
-    found: list[Callable[[T], T]] = []
+    found: list[_Change[T]] = []
     for prefix, part, ref in evaluation.prefixed():
         if part.scope == scope and part.name not in ("extractor", "normalizer", "box_rule"):
-            component = plugins.create_part(prefix, part, ref, swept)
+            component, named = plugins.create_part(prefix, part, ref, swept), f"{part.label} '{ref.name}'"
             if not callable(component):
-                raise UsageError(
-                    f"{part.label} '{ref.name}' cannot be called with maps, as the scope '{scope}' demands"
-                )
-            found.append(component)
+                raise UsageError(f"{named} cannot be called with maps, as the scope '{scope}' demands")
+            found.append(_Change(named, component))
     return found
 
 
@@ -111,7 +123,7 @@ class _ChangedExtractor(Extractor):
 
     name = "changed"
 
-    def __init__(self, extractor: Extractor, changes: Sequence[Callable[[Tensor], Tensor]]) -> None:
+    def __init__(self, extractor: Extractor, changes: Sequence[_Change[Tensor]]) -> None:
         super().__init__(extractor.options)
         self.extractor = extractor
         self.changes = changes
@@ -128,12 +140,13 @@ class _ChangedNormalizer(Normalizer):
 
     name = "changed"
 
-    def __init__(self, normalizer: Normalizer, changes: Sequence[Callable[[FloatArray], FloatArray]]) -> None:
+    def __init__(self, normalizer: Normalizer, changes: Sequence[_Change[FloatArray]]) -> None:
         super().__init__(normalizer.options)
         self.normalizer = normalizer
         self.changes = changes
 
     def __call__(self, score_map: FloatArray) -> FloatArray:
         for change in self.changes:
-            score_map = change(score_map)
-        return self.normalizer(score_map)
+            score_map = immutable(np.asarray(change(score_map), dtype=np.float64))
+        with Calling(f"normalizer '{self.normalizer.name}'", "score map"):
+            return self.normalizer(score_map)
