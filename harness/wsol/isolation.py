@@ -27,10 +27,11 @@ def immutable(array: npt.NDArray[D]) -> npt.NDArray[D]:
     """Copy an array into memory that cannot be written to.
 
     Args:
-        array: Of any shape and dtype, except of Python objects.
+        array: Of any shape and dtype.
 
     Returns:
-        A C-contiguous copy; an attempt to write to it, or to make it writable, raises ValueError.
+        A C-contiguous copy, or the array itself if it is one; an attempt to write to it, or to make it writable, raises
+        ValueError.
 
     Example:
         >>> labels = immutable(np.arange(3))
@@ -41,6 +42,12 @@ def immutable(array: npt.NDArray[D]) -> npt.NDArray[D]:
         Traceback (most recent call last):
         ValueError: cannot set WRITEABLE flag to True of this array
     """
+    if isinstance(array.base, bytes):
+        return array
+    if array.dtype.hasobject:  # its bytes are addresses, so that only a flag protects it
+        copy = array.copy()
+        copy.flags.writeable = False
+        return copy
     return _backed(array, array.tobytes())
 
 

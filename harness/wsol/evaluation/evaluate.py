@@ -163,9 +163,7 @@ class _Task:
             parts=self.metric.parts(total, weight, self.calibration),
             curves=tuple(self.metric.curves(total, weight)),
             threshold=self.metric.best_threshold(total, weight),
-            calibration=deepcopy(self.metric.calibrate(total, weight))
-            if self.calibration is None
-            else self.calibration,
+            calibration=self.metric.calibrate(total, weight) if self.calibration is None else self.calibration,
         )
 
 

@@ -85,8 +85,8 @@ def build_evaluation(evaluation: EvalSpec, swept: OptionValues, plugins: Plugins
 
     extractor = plugins.create("extractors", *found) if (found := named("extractor")) else None
     normalizer = plugins.create("normalizers", *found) if (found := named("normalizer")) else None
-    after = _others(evaluation, "prediction", swept, plugins)
-    before = _others(evaluation, "scoring", swept, plugins)
+    after: list[_Change[Tensor]] = _others(evaluation, "prediction", swept, plugins)
+    before: list[_Change[FloatArray]] = _others(evaluation, "scoring", swept, plugins)
     return EvalComponents(
         extractor=_ChangedExtractor(extractor, after) if extractor is not None and after else extractor,
         normalizer=_ChangedNormalizer(normalizer, before) if normalizer is not None and before else normalizer,
