@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import wsol
-from wsol_leaderboard.evidence import Evidence
+from wsol_leaderboard.evidence import OpeningEvidence
 from wsol_leaderboard.results import RankedMetric, RecipeResults, find_value, one_line
 
 ACCEPTED = "changes accepted"
@@ -15,7 +15,7 @@ LOWEST, HIGHEST = 0.0, 100.0
 """Range of all scores, in percent."""
 
 
-def refusal(cell: RecipeResults, target: RankedMetric, evidence: Evidence) -> str:
+def refusal(cell: RecipeResults, target: RankedMetric, evidence: OpeningEvidence) -> str:
     """Find the first reason not to rank a recipe by a metric.
 
     Args:

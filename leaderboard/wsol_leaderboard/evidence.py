@@ -31,7 +31,7 @@ LOST = "the file was deleted, cut or edited, or was not given"
 
 
 @dataclass(frozen=True)
-class Evidence:
+class OpeningEvidence:
     """Some ledgers and sealed choices.
 
     Attributes:
@@ -172,7 +172,7 @@ def cells(record: wsol.RunRecord) -> list[str]:
     return [wsol.cell_name(record.train, evaluation) for evaluation in record.evaluations]
 
 
-def read_evidence(ledgers: Iterable[Path], selections: Iterable[Path]) -> Evidence:
+def read_evidence(ledgers: Iterable[Path], selections: Iterable[Path]) -> OpeningEvidence:
     """Read ledgers and selections; one that is broken is reported and confirms no run.
 
     Args:
@@ -196,7 +196,7 @@ def read_evidence(ledgers: Iterable[Path], selections: Iterable[Path]) -> Eviden
             choices += wsol.read_selection(path).choices
         except wsol.WsolError as error:
             problems.append(str(error))
-    return Evidence(tuple(read), tuple(choices), tuple(problems))
+    return OpeningEvidence(tuple(read), tuple(choices), tuple(problems))
 
 
 def _is_of(record: wsol.RunRecord, choice: wsol.SealedChoice) -> bool:

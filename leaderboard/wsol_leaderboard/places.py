@@ -25,7 +25,7 @@ class Places:
     Attributes:
         folders: Folder → the records below it.
         single: Records that were given as files.
-        evidence: Evidence below the folders, those that were given, and those above the records.
+        evidence: OpeningEvidence below the folders, those that were given, and those above the records.
         selections: Sealed choices, in the same places.
     """
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 import wsol
 from wsol_leaderboard.conditions import shown_conditions
-from wsol_leaderboard.evidence import Evidence
+from wsol_leaderboard.evidence import OpeningEvidence
 from wsol_leaderboard.results import RankedMetric, RecipeResults
 from wsol_leaderboard.splits import name_test_data
 
@@ -30,7 +30,7 @@ class Rankings:
         evidence: The ledgers, whose inspections mark rows.
     """
 
-    def __init__(self, cells: Sequence[RecipeResults], evidence: Evidence) -> None:
+    def __init__(self, cells: Sequence[RecipeResults], evidence: OpeningEvidence) -> None:
         self.evidence = evidence
         tested = [run for cell in cells for run in cell.tested if "test" in run.data]
         self._names = name_test_data(run.data["test"] for run in tested)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import wsol
-from wsol_leaderboard.evidence import Evidence, RunKey, read_evidence
+from wsol_leaderboard.evidence import OpeningEvidence, RunKey, read_evidence
 from wsol_leaderboard.index import load_index, save_index, summarise_record
 from wsol_leaderboard.places import RECORD_SUFFIX, find_places
 from wsol_leaderboard.verification import Words
@@ -50,7 +50,7 @@ class Collection:
     """
 
     found: tuple[FoundRecord, ...]
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: OpeningEvidence = field(default_factory=OpeningEvidence)
     words: Words = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 

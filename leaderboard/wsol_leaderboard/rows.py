@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 import wsol
 from wsol_leaderboard.checks import is_percentage, refusal
-from wsol_leaderboard.evidence import Evidence
+from wsol_leaderboard.evidence import OpeningEvidence
 from wsol_leaderboard.rankings import Rankings
 from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
 from wsol_leaderboard.text import printable_json
@@ -27,7 +27,12 @@ REFUSED = "refused"
 
 
 def build_row(
-    cell: RecipeResults, target: RankedMetric, primary: bool, rankings: Rankings, evidence: Evidence, words: Words
+    cell: RecipeResults,
+    target: RankedMetric,
+    primary: bool,
+    rankings: Rankings,
+    evidence: OpeningEvidence,
+    words: Words,
 ) -> Row:
     """Build the row of one recipe for one metric.
 
@@ -160,7 +165,7 @@ def _provenance(cell: RecipeResults, target: RankedMetric) -> Row:
     }
 
 
-def _openings(cell: RecipeResults, rankings: Rankings, evidence: Evidence) -> Row:
+def _openings(cell: RecipeResults, rankings: Rankings, evidence: OpeningEvidence) -> Row:
     name = wsol.cell_name(cell.train, cell.evaluation)
     known = [run.test for run in cell.runs if run.test is not None]
     return {

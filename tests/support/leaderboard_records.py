@@ -13,7 +13,7 @@ from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import LedgerHead, MetricValue, Result, RunRecord, SplitData, TestOpening, write_record
 from wsol.study.ledger import Ledger, LedgerEntry, append, cell_name
 from wsol.study.selection import SealedChoice, seal_choices, selection_seal
-from wsol_leaderboard.evidence import Evidence
+from wsol_leaderboard.evidence import OpeningEvidence
 from wsol_leaderboard.index import summarise_record
 from wsol_leaderboard.reading import Collection, FoundRecord, distinct
 from wsol_leaderboard.table import build_table
@@ -213,7 +213,7 @@ def collected(
         FoundRecord(Path(f"{number}.record.json"), hashlib.sha256(text.encode()).hexdigest(), record)
         for number, (record, text) in enumerate(zip(found, texts, strict=True))
     ]
-    return Collection(distinct(read), Evidence((ledger,), tuple(choices_of(found))), words or {})
+    return Collection(distinct(read), OpeningEvidence((ledger,), tuple(choices_of(found))), words or {})
 
 
 def table_of(
