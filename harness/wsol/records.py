@@ -23,6 +23,8 @@ from wsol.recipes import EvalSpec, JsonObject, Model, TrainSpec, recipe_id
 from wsol.split_names import EvalSplit
 
 SCHEMA_VERSION = 3
+WEIGHTS = "weights.pt"
+"""File in a final run's folder that holds the trained method's state_dict."""
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
 Verdict = Literal["equal", "within", "different"]

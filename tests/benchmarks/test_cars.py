@@ -12,9 +12,9 @@ from scipy.io import loadmat, savemat
 import wsol
 from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
+from tests.support.views import open_trial
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_cars import wsol_benchmarks
 from wsol_cars.benchmark import Cars, CarsOptions
@@ -122,7 +122,7 @@ def test_boxes_of_training_images_are_not_read(root: Path, tmp_path: Path) -> No
     spoiled = [row if f"cars_train/{row[5]}" in val else (999, 999, 3, 3, *row[4:]) for row in rows(TRAIN)]
     save(root / "devkit" / "cars_train_annos.mat", spoiled)
     data = cars(root)
-    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
+    open_trial(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

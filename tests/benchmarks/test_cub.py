@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 import wsol
 from tests.support.official_layouts import CUB, cub_box, cub_ids, size_of, write_cub, write_image, write_mask
 from tests.support.opened_files import check_annotation_files
+from tests.support.views import open_trial
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
 from wsol.study.scoring import Scorer
@@ -94,7 +94,7 @@ def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
     for mask in (root / "segmentations").rglob("train_*.png"):
         mask.unlink()
         mask.mkdir()
-    data = open_search(benchmark, get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
+    data = open_trial(benchmark, get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert (len(data.train.ids), len(data.val.ids)) == (12, 14)
     assert check(benchmark).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):

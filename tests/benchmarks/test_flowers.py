@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 import wsol
 from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
+from tests.support.views import open_trial
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
 from wsol.study.config import validate_study
@@ -206,7 +206,7 @@ def test_training_reads_no_segmentation(root: Path, tmp_path: Path) -> None:
     for number in range(1, 103):
         (root / "segmim" / f"segmim_{number:05d}.jpg").write_text("never opened")
     data = flowers(root)
-    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
+    open_trial(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

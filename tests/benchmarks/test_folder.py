@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 import wsol
 from tests.support.official_layouts import write_image, write_lines, write_mask
 from tests.support.opened_files import check_annotation_files
+from tests.support.views import open_trial
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import evaluation_transform, open_search
+from wsol.data.views import evaluation_transform
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
 from wsol.study.config import validate_study
@@ -372,7 +373,7 @@ def test_train_has_no_annotations(boxes: Path, tmp_path: Path) -> None:
     (boxes / "train_masks").write_text("")
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         folder(boxes).annotations("train")
-    data = open_search(folder(boxes, resize=12, crop=8), PROTOCOL, ImageCache(tmp_path / "cache"))
+    data = open_trial(folder(boxes, resize=12, crop=8), PROTOCOL, ImageCache(tmp_path / "cache"))
     assert (len(data.train.ids), data.train.num_classes, data.train.crop) == (9, 3, 8)
     assert data.train.images.shape == (9, 3, 12, 12)
     assert data.val.images.shape == (6, 3, 8, 8)

@@ -21,9 +21,9 @@ from tests.support.official_layouts import (
     write_image,
     write_lines,
 )
+from tests.support.views import open_trial
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_ilsvrc import Ilsvrc, wsol_benchmarks
 
@@ -75,7 +75,7 @@ def test_an_image_may_have_hundreds_of_boxes(root: Path) -> None:
 
 
 def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
-    data = open_search(ilsvrc(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
+    data = open_trial(ilsvrc(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 10  # train/localization.txt is a folder
     assert check(ilsvrc(root)).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
@@ -204,7 +204,7 @@ def test_the_proxy_list_trains_all_runs_or_trials_alone(
     protocol = get_protocol("wsoleval-v2")
     for search, count in ((True, searched), (False, final)):
         benchmark = ilsvrc(root, train_list=train_list)
-        train = open_search(benchmark, protocol, ImageCache(tmp_path / "cache"), search=search).train
+        train = open_trial(benchmark, protocol, ImageCache(tmp_path / "cache"), search=search).train
         full = ilsvrc_ids("train")
         assert list(train.ids) == (list(full) if count == 10 else proxy_ids())
         assert train.labels.tolist() == [full[image_id] for image_id in train.ids]

@@ -21,10 +21,10 @@ from tests.support.official_layouts import (
     write_openimages,
 )
 from tests.support.opened_files import check_annotation_files
+from tests.support.views import open_trial
 from wsol.cli.main import app
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_openimages import OpenImages, wsol_benchmarks
 
@@ -124,7 +124,7 @@ def test_a_missing_mask_is_named_when_the_split_is_opened(root: Path, kind: str)
 
 
 def test_training_reads_no_annotations(root: Path, tmp_path: Path) -> None:
-    data = open_search(openimages(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
+    data = open_trial(openimages(root), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     assert len(data.train.ids) == 8  # train/localization.txt is a folder
     report = check(openimages(root))
     assert report.problems == []

@@ -16,10 +16,10 @@ import wsol
 from tests.support.opened_files import check_annotation_files
 from tests.support.paths import SHARED
 from tests.support.pictures import cut, write
+from tests.support.views import open_trial
 from wsol.data.archives import unpack
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 from wsol_tiny_imagenet import wsol_benchmarks
 from wsol_tiny_imagenet.benchmark import TinyImageNet, TinyImageNetOptions
@@ -146,7 +146,7 @@ def test_boxes_of_training_images_are_not_read(root: Path, tmp_path: Path, monke
         data.images(split)
     assert any("val_annotations" in path for path in opened)
     assert not any(path.endswith("_boxes.txt") for path in opened)
-    open_search(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
+    open_trial(data, get_protocol(data.protocol), ImageCache(tmp_path / "cache"))
     assert check(data).problems == []
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")

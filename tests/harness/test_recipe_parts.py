@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import wsol
 from tests.support import toy_plugin
+from tests.support.stages import stay_in_this_process
 from wsol import hooks
 from wsol.cli.main import app
 from wsol.components import Component
@@ -116,7 +117,9 @@ def test_a_study_may_name_it_and_the_schema_lists_it(plugins: Plugins) -> None:
     assert make_plan(unused, plugins).cells[0].train.ref("smoother") is None
 
 
-def test_a_study_runs_with_it_from_search_to_page(plugin: Path, plugins: Plugins, tmp_path: Path) -> None:
+def test_a_study_runs_with_it_from_search_to_page(
+    plugin: Path, plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from wsol_leaderboard.build import write_files
     from wsol_leaderboard.reading import read_records
     from wsol_leaderboard.table import build_table
@@ -130,6 +133,7 @@ def test_a_study_runs_with_it_from_search_to_page(plugin: Path, plugins: Plugins
         "schedule": {"epochs": 1},
         "bootstrap": 0,
     }
+    stay_in_this_process(monkeypatch)
     plan = make_plan(validate_study(content, "test"), plugins)
     session = Session(plan, plugins, tmp_path / "results", (plugin,), tmp_path / "cache")
     trials = session.search(SerialRunner())
@@ -249,6 +253,7 @@ def test_kinds_that_need_no_training_change_the_maps(
     part = Part("smoother", "smoothers", f"{__name__}:Smoother", scope, "changes maps", many=many)
     monkeypatch.setitem(PARTS, "smoother", part)
     monkeypatch.setattr(hooks, "wsol_smoothers", wsol_smoothers, raising=False)
+    stay_in_this_process(monkeypatch)
     path = tmp_path / f"changing_{scope}_{many}.py"
     path.write_text(CHANGES)
     alternatives = [[], ["scale"], ["flip"]] if many else [None, "scale", "flip"]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark
+from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.cache import OnDecoded, Transform, cached_images, default_cache, missing_bytes, reserve
 from wsol.data.decoded import DEFAULT_CACHE, DecodedImages, ImageCache
 from wsol.data.digests import annotation_data, digested, image_data
 from wsol.errors import DataError
 from wsol.protocols import EvalProtocol, get_protocol
 from wsol.records import SplitData
-from wsol.split_names import Split
+from wsol.split_names import EvalSplit, Split
 
 
 @dataclass(frozen=True)
@@ -52,65 +52,57 @@ class SplitImages:
         ids: Image ids.
         labels: Classes, int64 [N].
         images: Decoded images after the protocol's test transform, uint8 [N, 3, S, S].
+        fingerprint: Identifies the content of the images.
     """
 
     ids: Sequence[str]
     labels: IntArray
     images: DecodedImages
+    fingerprint: str = ""
+
+    def identity(self) -> SplitData:
+        """What identifies labels and images; the images only once each of them was read."""
+        return image_data(self.fingerprint, self.ids, self.labels, self.images.digest())
 
 
 @dataclass(frozen=True)
-class EvalData(SplitImages):
-    """A split to evaluate on.
+class SplitAnnotations:
+    """The annotations of a split, with the ids and labels that they belong to, without any image.
 
     Attributes:
+        ids: Image ids.
+        labels: Classes, int64 [N].
         annotations: Boxes or masks.
         fingerprint: Identifies the content of the images.
     """
 
+    ids: Sequence[str]
+    labels: IntArray
     annotations: Annotations
     fingerprint: str
 
     def identity(self) -> SplitData:
-        """What identifies labels, images and annotations; images and masks only once each of them was read."""
-        images = image_data(self.fingerprint, self.ids, self.labels, self.images.digest())
-        return annotation_data(images, self.annotations)
+        """What identifies labels and annotations; masks only once each of them was read."""
+        return annotation_data(image_data(self.fingerprint, self.ids, self.labels), self.annotations)
 
 
-@dataclass(frozen=True)
-class SearchData:
-    """The data that a trial can access: train without annotations, and val."""
-
-    train: TrainData
-    val: EvalData
-
-
-def open_search(
-    benchmark: Benchmark,
-    protocol: EvalProtocol,
-    cache: ImageCache = DEFAULT_CACHE,
-    *,
-    search: bool = False,
-) -> SearchData:
-    """Open train without annotations, and val with them.
+def open_train(benchmark: Benchmark, cache: ImageCache = DEFAULT_CACHE, *, search: bool = False) -> TrainData:
+    """Open the training split, for the stage that trains. Reads no annotation and no other split.
 
     Args:
         benchmark: The data set.
-        protocol: Its test transform is applied to the images of val.
         cache: Where and how decoded images are kept.
         search: Whether this is for a trial; some benchmarks train trials on fewer images than final runs.
 
     Returns:
-        Both splits, without a reference to the benchmark.
+        Images and labels, without a reference to the benchmark.
 
     Raises:
         DataError: The data are missing or broken.
     """
     cache = cache.resolve(benchmark.cache)
-    images = benchmark.training_images(search=search)
-    if len(images) == 0:
-        raise DataError(f"{benchmark.name}: the split 'train' is empty")
-    train = TrainData(
+    images = _not_empty(benchmark, "train", benchmark.training_images(search=search))
+    return TrainData(
         ids=images.ids,
         labels=images.labels,
         images=cache.open(images, Transform(benchmark.resize)),
@@ -119,13 +111,15 @@ def open_search(
         fingerprint=images.fingerprint,
         on_device=cache.mode == "device",
     )
-    return SearchData(train, load_eval(benchmark, "val", protocol, cache))
 
 
 def open_split(
     benchmark: Benchmark, split: Split, protocol: EvalProtocol, cache: ImageCache = DEFAULT_CACHE
 ) -> SplitImages:
-    """Open the images of a split as the protocol's test transform gives them. Reads no annotation.
+    """Open the images of a split as the protocol's test transform gives them, for the stage that predicts.
+
+    Reads no annotation. Test is opened only for a run of a sealed selection, see
+    :func:`wsol.study.selection.check_opening`.
 
     Args:
         benchmark: The data set.
@@ -139,38 +133,35 @@ def open_split(
     Raises:
         DataError: The images are missing or broken.
     """
-    images = benchmark.images(split)
-    return SplitImages(images.ids, images.labels, cache.open(images, evaluation_transform(benchmark, protocol)))
+    images = _not_empty(benchmark, split, benchmark.images(split))
+    decoded = cache.resolve(benchmark.cache).open(images, evaluation_transform(benchmark, protocol))
+    return SplitImages(images.ids, images.labels, decoded, images.fingerprint)
 
 
-def load_eval(
-    benchmark: Benchmark, split: Split, protocol: EvalProtocol, cache: ImageCache = DEFAULT_CACHE
-) -> EvalData:
-    """Open a split with its annotations. For test, only :func:`wsol.study.selection.open_test` calls this.
+def open_annotations(benchmark: Benchmark, split: EvalSplit) -> SplitAnnotations:
+    """Open the annotations of a split, for the stage that scores. Decodes no image.
+
+    Test is opened only for a run of a sealed selection, see :func:`wsol.study.selection.check_opening`.
 
     Args:
         benchmark: The data set.
         split: The split.
-        protocol: Its test transform is applied to the images.
-        cache: Where and how decoded images are kept.
 
     Returns:
-        Ids, labels, images and annotations of the split.
+        Ids, labels and annotations of the split.
 
     Raises:
         DataError: The data are missing or broken.
     """
-    images = benchmark.images(split)
+    images = _not_empty(benchmark, split, benchmark.images(split))
+    annotations = digested(benchmark.annotations(split), images.ids)
+    return SplitAnnotations(images.ids, images.labels, annotations, images.fingerprint)
+
+
+def _not_empty(benchmark: Benchmark, split: Split, images: ImageList) -> ImageList:
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split '{split}' is empty")
-    annotations = digested(benchmark.annotations(split), images.ids)
-    return EvalData(
-        ids=images.ids,
-        labels=images.labels,
-        images=cache.resolve(benchmark.cache).open(images, evaluation_transform(benchmark, protocol)),
-        annotations=annotations,
-        fingerprint=images.fingerprint,
-    )
+    return images
 
 
 def fill_cache(

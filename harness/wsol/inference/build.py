@@ -1,18 +1,20 @@
-"""From a run's recipe to its method, with freshly initialised networks."""
+"""From a run's recipe to its method, with freshly initialised or trained networks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wsol.arrays import FloatArray
 from wsol.components import BoxRule, Component, Normalizer
 from wsol.data.benchmark import Benchmark, Schedule
-from wsol.errors import UsageError
+from wsol.errors import DataError, UsageError, one_line
 from wsol.isolation import Calling, immutable
 from wsol.networks import Classifier, Extractor
 from wsol.options import OptionValues
@@ -21,10 +23,9 @@ from wsol.records import RunIdentity
 from wsol.registry import Plugins
 from wsol.training.method import Method, Parts
 from wsol.training.seeds import seed_everything
+from wsol.weights import no_pretrained
 
 T = TypeVar("T")
-WEIGHTS = "weights.pt"
-"""File in a final run's folder that holds the trained method's state_dict."""
 
 
 def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, num_classes: int | None = None) -> Method:
@@ -56,6 +57,39 @@ def build_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, *, nu
     given = Parts(classes, schedule, benchmark.crop, **components)
     options = plugins.options("methods", train.method.name, with_hparams("method", train.method, run.hparams))
     return plugins.get("methods", train.method.name)(options, given)
+
+
+def load_method(run: RunIdentity, plugins: Plugins, benchmark: Benchmark, weights: Path) -> Method:
+    """Build the run's method and load its trained state; what training left elsewhere than in the state is lost.
+
+    Args:
+        run: As for :func:`build_method`.
+        plugins: As for :func:`build_method`.
+        benchmark: As for :func:`build_method`.
+        weights: File with the trained method's state_dict.
+
+    Returns:
+        The method on the CPU, in evaluation mode.
+
+    Raises:
+        UsageError: A component or an option is not valid.
+        DataError: The weights cannot be read, or do not fit the network.
+    """
+    with no_pretrained():
+        method = build_method(run, plugins, benchmark)
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is missing, broken or holds other objects
+        raise DataError(
+            f"{weights}: the trained weights cannot be read ({one_line(error)[:200]}); a method's state may hold "
+            "tensors, numbers, strings, lists and mappings only"
+        ) from None
+    try:
+        method.load_state_dict(state)
+    except RuntimeError as error:
+        raise DataError(f"{weights}: does not fit the network that is built now ({str(error)[:120]} …)") from None
+    method.eval()
+    return method
 
 
 @dataclass(frozen=True)

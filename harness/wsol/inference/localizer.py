@@ -16,20 +16,19 @@ from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Benchmark, ImageList
 from wsol.data.cache import Transform
 from wsol.data.views import SplitImages
-from wsol.errors import DataError, UsageError, one_line
+from wsol.errors import DataError, UsageError
 from wsol.evaluation.describe import box_threshold
 from wsol.evaluation.geometry import Frame
 from wsol.evaluation.read_map import NormalizedMap, read_map
-from wsol.inference.build import WEIGHTS, build_evaluation, build_method
+from wsol.inference.build import build_evaluation, load_method
 from wsol.inference.overlay import contact_sheet, overlay
 from wsol.inference.predict import InputBatch, Localize, input_batches, predict
 from wsol.networks import Extractor
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
-from wsol.records import Result, RunRecord, find_records, read_record
+from wsol.records import WEIGHTS, Result, RunRecord, find_records, read_record
 from wsol.training.loader import normalize_images
 from wsol.training.method import Method
-from wsol.weights import no_pretrained
 
 FRAME = 224
 """Side in pixels of the frame that a map is enlarged to before it is normalised and thresholded."""
@@ -229,15 +228,7 @@ def load_localizer(folder: str | Path, plugin_files: Sequence[str | Path] = (), 
     plugins = load_plugins(plugin_files)
     ref = record.train.benchmark
     benchmark = plugins.create("benchmarks", ref.name, ref.options)
-    with no_pretrained():
-        method = build_method(record, plugins, benchmark)
-    try:
-        method.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except RuntimeError as error:
-        raise DataError(f"{weights}: does not fit the network that is built now ({one_line(error)[:120]} …)") from None
-    except Exception as error:  # a broken file gives errors of many types
-        raise DataError(f"{weights}: not a readable file of weights ({one_line(error)[:120]})") from None
-    method.eval()
+    method = load_method(record, plugins, benchmark, weights)
     result = _result(record, evaluation)
     components = build_evaluation(result.evaluation, result.swept, plugins)
     return Localizer(

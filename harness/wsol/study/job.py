@@ -1,26 +1,33 @@
-"""One job: train a network or continue its training, evaluate it, write a record. Runs with Ray or without."""
+"""One job: the stages of a run, each in a process of its own, and its record. Runs with Ray or without.
+
+The worker that executes a job only supervises: it starts a process for each stage (:mod:`wsol.study.stages`), gives
+checkpoints and results their names, and writes the record. It loads no plugin and opens no data.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
+import shutil
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import Literal, TypedDict, TypeVar
 
 from pydantic import Field
 
 from wsol.data.benchmark import CacheMode
-from wsol.data.decoded import ImageCache
-from wsol.data.views import evaluation_protocol
-from wsol.errors import DivergedError, WsolError
-from wsol.evaluation.observation_file import observations_path, write_observations
-from wsol.files import make_folder
+from wsol.errors import WsolError, one_line
+from wsol.evaluation.observation_file import observations_path
+from wsol.files import make_folder, writing
 from wsol.options import OptionValues
-from wsol.plugins import load_plugins
-from wsol.recipes import Model, content_hash, train_content
+from wsol.recipes import JsonObject, Model, content_hash, train_content
 from wsol.records import (
+    WEIGHTS,
     EpochLog,
     Precision,
     Result,
@@ -32,17 +39,14 @@ from wsol.records import (
     TestOpening,
 )
 from wsol.split_names import EvalSplit
-from wsol.study import environment
+from wsol.study.lease import check_lease
 from wsol.study.ledger import now
+from wsol.study.outcomes import CheckOutcome, PredictOutcome, ScoreOutcome, TrainOutcome
+from wsol.study.processes import StageError, StageKilled, run_stage
 from wsol.study.run_records import write_outcome
-from wsol.study.scoring import EvaluatedSetting, Scorer
-from wsol.study.selection import check_opening, open_test
+from wsol.study.wire import Message
 
-if TYPE_CHECKING:
-    from wsol.data.views import EvalData, TrainData
-    from wsol.networks import Extractor
-    from wsol.training.method import Method
-
+_LOG = logging.getLogger(__name__)
 OnEpoch = Callable[[EpochLog, int], None]
 """Called after each epoch with its log and the number of epochs that are done."""
 RunProgress = Callable[[str, int, bool], None]
@@ -60,7 +64,8 @@ class Job(Model):
         metrics: Metrics, the first one primary.
         precision: Precision of the training.
         bootstrap: Resamples for confidence intervals.
-        threads: CPU threads.
+        threads: CPU threads of each stage.
+        restarts: How often a stage whose process was killed is started again, as long as test is closed.
         plugin_files: One-file plugins to load.
         swept: Of a final run, the sealed setting of each evaluation.
         selection: Of a final run, the file of the sealed selection; without it test stays closed.
@@ -82,6 +87,7 @@ class Job(Model):
     precision: Precision = "auto"
     bootstrap: int = 1000
     threads: int = 1
+    restarts: int = 2
     plugin_files: tuple[str, ...] = ()
     swept: tuple[OptionValues, ...] = ()
     selection: str | None = None
@@ -113,6 +119,40 @@ class Job(Model):
     def key(self) -> str:
         """The identity of the training; a checkpoint with another key is not continued."""
         return content_hash([train_content(self.run.train), self.run.hparams, self.run.seed, self.precision])
+
+
+class Task(Model):
+    """What the process of a stage is to do.
+
+    Attributes:
+        stage: Name of the stage, see :mod:`wsol.study.stages`.
+        job: The job.
+        scratch: Folder for the files that the stages of a run pass on.
+        split: The split to check, predict or score.
+        weights: File of the trained weights.
+        val: Results on val, whose calibrations are carried over to test.
+        observations: File for the observations of a scoring.
+        val_observations: The observations of val, which precede those of test; empty for val itself.
+    """
+
+    stage: Literal["check", "train", "predict", "score"]
+    job: Job
+    scratch: str = ""
+    split: EvalSplit = "val"
+    weights: str = ""
+    val: tuple[Result, ...] = ()
+    observations: str = ""
+    val_observations: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the stage is to the user."""
+        names = {"check": "checking", "train": "training", "predict": "prediction of", "score": "scoring of"}
+        return names[self.stage] if self.stage == "train" else f"{names[self.stage]} {self.split}"
+
+    def store(self, number: int) -> Path:
+        """The store of one forward pass over the split; passes are numbered from 0."""
+        return Path(self.scratch) / f"{self.split}-{number}.maps"
 
 
 class SerialRunner:
@@ -153,6 +193,8 @@ class _Outcome(_Ended, total=False):
     test: TestOpening
     results: tuple[Result, ...]
     network: dict[str, int]
+    versions: JsonObject
+    hardware: JsonObject
 
 
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
@@ -169,16 +211,18 @@ def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
         DataError: The record cannot be written.
     """
     started, clock = now(), time.perf_counter()
+    run = _Run(job, on_epoch)
     outcome: _Outcome
     try:
-        outcome = _Run(job, on_epoch).outcome()
-    except DivergedError as error:
-        outcome = {"status": "diverged", "reason": str(error)}
+        outcome = run.outcome()
+    except StageError as error:
+        outcome = _failed(error.failure.message, "diverged" if error.failure.diverged else "failed", run.environment)
+        _keep_traceback(job, error.failure.traceback)
     except WsolError as error:
-        outcome = {"status": "failed", "reason": str(error)}
-    except Exception as error:  # a third-party plugin may raise anything
-        outcome = {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
-        _keep_traceback(job)
+        outcome = _failed(str(error), "failed", run.environment)
+    except Exception as error:
+        outcome = _failed(one_line(error), "failed", run.environment)
+        _keep_traceback(job, traceback.format_exc())
     record = _record(job, outcome, started, time.perf_counter() - clock)
     record = write_outcome(record, job.record_path, job.lease)
     if record.status == "complete":
@@ -193,127 +237,157 @@ def worker_died(job: Job, reason: str) -> None:
         job: The job.
         reason: Why the worker died.
     """
-    write_outcome(_record(job, {"status": "failed", "reason": reason}, now(), 0.0), job.record_path, job.lease)
+    record = _record(job, _failed(reason, "failed", None), now(), 0.0)
+    write_outcome(record, job.record_path, job.lease)
 
 
-def _keep_traceback(job: Job) -> None:
+def _failed(reason: str, status: Status, environment: CheckOutcome | None) -> _Outcome:
+    outcome: _Outcome = {"status": status, "reason": reason}
+    if environment is not None:
+        outcome["versions"], outcome["hardware"] = environment.versions, environment.hardware
+    return outcome
+
+
+def _keep_traceback(job: Job, text: str) -> None:
     """Write the traceback of an unexpected error, which is a bug, to the run's folder."""
-    with contextlib.suppress(OSError):
-        job.work.mkdir(parents=True, exist_ok=True)
-        (job.work / "traceback.txt").write_text(traceback.format_exc())
+    if text:
+        with contextlib.suppress(OSError):
+            job.work.mkdir(parents=True, exist_ok=True)
+            (job.work / "traceback.txt").write_text(text)
 
 
 def _record(job: Job, outcome: _Outcome, started: str, seconds: float) -> RunRecord:
-    plugins = load_plugins(job.plugin_files)
     return RunRecord(
         **job.run.model_dump(),
         **outcome,
         settings=job.settings,
         chosen_among=job.chosen_among,
-        versions=environment.versions(plugins.plugins),
-        hardware=environment.hardware(),
         started=started,
         seconds=seconds,
     )
 
 
+_O = TypeVar("_O", bound=Model)
+
+
 class _Run:
-    """The steps of one job."""
+    """The stages of one job, in order."""
 
     def __init__(self, job: Job, on_epoch: OnEpoch | None) -> None:
-        import torch
-
-        torch.set_num_threads(job.threads)
         self.job = job
         self.on_epoch = on_epoch
-        self.plugins = load_plugins(job.plugin_files)
-        ref = job.run.train.benchmark
-        self.benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
-        self.protocol = evaluation_protocol(self.benchmark, job.protocol)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.cache = ImageCache(Path(job.cache) if job.cache else None, job.cache_mode, job.threads)
-        self.scorer = Scorer(
-            evaluations=job.run.evaluations,
-            swept=job.swept or None,
-            plugins=self.plugins,
-            protocol=self.protocol,
-            metrics=job.metrics,
-            bootstrap=job.bootstrap,
-            threads=job.threads,
-        )
+        self.environment: CheckOutcome | None = None
+        """Versions and hardware, once they are known."""
 
     def outcome(self) -> _Outcome:
         """Train, evaluate on val and, for a final run, on test."""
-        from wsol.data.views import open_search
-
-        make_folder(self.job.work, "the folder of the run")
-        data = open_search(
-            self.benchmark,
-            self.protocol,
-            self.cache,
-            search=self.job.run.stage == "search",
-        )
-        self.scorer.check(data.val.annotations, f"val of {self.benchmark.name}")
-        method, history = self._train(data.train)
-        scored = self._score(method, data.val, "val")
-        identified = {
-            "train": SplitData(fingerprint=data.train.fingerprint),
-            "val": SplitData(fingerprint=data.val.fingerprint),
-        }
-        outcome: _Outcome = {"status": "complete", "history": tuple(history), "data": identified}
         job = self.job
-        if job.selection is not None and job.ledger is not None and job.opening is not None:
-            check_opening(Path(job.selection), Path(job.ledger), job.run, job.opening)
-            test, outcome["test"] = open_test(self.benchmark, self.protocol, self.cache), job.opening
-            identified["test"] = SplitData(fingerprint=test.fingerprint)
-            scored += self._score(method, test, "test", [s.result for s in scored])
-            write_observations(observations_path(self.job.record_path), [s.observations for s in scored])
-        outcome["results"] = tuple(s.result for s in scored)
-        outcome["network"] = self._network(method)
+        make_folder(job.work, "the folder of the run")
+        self.environment = self._checked()
+        with _scratch(job.work) as scratch:
+            task = Task(stage="train", job=job, scratch=str(scratch), weights=str(scratch / WEIGHTS))
+            trained = self._stage(task, TrainOutcome)
+            self.environment = trained
+            if job.selection is not None:
+                task = task.model_copy(update={"weights": str(self._commit(scratch / WEIGHTS, job.work / WEIGHTS))})
+            predicted, scored = self._evaluate(task, "val")
+            data = {"train": trained.data, "val": _joined(predicted, scored)}
+            outcome: _Outcome = {
+                "status": "complete",
+                "history": trained.history,
+                "data": data,
+                "results": scored.results,
+                "network": predicted.network,
+                "versions": trained.versions,
+                "hardware": trained.hardware,
+            }
+            if job.opening is not None:
+                outcome["test"] = job.opening
+                predicted, on_test = self._evaluate(task, "test", scored.results)
+                data["test"] = _joined(predicted, on_test)
+                outcome["results"] += on_test.results
+                for store in sorted(scratch.glob("test-*.maps")):
+                    self._commit(store, job.work / store.name)
+                self._commit(_observations(scratch, "test"), observations_path(job.record_path))
         return outcome
 
-    def _network(self, method: Method) -> dict[str, int]:
-        """What the method costs, with the extractor of its first evaluation."""
-        from wsol.inference.cost import network_cost
-
-        extractor = self.scorer.settings()[0].components(self.plugins).extractor
-        return network_cost(method, extractor, self.benchmark.crop, self.device)
-
-    def _train(self, data: TrainData) -> tuple[Method, list[EpochLog]]:
-        from wsol.inference.build import WEIGHTS, build_method
-        from wsol.training.checkpoint import write_tensors
-        from wsol.training.engine import TrainConfig, train
-        from wsol.training.loader import TrainLoader
-
+    def _checked(self) -> CheckOutcome:
+        """Check the annotations of val, once for all runs of this worker that need the same of them."""
         job = self.job
-        method = build_method(job.run, self.plugins, self.benchmark)
-        config = TrainConfig(
-            key=job.key(),
-            seed=job.run.seed,
-            device=self.device,
-            precision=job.precision,
-            checkpoint=job.work / CHECKPOINT,
-            on_epoch=self.on_epoch,
+        settings = {name: value for name, value in os.environ.items() if name.startswith("WSOL_")}
+        key = content_hash(
+            [job.run.train.benchmark.model_dump(), job.protocol, job.metrics, job.plugin_files, settings]
         )
-        state = train(method, TrainLoader(data, method.image_mean, method.image_std, self.device), config)
-        if job.selection is not None:
-            write_tensors(job.work / WEIGHTS, method.state_dict(), "the trained weights")
-        return method, state.history
+        if key not in _CHECKED:
+            _CHECKED[key] = self._stage(Task(stage="check", job=job), CheckOutcome)
+        return _CHECKED[key]
 
-    def _score(
-        self, method: Method, data: EvalData, split: EvalSplit, val: Sequence[Result] = ()
-    ) -> list[EvaluatedSetting]:
-        """Predict and score a split; score maps are written to the run's folder, and only those of test are kept."""
-        from wsol.inference.predict import predict
-
-        metadata = {
-            "benchmark": self.benchmark.name,
+    def _evaluate(
+        self, task: Task, split: EvalSplit, val: Sequence[Result] = ()
+    ) -> tuple[PredictOutcome, ScoreOutcome]:
+        scratch = Path(task.scratch)
+        changes = {
             "split": split,
-            "fingerprint": data.fingerprint,
-            "run": self.job.run.run_id,
+            "val": tuple(val),
+            "observations": str(_observations(scratch, split)),
+            "val_observations": str(_observations(scratch, "val")) if split == "test" else "",
         }
+        task = task.model_copy(update=changes)
+        predicted = self._stage(task.model_copy(update={"stage": "predict"}), PredictOutcome)
+        return predicted, self._stage(task.model_copy(update={"stage": "score"}), ScoreOutcome)
 
-        def forward(extractor: Extractor | None, path: Path) -> None:
-            predict(method, data, path, self.device, extractor=extractor, metadata=metadata)
+    def _stage(self, task: Task, kind: type[_O]) -> _O:
+        """Run a stage; it is started again after its process was killed, unless it has opened test."""
+        left = 0 if task.split == "test" else self.job.restarts
+        while True:
+            try:
+                content = run_stage(task.label, task.model_dump(mode="json"), self._handle)
+                return kind.model_validate(content)
+            except StageKilled as error:
+                if left == 0:
+                    raise
+                left -= 1
+                _LOG.warning("%s: %s; it is started again", self.job.run.run_id, error)
 
-        return self.scorer.score(forward, data, split, self.job.work, val, keep=split == "test")
+    def _handle(self, message: Message) -> None:
+        """Handle a message of the training: a finished epoch, or a checkpoint that waits for its name."""
+        if message.epoch is not None and self.on_epoch is not None:
+            self.on_epoch(message.epoch, message.epochs_done)
+        if message.checkpoint is not None:
+            self._commit(Path(message.checkpoint), self.job.work / CHECKPOINT)
+
+    def _commit(self, written: Path, path: Path) -> Path:
+        """Give a complete file its name; returns the name."""
+        check_lease(Path(self.job.folder).parent, self.job.lease)
+        with writing(path, "a file of the run"):
+            os.replace(written, path)
+        return path
+
+
+_CHECKED: dict[str, CheckOutcome] = {}
+"""Outcomes of the check by what it depends on."""
+
+
+def _joined(predicted: PredictOutcome, scored: ScoreOutcome) -> SplitData:
+    """What identifies a split: the images that were predicted, and the annotations that they were scored against."""
+    return scored.data.model_copy(update={"pixels": predicted.data.pixels})
+
+
+def _observations(scratch: Path, split: EvalSplit) -> Path:
+    return scratch / f"{split}.observations.npz"
+
+
+@contextmanager
+def _scratch(work: Path) -> Iterator[Path]:
+    """A folder for the files of one attempt; those of attempts that were killed are deleted."""
+    for left in work.glob(f"{_ATTEMPT}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with writing(work, "the folder of the run"):
+        scratch = Path(tempfile.mkdtemp(prefix=_ATTEMPT, dir=work))
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+_ATTEMPT = ".attempt-"

@@ -118,6 +118,7 @@ class JobFactory:
             precision=study.precision,
             bootstrap=study.bootstrap,
             threads=max(1, math.floor(study.resources.cpus)),
+            restarts=study.max_failures,
             plugin_files=tuple(str(path.resolve()) for path in self.plugin_files),
             cache_mode=study.cache,
             cache=None if self.cache is None else str(self.cache.resolve()),

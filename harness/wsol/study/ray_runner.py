@@ -7,9 +7,6 @@ driver, a dead worker and a second call of the same command are handled in the s
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import logging
 import os
 import socket
@@ -98,7 +95,7 @@ class RayRunner:
                 tune_config=tune.TuneConfig(
                     max_concurrent_trials=self.concurrency,
                     trial_dirname_creator=_dirname,
-                    reuse_actors=True,  # a worker imports torch once, not once a run
+                    reuse_actors=True,  # a worker starts its fork server once, not once a run
                 ),
                 run_config=tune.RunConfig(
                     name="tune",
@@ -184,14 +181,6 @@ def _trainable(config: Mapping[str, JsonObject]) -> None:
     job = Job.model_validate(config["job"])
     record = execute(job, on_epoch=report)
     tune.report({"epochs_done": len(record.history), "status": record.status})
-    _release_memory()
-
-
-def _release_memory() -> None:
-    """Return a run's memory to the system: Tune runs each job in a new thread, and glibc keeps the memory of each."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _check_reachable(address: str) -> None:

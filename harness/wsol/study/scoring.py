@@ -1,10 +1,10 @@
-"""Evaluate a trained network: one forward pass for each extractor, then everything else from the stored maps."""
+"""Evaluate a trained network: which forward passes its evaluations need, and everything else from their stores."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +25,7 @@ from wsol.study.plan import sweeps
 
 if TYPE_CHECKING:
     from wsol.data.benchmark import Annotations
-    from wsol.data.views import EvalData
     from wsol.inference.build import EvalComponents
-    from wsol.networks import Extractor
-
-Forward = Callable[["Extractor | None", Path], None]
-"""Called with (extractor or None, path); writes the score-map store of a split."""
 
 
 @dataclass(frozen=True)
@@ -125,40 +120,31 @@ class Scorer:
                 "put another one first in the study's metrics"
             )
 
+    def passes(self) -> list[list[Setting]]:
+        """Group the settings that share a forward pass, and so a store."""
+        found: dict[str, list[Setting]] = {}
+        for setting in self.settings():
+            found.setdefault(setting.pass_key(), []).append(setting)
+        return list(found.values())
+
     def score(
-        self,
-        forward: Forward,
-        data: EvalData,
-        split: EvalSplit,
-        folder: Path,
-        val: Sequence[Result] = (),
-        *,
-        keep: bool = False,
+        self, stores: Sequence[Path], annotations: Annotations, split: EvalSplit, val: Sequence[Result] = ()
     ) -> list[EvaluatedSetting]:
         """Evaluate a split.
 
         Args:
-            forward: Writes the store of the split for an extractor.
-            data: The split.
+            stores: The store of each pass, in the order of :meth:`passes`.
+            annotations: Annotations of the split.
             split: Its name.
-            folder: Folder for the stores.
             val: The run's results on val, whose calibrations are carried over to test.
-            keep: Whether the stores are kept.
 
         Returns:
             One result for each evaluation, in order: the setting with the best primary metric, the first on a tie.
         """
-        passes: dict[str, list[Setting]] = {}
-        for setting in self.settings():
-            passes.setdefault(setting.pass_key(), []).append(setting)
         scored: dict[int, list[EvaluatedSetting]] = {}
-        for number, settings in enumerate(passes.values()):
-            store = folder / f"{split}-{number}.maps"
-            forward(settings[0].components(self.plugins).extractor, store)
-            for setting, result in zip(settings, self._evaluate(store, data, split, settings, val), strict=True):
+        for store, settings in zip(stores, self.passes(), strict=True):
+            for setting, result in zip(settings, self._evaluate(store, annotations, split, settings, val), strict=True):
                 scored.setdefault(setting.index, []).append(result)
-            if not keep:
-                store.unlink()
         return [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
 
     def _with_intervals(self, scored: EvaluatedSetting, val: Sequence[Result]) -> EvaluatedSetting:
@@ -176,7 +162,7 @@ class Scorer:
     def _evaluate(
         self,
         store: Path,
-        data: EvalData,
+        annotations: Annotations,
         split: EvalSplit,
         settings: Sequence[Setting],
         val: Sequence[Result],
@@ -184,7 +170,7 @@ class Scorer:
         metrics = self._metrics()
         observations = observe(
             ScoreStore.open(store),
-            data.annotations,
+            annotations,
             self.protocol,
             [(found.normalizer, found.box_rule) for found in (s.components(self.plugins) for s in settings)],
             metrics,

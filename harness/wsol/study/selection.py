@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -22,12 +22,6 @@ from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpe
 from wsol.study.identity import data_differences, differences, full_identity
 from wsol.study.ledger import NOTHING_OPENED, read_ledger
 from wsol.study.plan import TrainingCell
-
-if TYPE_CHECKING:
-    from wsol.data.benchmark import Benchmark
-    from wsol.data.decoded import ImageCache
-    from wsol.data.views import EvalData
-    from wsol.protocols import EvalProtocol
 
 
 class Choice(Model):
@@ -354,22 +348,3 @@ def check_opening(selection: Path, ledger: Path, run: RunIdentity, opening: Test
         raise SealError(f"run {run.run_id} is not of the choices that its opening names{NOTHING_OPENED}")
     if opening.ledger is None or read_ledger(ledger).contradiction(opening.ledger):
         raise SealError(f"{ledger}: has no line for run {run.run_id}{NOTHING_OPENED}")
-
-
-def open_test(benchmark: Benchmark, protocol: EvalProtocol, cache: ImageCache) -> EvalData:
-    """Open the test split with its annotations, after :func:`check_opening`.
-
-    Args:
-        benchmark: The benchmark.
-        protocol: The evaluation protocol.
-        cache: Where decoded images are kept.
-
-    Returns:
-        The split.
-
-    Raises:
-        DataError: The data are missing or broken.
-    """
-    from wsol.data.views import load_eval
-
-    return load_eval(benchmark, "test", protocol, cache)

@@ -36,6 +36,7 @@ class TrainConfig:
         device: Where the networks and batches are.
         precision: Type of mixed precision on a CUDA device; ``auto`` is bf16. The CPU always computes in fp32.
         checkpoint: File to resume from and to write after each epoch; None keeps no checkpoint.
+        write_checkpoint: Writes the checkpoint; None is :func:`wsol.training.checkpoint.save`.
         on_epoch: Called after each epoch with its log and the number of epochs done in all phases.
     """
 
@@ -44,6 +45,7 @@ class TrainConfig:
     device: torch.device
     precision: Precision = "auto"
     checkpoint: Path | None = None
+    write_checkpoint: Callable[[TrainState, Path], None] | None = None
     on_epoch: Callable[[EpochLog, int], None] | None = None
 
     @property
@@ -197,4 +199,4 @@ def _save(method: Method, config: TrainConfig, state: TrainState, optimizer: Pha
         return
     state.method = method.state_dict()
     state.optimizer, state.scaler = (None, None) if optimizer is None else optimizer.state_dicts()
-    checkpoint.save(state, config.checkpoint)
+    (config.write_checkpoint or checkpoint.save)(state, config.checkpoint)

@@ -138,13 +138,13 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     assert len(table[table.metric == "maxboxaccv2"]) == 3  # failed rows stay visible
 
 
-def test_a_worker_that_always_dies_leaves_a_record(tmp_path: Path) -> None:
+def test_a_training_that_is_always_killed_leaves_a_record(tmp_path: Path) -> None:
     method = {"name": "toy", "lr": 0.1, "trouble": "killed"}
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": method}], "max_failures": 0})
     assert place.run_process("search", "s.yaml").returncode == 1
     (record,) = place.records().values()
     assert record.status == "failed"
-    assert "its worker died 1 times" in record.reason
+    assert record.reason.startswith("training: its process was killed by signal SIGKILL")
 
 
 def test_final_without_a_seal_is_an_error(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ import pytest
 
 import wsol
 from tests.support.data_sets import Boxes, edit, ids, write_data, write_image
+from tests.support.views import open_trial
 from wsol import files
 from wsol.data import cache
 from wsol.data.benchmark import ImageList
 from wsol.data.cache import Transform, cached_images, default_cache
 from wsol.data.decoded import ImageCache
-from wsol.data.views import fill_cache, open_search
+from wsol.data.views import fill_cache
 from wsol.errors import DataError
 from wsol.protocols import get_protocol
 
@@ -298,7 +299,7 @@ def test_a_box_outside_its_image_is_an_error_in_a_search_but_not_in_decoding(roo
     edit(root / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},1,2,21,5")
     assert fill(root, tmp_path / "cache").exists()
     with pytest.raises(DataError, match=r"localization.txt:1: box .1, 2, 21, 5. of '.*' is not inside the image"):
-        open_search(
+        open_trial(
             Boxes(wsol.BenchmarkOptions(root=str(root))), get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache")
         )
 

@@ -13,11 +13,12 @@ import torch
 
 import wsol
 from tests.support.data_sets import Boxes, Masks, write_data, write_masks
+from tests.support.views import open_trial
 from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.cache import Transform
 from wsol.data.decoded import ImageCache
 from wsol.data.files import ImageFiles, MaskFiles
-from wsol.data.views import evaluation_transform, fill_cache, load_eval, open_search
+from wsol.data.views import evaluation_transform, fill_cache, open_annotations, open_split, open_train
 from wsol.protocols import get_protocol
 from wsol.training.loader import TrainLoader, normalize_images
 from wsol_sprites import Sprites
@@ -102,7 +103,7 @@ def image_ids(benchmark: Benchmark, split: wsol.Split) -> set[str]:
 
 
 def test_training_data_reference_nothing_else(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache")).train
+    data = open_trial(benchmark, PROTOCOL, ImageCache(tmp_path / "cache")).train
     for handed in (data, TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)):
         found = reachable(handed)
         assert forbidden(found, annotations=True) == []
@@ -110,16 +111,23 @@ def test_training_data_reference_nothing_else(benchmark: Benchmark, tmp_path: Pa
         assert not texts(found) & (image_ids(benchmark, "val") | image_ids(benchmark, "test"))
 
 
-def test_search_data_do_not_reference_test(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache"))
+def test_data_for_prediction_reference_no_annotation_and_no_other_split(benchmark: Benchmark, tmp_path: Path) -> None:
+    found = reachable(open_split(benchmark, "val", PROTOCOL, ImageCache(tmp_path / "cache")))
+    assert forbidden(found, annotations=True) == []
+    assert image_ids(benchmark, "val") <= texts(found)
+    assert not texts(found) & (image_ids(benchmark, "train") | image_ids(benchmark, "test"))
+
+
+def test_data_for_scoring_reference_one_split(benchmark: Benchmark) -> None:
+    data = open_annotations(benchmark, "val")
     found = reachable(data)
     assert forbidden(found, annotations=False) == []
-    assert [value for value in found if isinstance(value, Annotations)] == [data.val.annotations]
+    assert [value for value in found if isinstance(value, Annotations)] == [data.annotations]
     assert image_ids(benchmark, "val") <= texts(found)
-    assert not texts(found) & image_ids(benchmark, "test")
+    assert not texts(found) & (image_ids(benchmark, "train") | image_ids(benchmark, "test"))
 
 
-def test_opening_the_search_reads_only_what_it_needs(tmp_path: Path) -> None:
+def test_each_stage_reads_only_what_it_needs(tmp_path: Path) -> None:
     class Guarded(Boxes):
         """Records which splits are read."""
 
@@ -134,16 +142,21 @@ def test_opening_the_search_reads_only_what_it_needs(tmp_path: Path) -> None:
             return super().annotations(split)
 
     benchmark = Guarded(wsol.BenchmarkOptions(root=str(write_data(tmp_path / "data"))))
-    benchmark.asked = []
-    open_search(benchmark, PROTOCOL, ImageCache(tmp_path / "cache"))
-    assert sorted(benchmark.asked) == [("annotations", "val"), ("images", "train"), ("images", "val")]
-    benchmark.asked.clear()
-    fill_cache(benchmark, PROTOCOL, "test", tmp_path / "cache")
-    assert benchmark.asked == [("images", "test")]
+    cache = ImageCache(tmp_path / "cache")
+    for opened, expected in (
+        (lambda: open_train(benchmark, cache), [("images", "train")]),
+        (lambda: open_split(benchmark, "val", PROTOCOL, cache), [("images", "val")]),
+        (lambda: open_split(benchmark, "test", PROTOCOL, cache), [("images", "test")]),
+        (lambda: open_annotations(benchmark, "val"), [("annotations", "val"), ("images", "val")]),
+        (lambda: fill_cache(benchmark, PROTOCOL, "test", tmp_path / "cache"), [("images", "test")]),
+    ):
+        benchmark.asked = []
+        opened()
+        assert sorted(benchmark.asked) == expected
 
 
 def test_images_have_the_sides_of_the_benchmark(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path))
+    data = open_trial(benchmark, PROTOCOL, ImageCache(tmp_path))
     assert data.train.images.shape[2:] == (benchmark.resize,) * 2
     assert data.val.images.shape[2:] == (benchmark.crop,) * 2
     assert data.train.num_classes == len(benchmark.class_names())
@@ -157,7 +170,7 @@ def test_the_protocol_chooses_the_transform() -> None:
 
 def test_a_split_evaluates_in_the_order_of_its_images(tmp_path: Path) -> None:
     benchmark = Boxes(wsol.BenchmarkOptions(root=str(write_data(tmp_path / "data"))))
-    data = load_eval(benchmark, "test", PROTOCOL, ImageCache(tmp_path / "cache"))
+    data = open_split(benchmark, "test", PROTOCOL, ImageCache(tmp_path / "cache"))
     images = benchmark.images("test")
     assert list(data.ids) == list(images.ids)
     assert np.array_equal(data.images[[1]][0], Transform(8)(images.load(1)))
@@ -172,7 +185,7 @@ def test_pixels_become_normalised_floats() -> None:
 
 
 def test_plain_batches_are_in_order_and_at_the_network_size(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path)).train
+    data = open_trial(benchmark, PROTOCOL, ImageCache(tmp_path)).train
     loader = TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)
     batches = list(loader.batches(batch_size=3))
     assert torch.cat([batch.labels for batch in batches]).tolist() == data.labels.tolist()
@@ -184,7 +197,7 @@ def test_plain_batches_are_in_order_and_at_the_network_size(benchmark: Benchmark
 
 
 def test_training_batches_carry_boxes_along(benchmark: Benchmark, tmp_path: Path) -> None:
-    data = open_search(benchmark, PROTOCOL, ImageCache(tmp_path)).train
+    data = open_trial(benchmark, PROTOCOL, ImageCache(tmp_path)).train
     loader = TrainLoader(data, (0.5,) * 3, (0.2,) * 3, CPU)
     boxes = torch.arange(4.0 * len(loader)).reshape(-1, 4)
     rows = [torch.tensor([3, 1]), torch.tensor([0])]

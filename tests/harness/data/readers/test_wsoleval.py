@@ -12,9 +12,9 @@ from PIL import Image
 
 import wsol
 from tests.support.data_sets import SIZE, Boxes, Masks, edit, ids, write_data, write_image, write_masks
+from tests.support.views import open_trial
 from wsol.data.check import check
 from wsol.data.decoded import ImageCache
-from wsol.data.views import open_search
 from wsol.protocols import get_protocol
 
 
@@ -67,7 +67,7 @@ def test_train_has_no_annotations_and_its_file_is_never_opened(root: Path, tmp_p
     data = benchmark(root)  # train/localization.txt is a folder here
     with pytest.raises(wsol.UsageError, match="train has image labels only"):
         data.annotations("train")
-    open_search(data, get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
+    open_trial(data, get_protocol("wsoleval-v2"), ImageCache(tmp_path / "cache"))
     data.class_names()
     assert check(data).problems == []
 

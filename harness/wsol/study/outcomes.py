@@ -1,0 +1,74 @@
+"""What the stages of a run leave: plain data, which a stage's process sends to the worker."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from wsol.recipes import JsonObject, Model
+from wsol.records import EpochLog, Result, SplitData
+
+
+class CheckOutcome(Model):
+    """What is known before a run is trained.
+
+    Attributes:
+        versions: Versions of code, libraries and plugins.
+        hardware: Processor, threads and GPU.
+    """
+
+    versions: JsonObject
+    hardware: JsonObject
+
+
+class TrainOutcome(CheckOutcome):
+    """A trained method, whose weights are in the file that the stage was given.
+
+    Attributes:
+        history: Log of every epoch, those before an interruption included.
+        data: What identifies the training images.
+    """
+
+    history: tuple[EpochLog, ...]
+    data: SplitData
+
+
+class PredictOutcome(Model):
+    """The score maps of a split, one store for each forward pass.
+
+    Attributes:
+        data: What identifies the images.
+        network: Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`.
+    """
+
+    data: SplitData
+    network: dict[str, int] = Field(default_factory=dict)
+
+
+class ScoreOutcome(Model):
+    """The scores of a split.
+
+    Attributes:
+        data: What identifies the annotations.
+        results: One for each evaluation.
+    """
+
+    data: SplitData
+    results: tuple[Result, ...]
+
+
+class Failure(Model):
+    """An error of a stage.
+
+    Attributes:
+        error: Name of the exception's class.
+        message: The reason, for the record.
+        exit_code: Exit code of an expected error; 4 for any other exception.
+        diverged: Whether a loss became NaN or infinite.
+        traceback: Of an exception that is not expected.
+    """
+
+    error: str
+    message: str
+    exit_code: int
+    diverged: bool = False
+    traceback: str = ""
