@@ -212,6 +212,12 @@ from .study.config import (
     Study as Study,
     load_study as load_study,
 )
+from .study.gallery import (
+    GalleryImage as GalleryImage,
+    Group as Group,
+    ShownImage as ShownImage,
+    read_gallery as read_gallery,
+)
 from .study.identity import identity_difference as identity_difference
 from .study.job import (
     Job as Job,

@@ -38,6 +38,13 @@ class Hits(wsol.Metric):
         return rates.max(axis=-1) if calibration is None else rates[..., calibration]
 
 
+class BestHits(Hits):
+    """The same rate, with the threshold where it is highest."""
+
+    def best_threshold(self, total: Array, weight: Array) -> float:
+        return float(np.argmax(total)) / len(total)
+
+
 class Carried(Hits):
     """The same rate at the column that was best on val."""
 

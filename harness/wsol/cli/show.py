@@ -31,6 +31,7 @@ def print_plan(session: Session, tflops: float) -> None:
         f"each gets {study.resources.cpus:g} CPU, {study.resources.gpus:g} GPU; results in {session.folder}"
     )
     _print_estimate(plan, session.plugins, tflops)
+    _print_kept(plan, session.plugins)
 
 
 def _print_cell(cell: TrainingCell) -> None:
@@ -60,6 +61,29 @@ def _print_estimate(plan: Plan, plugins: Plugins, tflops: float) -> None:
     unknown = [slug for slug, h in hours.items() if h is None]
     if unknown:
         print_line(f"without an estimate: {', '.join(unknown)}")
+
+
+def _print_kept(plan: Plan, plugins: Plugins) -> None:
+    from wsol.study.storage import KeptBytes, kept_bytes
+
+    study = plan.study
+    found = [kept_bytes(cell, study, plugins) for cell in plan.cells]
+    kept = KeptBytes.sum(part for part in found if part is not None)
+    unknown = sum(part is None for part in found)
+    print_line(
+        f"keeps about {_size(kept.total)}: score maps of {' and '.join(study.keep) or 'no split'} (keep) "
+        f"{_size(kept.maps)}, weights {_size(kept.weights)}, observations {_size(kept.observations)}, "
+        f"galleries {_size(kept.galleries)}" + (f"; {unknown} of {len(found)} networks not counted" if unknown else "")
+    )
+
+
+def _size(count: float) -> str:
+    """Bytes in decimal units, with two digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
 
 
 def warn_incomplete(records: Sequence[RunRecord]) -> int:

@@ -14,7 +14,12 @@ TRUE = (64, 255, 64)
 
 
 def overlay(
-    image: Array, score_map: FloatArray | None, predicted: Array | None = None, truth: Array | None = None
+    image: Array,
+    score_map: FloatArray | None,
+    predicted: Array | None = None,
+    truth: Array | None = None,
+    *,
+    line: int | None = None,
 ) -> Array:
     """Draw a map as colours over an image, predicted boxes red and true boxes green.
 
@@ -24,6 +29,7 @@ def overlay(
         predicted: Boxes [N, 4], (x0, y0, x1, y1) as shares of the image sides; those that are not finite, end before
             they start, or are (0, 0, 0, 0), which stands for no box, are not drawn, and others are clipped.
         truth: Boxes, as above.
+        line: Width of the lines in pixels; None: 1/150 of the image's width.
 
     Returns:
         uint8 [H, W, 3].
@@ -34,10 +40,11 @@ def overlay(
         resized = cv2.resize(score_map, (width, height), interpolation=cv2.INTER_LINEAR)
         heat = cv2.applyColorMap((np.clip(resized, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
         canvas = cv2.addWeighted(canvas, 0.5, cv2.cvtColor(heat, cv2.COLOR_BGR2RGB), 0.5, 0)
+    line = line or max(1, width // 150)
     for boxes, colour in ((truth, TRUE), (predicted, PREDICTED)):
         for box in drawable(boxes):
             x0, y0, x1, y1 = (box * [width, height, width, height]).round().astype(int).tolist()
-            cv2.rectangle(canvas, (x0, y0), (min(x1, width - 1), min(y1, height - 1)), colour, max(1, width // 150))
+            cv2.rectangle(canvas, (x0, y0), (min(x1, width - 1), min(y1, height - 1)), colour, line)
     return canvas
 
 

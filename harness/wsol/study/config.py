@@ -30,9 +30,12 @@ from wsol.data.benchmark import CacheMode
 from wsol.errors import UsageError
 from wsol.options import Distribution, OptionValues, StrictKinds, describe_validation, suggest
 from wsol.recipes import ComponentRef, Part, recipe_parts
+from wsol.split_names import EvalSplit
 from wsol.study.yaml_file import MAX_DEPTH, check_values, load_yaml, read_mapping
 
 SUFFIX = ".yaml"
+MAX_GALLERY = 1000
+"""Most pictures of a final run: they are drawn while test is open, and few of them are looked at."""
 MAX_TRIALS = 10_000
 """Most trials of a recipe: more than anyone can train, and few enough to be planned in seconds."""
 T = TypeVar("T")
@@ -134,7 +137,7 @@ def _written(entry: T) -> str:
     return repr([_written(inner) for inner in entry]) if isinstance(entry, list) else repr(entry)
 
 
-def _each_name_once(value: list[str]) -> list[str]:
+def _each_name_once(value: list[T]) -> list[T]:
     return _each_once(value) if value else value
 
 
@@ -148,6 +151,11 @@ Names: TypeAlias = Annotated[
 ]
 _Skipped: TypeAlias = Annotated[
     list[str], AfterValidator(_each_name_once), BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
+Splits: TypeAlias = Annotated[
+    list[EvalSplit],
+    AfterValidator(_each_name_once),
+    BeforeValidator(_as_list, json_schema_input_type=EvalSplit | list[EvalSplit]),
 ]
 _Optional: TypeAlias = Annotated[
     list[ComponentSpec | None],
@@ -202,6 +210,13 @@ class Study(StrictKinds):
     cache: CacheMode | None = Field(None, description="where decoded images are kept; default: the benchmark's choice")
     bootstrap: int = Field(1000, ge=0, le=100_000, description="resamples for confidence intervals; 0: none")
     max_failures: int = Field(2, ge=0, le=100, description="restarts of a run whose worker died")
+    keep: Splits = Field(
+        ["test"],
+        description="splits whose score maps are kept: val, of every trial and final run; test, of every final run",
+    )
+    gallery: int = Field(
+        12, ge=0, le=MAX_GALLERY, description="pictures of test images that a final run keeps; 0: none"
+    )
 
     _lists = field_validator("recipes", mode="before")(_as_list)
     _once = field_validator("recipes")(_each_once)

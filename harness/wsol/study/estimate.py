@@ -69,6 +69,43 @@ def _train_images(benchmark: Benchmark, search: bool) -> int | None:
 
 def _work(cell: TrainingCell, backbone: OptionValues, images: int, plugins: Plugins) -> float | None:
     """Operations of all forward passes of one image in a training with these drawn options of the backbone."""
+    built = build_without_storage(cell, backbone, plugins)
+    if built is None:
+        return None
+    epochs = _epochs(built.method, UnreadImages(images, built.classes), cell.train.schedule.epochs)
+    if not epochs:
+        return 0.0
+    cost = network_cost(built.method, None, built.benchmark.crop, torch.device("meta"))
+    flops = cost.get("flops_localize") or cost.get("flops_classify")
+    return None if flops is None else float(flops) * epochs
+
+
+@dataclass(frozen=True)
+class BuiltWithoutStorage:
+    """A method of a plan whose tensors have shapes and no values.
+
+    Attributes:
+        method: The method.
+        benchmark: What it would be trained on.
+        classes: Number of classes; :data:`CLASSES` where the data are missing.
+    """
+
+    method: Method
+    benchmark: Benchmark
+    classes: int
+
+
+def build_without_storage(cell: TrainingCell, backbone: OptionValues, plugins: Plugins) -> BuiltWithoutStorage | None:
+    """Build the method of a cell's first trial on the device ``meta``.
+
+    Args:
+        cell: The planned trainings.
+        backbone: Drawn options that replace those of the first trial, as ``backbone.option``.
+        plugins: The loaded plugins.
+
+    Returns:
+        The method; None where its initialisation needs the values of tensors.
+    """
     drawn = {**cell.trials[0].hparams, **backbone}
     run = RunIdentity(
         run_id="",
@@ -87,18 +124,12 @@ def _work(cell: TrainingCell, backbone: OptionValues, images: int, plugins: Plug
         classes = len(benchmark.class_names())
     except DataError:
         classes = CLASSES
-    meta = torch.device("meta")
     try:
-        with meta, no_pretrained():
+        with torch.device("meta"), no_pretrained():
             method = build_method(run, plugins, benchmark, num_classes=classes)
     except NotImplementedError:  # the initialisation needs the values of tensors
         return None
-    epochs = _epochs(method, UnreadImages(images, classes), cell.train.schedule.epochs)
-    if not epochs:
-        return 0.0
-    cost = network_cost(method, None, benchmark.crop, meta)
-    flops = cost.get("flops_localize") or cost.get("flops_classify")
-    return None if flops is None else float(flops) * epochs
+    return BuiltWithoutStorage(method, benchmark, classes)
 
 
 @dataclass(frozen=True)

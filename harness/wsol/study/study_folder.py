@@ -23,7 +23,9 @@ RUNS_NAME = "runs"
 PUBLISHED = ("leaderboard.csv", "leaderboard.html", "heatmaps.png")
 OWN_NAMES = (PLAN_NAME, SELECTION_NAME, RUNS_NAME, ledger.FILE_NAME, ledger.TORN_NAME, *PUBLISHED)
 """What a study writes to its folder, apart from the lease; a file of this name that exists before is the user's."""
-MAY_CHANGE = frozenset({"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache"})
+MAY_CHANGE = frozenset(
+    {"trials", "seeds", "resources", "description", "bootstrap", "max_failures", "cache", "keep", "gallery"}
+)
 """Keys of a study that may differ between two calls that share a results folder."""
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")
 """Names of the temporary files of :class:`wsol.files.AtomicFile`."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wsol
-from tests.support.evaluation_samples import Hits, Known, MeanPeak, MinMax, bumps, make_store
+from tests.support.evaluation_samples import BestHits, Hits, Known, MeanPeak, MinMax, bumps, make_store
 from wsol.arrays import Array, FloatArray, IntArray
 from wsol.evaluation.boxes import estimated_boxes
 from wsol.evaluation.describe import box_threshold, describe
@@ -25,13 +25,6 @@ from wsol.protocols import get_protocol
 V2 = get_protocol("wsoleval-v2").at(36, 32)
 SIZE = (100, 80)
 COUNT = 6
-
-
-class BestHits(Hits):
-    """The hit rate at a threshold, with the threshold."""
-
-    def best_threshold(self, total: Array, weight: Array) -> float:
-        return float(np.argmax(total)) / len(total)
 
 
 def annotated(boxes: Any = None, masks: Any = None) -> wsol.Annotations:
