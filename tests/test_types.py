@@ -17,7 +17,7 @@ LIMITS = {
     "harness": {"Any": 43, "cast": 0, "type: ignore": 0, "object": 0},
     "plugins": {"Any": 30, "cast": 0, "type: ignore": 0, "object": 0},
     "benchmarks": {"Any": 3, "cast": 0, "type: ignore": 0, "object": 0},
-    "leaderboard": {"Any": 23, "cast": 0, "type: ignore": 0, "object": 0},
+    "leaderboard": {"Any": 21, "cast": 0, "type: ignore": 0, "object": 0},
 }
 """Folder → most uses of ``Any`` (imports included), calls of ``cast``, ignored errors and ``object`` parameters."""
 

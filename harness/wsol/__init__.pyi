@@ -262,6 +262,11 @@ from .study.submission import (
     score_submission as score_submission,
 )
 from .study.test_data_names import hash_test_data as hash_test_data
+from .study.verification.words import (
+    Verification as Verification,
+    verify_words as verify_words,
+    weakest_verification as weakest_verification,
+)
 
 # Records, finished runs and commands
 from . import cli as cli

@@ -13,7 +13,7 @@ from wsol_leaderboard.page import render
 from wsol_leaderboard.reading import collect
 from wsol_leaderboard.table import build_table
 from wsol_leaderboard.terminal import print_table
-from wsol_leaderboard.verified import verify
+from wsol_leaderboard.verification import verify
 
 
 def publish(folders: Sequence[Path], out: Path) -> list[Path]:

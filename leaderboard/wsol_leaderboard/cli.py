@@ -53,7 +53,7 @@ def leaderboard(
     from wsol_leaderboard.published import match_published
     from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
-    from wsol_leaderboard.verified import verify
+    from wsol_leaderboard.verification import verify
 
     collection = collect(folders, keep_going)
     for problem in collection.problems:

@@ -13,7 +13,6 @@ import wsol
 from wsol_leaderboard.evidence import OpeningEvidence, RunKey, read_evidence
 from wsol_leaderboard.index import load_index, save_index, summarise_record
 from wsol_leaderboard.places import RECORD_SUFFIX, find_places
-from wsol_leaderboard.verification import Words
 
 INDEXED = 200
 """Number of records from which on a folder gets an index; fewer are read faster than an index is made."""
@@ -51,7 +50,7 @@ class Collection:
 
     found: tuple[FoundRecord, ...]
     evidence: OpeningEvidence = field(default_factory=OpeningEvidence)
-    words: Words = field(default_factory=dict)
+    words: Mapping[RunKey, wsol.Verification] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     @property
@@ -86,7 +85,18 @@ def collect(given: Sequence[Path], keep_going: bool = False) -> Collection:
         raise wsol.DataError(f"{where}: no records (*{RECORD_SUFFIX}) here; give the results folder of a study")
     evidence = read_evidence(places.ledgers, places.selections)
     found = distinct(outcome for outcome in outcomes if isinstance(outcome, FoundRecord))
-    return Collection(found, evidence, problems=(*map(str, errors), *evidence.problems))
+    return Collection(found, evidence, problems=(*map(str, errors), *evidence.problems, *_unused(found)))
+
+
+def _unused(records: Sequence[FoundRecord]) -> list[str]:
+    """Reproductions, which have no row, of runs that have none either."""
+    known = {found.sha256 for found in records}
+    repeats = [found for found in records if found.record.reproduces is not None]
+    return [
+        f"{found.path}: repeats a run whose record is not here, so it has no row"
+        for found in repeats
+        if found.record.reproduces is not None and found.record.reproduces.record not in known
+    ]
 
 
 def read_folder(folder: Path, paths: Sequence[Path]) -> list[FoundRecord | wsol.DataError]:

@@ -16,7 +16,7 @@ from wsol_leaderboard.evidence import OpeningEvidence
 from wsol_leaderboard.rankings import Rankings
 from wsol_leaderboard.results import Outcome, RankedMetric, RecipeResults, find_value, outcome, verdict
 from wsol_leaderboard.text import printable_json
-from wsol_leaderboard.verification import Words, row_word
+from wsol_leaderboard.verification import Words, row_verification
 
 Row: TypeAlias = dict[str, Any]
 """Column → value."""
@@ -49,8 +49,8 @@ def build_row(
     """
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
-    word = row_word(cell.tested, words)
-    reasons = [why for why in (refusal(cell, target, evidence), word.finding) if why]
+    verified = row_verification(cell.tested, words)
+    reasons = [why for why in (refusal(cell, target, evidence), verified.finding) if why]
     if reasons:
         status, reason = REFUSED, "; ".join([*reasons[:1], *([reason] if reason else [])])
     return {
@@ -70,7 +70,7 @@ def build_row(
         "conditions": _json(dict(rankings.conditions(cell))),
         "status": status,
         "reason": reason,
-        "verification": word.word,
+        "verification": verified.word,
     }
 
 

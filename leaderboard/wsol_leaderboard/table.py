@@ -13,7 +13,8 @@
   its test data, in all ledgers; ``repeats`` counts restarts of the row's own runs, which are no evaluations.
 * ``test_data`` names the test data; ``test_split`` holds their hashes. ``conditions`` holds the conditions that differ
   from the default in any row, and each of them has a column ``condition NAME`` too.
-* ``verification`` is the weakest word of the row's runs, see :mod:`wsol_leaderboard.verification`.
+* ``verification`` is the weakest word of the row's runs, see :mod:`wsol_leaderboard.verification`. A record that
+  repeats another one has no row: it is the reason for the word ``reproduced``.
 * ``dirty``: the code had uncommitted changes. ``search``: distributions that the study gave.
 * Columns with structure (``hparams``, ``values`` …) hold JSON; a hyper-parameter or version that differs between seeds
   is a list there. Text has no control characters.
@@ -115,7 +116,7 @@ def build_table(collection: Collection) -> pd.DataFrame:
     Raises:
         DataError: A recipe has two final runs of one seed in one study.
     """
-    cells = group_results(collection.records)
+    cells = group_results(record for record in collection.records if record.reproduces is None)
     rankings = Rankings(cells, collection.evidence)
     rows = [
         build_row(cell, target, primary, rankings, collection.evidence, collection.words)

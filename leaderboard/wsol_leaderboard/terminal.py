@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 from rich.console import Console, Group
@@ -16,6 +16,8 @@ import wsol
 from wsol_leaderboard.rankings import RANKING
 from wsol_leaderboard.table import ranking_title
 
+Cells: TypeAlias = Mapping[Any, Any]
+"""Column → value, of one row of the table."""
 UNLIMITED = 10_000
 """A width in characters that fits every table."""
 KEY = ["study", "plan", "recipe"]
@@ -96,7 +98,7 @@ def score(mean: float, std: float = math.nan) -> str:
     return f"{mean:.1f}" if pd.isna(std) else f"{mean:.1f} ± {std:.1f}"
 
 
-def trials(row: Mapping[Any, Any]) -> int:
+def trials(row: Cells) -> int:
     """Return the number of trials that a row was chosen among; of an unfinished one, that of complete trials."""
     chosen_among = row["chosen_among"]
     return int(row["trials_done"] if pd.isna(chosen_among) else chosen_among)
@@ -150,9 +152,7 @@ def _ranking(
     return table
 
 
-def _cells(
-    row: dict[Any, Any], varying: list[str], interval_too: bool, val_too: bool, others: list[pd.DataFrame]
-) -> list[Text]:
+def _cells(row: Cells, varying: list[str], interval_too: bool, val_too: bool, others: list[pd.DataFrame]) -> list[Text]:
     key = tuple(row[name] for name in KEY)
     beside = [score(other["mean"].get(key, math.nan), other["std"].get(key, math.nan)) for other in others]
     texts = [
@@ -173,7 +173,20 @@ def _cells(
 def _notes(front: pd.DataFrame, varying: list[str], shared: dict[str, str]) -> list[Text]:
     same = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shared.items())
     notes = [Text(f"all: {same}", style="dim")] if same else []
+    notes += _words(front[front["mean"].notna()], varying)
     for row in front[front["status"] != "complete"].to_dict("records"):
-        what = " / ".join([row["method"], *(row[name] for name in varying if row[name])])
-        notes.append(Text(f"{what}: {row['status']}: {row['reason']}", style=MARKS[row["status"]]))
+        notes.append(Text(f"{_what(row, varying)}: {row['status']}: {row['reason']}", style=MARKS[row["status"]]))
     return notes
+
+
+def _words(scored: pd.DataFrame, varying: list[str]) -> list[Text]:
+    """What the verification says of the scores: one line for each word, without names where all have the same."""
+    rows: dict[str, list[str]] = {}
+    for row in scored.to_dict("records"):
+        rows.setdefault(row["verification"] or "not verified", []).append(_what(row, varying))
+    names = {word: f" ({', '.join(found)})" if len(rows) > 1 else "" for word, found in rows.items()}
+    return [Text(f"verification: {word}{names[word]}", style="dim") for word in rows]
+
+
+def _what(row: Cells, varying: list[str]) -> str:
+    return " / ".join([row["method"], *(row[name] for name in varying if row[name])])

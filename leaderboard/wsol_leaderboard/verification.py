@@ -1,46 +1,45 @@
-"""What can be said about the numbers of records: the word of a verification, and what it found."""
+"""What can be said about the numbers of records: the cheap part of ``wsol verify``, for every row.
+
+The engine verifies each content of a file once, and remembers the result in the cache folder of the user, outside the
+results. Words: ``consistent``, ``rescored``, ``reproduced``; a finding makes the leaderboard refuse the row.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 import wsol
 from wsol_leaderboard.evidence import RunKey
+from wsol_leaderboard.reading import Collection
 
-Word = Literal["", "consistent", "rescored", "reproduced"]
-"""In increasing order of what it says; empty for a record that was not verified."""
-ORDER: tuple[Word, ...] = ("", "consistent", "rescored", "reproduced")
-
-
-@dataclass(frozen=True)
-class Verified:
-    """The verification of one record or row.
-
-    Attributes:
-        word: What can be said about the numbers.
-        finding: What does not follow from what is stored, on one line; a row with a finding is not ranked.
-    """
-
-    word: Word = ""
-    finding: str = ""
-
-
-Words: TypeAlias = Mapping[RunKey, Verified]
+Words: TypeAlias = Mapping[RunKey, wsol.Verification]
 """Run → its verification; runs that were not verified are left out."""
 
 
-def row_word(runs: Sequence[wsol.RunRecord], words: Words) -> Verified:
+def verify(collection: Collection) -> Collection:
+    """Add what a verification says about final and scored records.
+
+    Args:
+        collection: The records, with their files.
+
+    Returns:
+        The collection with its words.
+    """
+    paths = {found.path: RunKey.of(found.record) for found in collection.found if found.record.stage != "search"}
+    words = {paths[path]: word for path, word in wsol.verify_words(paths).items()}
+    return replace(collection, words=words)
+
+
+def row_verification(runs: Sequence[wsol.RunRecord], words: Words) -> wsol.Verification:
     """Combine the verifications of the runs of a row.
 
     Args:
         runs: The runs with a result on test.
-        words: What the verification found.
+        words: What the verification said of each run.
 
     Returns:
-        The weakest word of all runs, and the first finding.
+        The first finding, or the weakest word; neither where a run was not verified.
     """
-    found = [words.get(RunKey.of(run), Verified()) for run in runs]
-    finding = next((f"seed {run.seed}: {v.finding}" for run, v in zip(runs, found, strict=True) if v.finding), "")
-    return Verified("" if finding else min((v.word for v in found), key=ORDER.index, default=""), finding)
+    return wsol.weakest_verification(words.get(RunKey.of(run), wsol.Verification("")) for run in runs)

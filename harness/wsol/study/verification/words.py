@@ -145,14 +145,14 @@ def verify_words(
     return found | _reproduced(shown, found)
 
 
-def weakest(verifications: Iterable[Verification]) -> Verification:
+def weakest_verification(verifications: Iterable[Verification]) -> Verification:
     """Join the verifications of the records of one row: the first finding, or the weakest word.
 
     Args:
         verifications: Those of the row's records.
 
     Example:
-        >>> weakest([Verification("reproduced"), Verification("consistent")]).word
+        >>> weakest_verification([Verification("reproduced"), Verification("consistent")]).word
         'consistent'
     """
     joined: list[Verification] = list(verifications)
