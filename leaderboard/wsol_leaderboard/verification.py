@@ -27,7 +27,8 @@ def verify(collection: Collection) -> Collection:
     Returns:
         The collection with its words.
     """
-    paths = {found.path: RunKey.of(found.record) for found in collection.found if found.record.stage != "search"}
+    shown = [found for found in collection.found if found.record.stage != "search" and found.record.observations]
+    paths = {found.path: RunKey.of(found.record) for found in shown}
     words = {paths[path]: word for path, word in wsol.verify_words(paths).items()}
     return replace(collection, words=words)
 
