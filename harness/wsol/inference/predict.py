@@ -12,9 +12,12 @@ from torch import Tensor
 from wsol.data.views import SplitImages
 from wsol.errors import RunError
 from wsol.evaluation.predictions.store import StoreWriter
+from wsol.inference.guard import GuardedExtractor, InputGuard, NetworkGuard
 from wsol.networks import Extractor
+from wsol.process_state import own_randomness
 from wsol.training.loader import batches_ahead, normalize_images, read_ahead
 from wsol.training.method import Method
+from wsol.training.seeds import stream
 
 Localize = Callable[[Tensor, Tensor], Tensor]
 """Images float [B, 3, H, W] and labels int64 [B] → maps float [B, h, w], or boxes float [B, 4]."""
@@ -69,6 +72,9 @@ def predict(
 ) -> None:
     """Localize and classify every image and write a score-map store. Runs in float32 and evaluation mode.
 
+    Logits are computed first, so that labels cannot reach them. After each batch the network and the state of the
+    process must be as before, see :mod:`wsol.inference.guard`; random generators start at the same state in every pass.
+
     Args:
         method: The trained method, on ``device``.
         data: Images with the labels that they are localized for.
@@ -81,23 +87,29 @@ def predict(
         batch_size: Images in a batch.
 
     Raises:
-        RunError: The method returns neither maps nor boxes of the right shape.
+        RunError: The method returns neither maps nor boxes of the right shape, or it or the extractor changes what
+            other components use.
     """
     method.eval()
-    with StoreWriter(path, kind=method.outputs, metadata=dict(metadata or {})) as writer, torch.no_grad():
+    guarded = None if extractor is None else GuardedExtractor(extractor)
+    store = StoreWriter(path, kind=method.outputs, metadata=dict(metadata or {}))
+    with store as writer, torch.no_grad(), own_randomness(stream("prediction"), device):
+        guard = NetworkGuard(method, keep_values=True)
         for batch in input_batches(method, data, device, batch_size):
+            inputs = InputGuard(batch.images, batch.labels)
+            logits = method.classify(batch.images) if classify else None
+            # A copy in memory of its own, which localizing cannot change.
+            scores = None if logits is None else logits.detach().float().cpu().numpy().copy()
             if localize is None:
-                located = method.localize(batch.images, batch.labels, extractor)
+                located = method.localize(batch.images, batch.labels, guarded)
             else:
                 located = localize(batch.images, batch.labels)
             _check(method, located, len(batch.rows))
-            logits = method.classify(batch.images) if classify else None
-            writer.append(
-                [data.ids[i] for i in batch.rows],
-                data.labels[batch.rows],
-                located.detach().float().cpu().numpy(),
-                None if logits is None else logits.detach().float().cpu().numpy(),
-            )
+            guard.check(f"method '{method.name}'")
+            inputs.check(f"method '{method.name}'")
+            ids, labels = [data.ids[i] for i in batch.rows], data.labels[batch.rows]
+            writer.append(ids, labels, located.detach().float().cpu().numpy(), scores)
+        guard.check_bytes(f"method '{method.name}'" + (f" or extractor '{extractor.name}'" if extractor else ""))
 
 
 def _check(method: Method, located: Tensor, count: int) -> None:

@@ -1,0 +1,77 @@
+"""State of the process that all components share: torch's switches, OpenCV's threads, random generators."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import torch
+
+
+def process_state() -> dict[str, Hashable]:
+    """Read the state that a component could change for others; the random generators are left out.
+
+    Returns:
+        What it is, for messages → a value that can be compared.
+
+    Example:
+        >>> process_state()["torch's default dtype"]
+        torch.float32
+    """
+    return {
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's gradient mode": torch.is_grad_enabled(),
+        "torch's inference mode": torch.is_inference_mode_enabled(),
+        "torch's number of threads": torch.get_num_threads(),
+        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
+        "torch's precision of matrix products": torch.get_float32_matmul_precision(),
+        "torch's anomaly detection": torch.is_anomaly_enabled(),
+        "torch's mixed precision": (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+        "cuDNN's settings": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        "NumPy's error handling": tuple(sorted(np.geterr().items())),
+        "OpenCV's number of threads": cv2.getNumThreads(),
+        "the current folder": os.getcwd(),
+    }
+
+
+def difference(before: dict[str, Hashable], now: dict[str, Hashable]) -> str | None:
+    """Describe the first difference between two states.
+
+    Args:
+        before: An earlier state.
+        now: A later state.
+
+    Returns:
+        ``WHAT (VALUE, before VALUE)``, or None if they are equal.
+
+    Example:
+        >>> difference({"OpenCV's number of threads": 1}, {"OpenCV's number of threads": 4})
+        "OpenCV's number of threads (4, before 1)"
+    """
+    return next((f"{what} ({now[what]}, before {old})" for what, old in before.items() if now[what] != old), None)
+
+
+@contextmanager
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Start the global random generators at a seed, and give them back as they were.
+
+    What happens in the block depends on no draw before it, and changes no draw after it.
+
+    Args:
+        seed: The seed of the block.
+        device: The device that the block uses beside the CPU; its generator is given back too.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
