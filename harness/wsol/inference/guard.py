@@ -1,6 +1,6 @@
 """Checks that localizing and classifying leave network and process as they found them.
 
-Several extractors work on one trained network, one after another. What one of them leaves behind would change the
+Several extractors work on one trained network, one after another. A change that remains after a call would change the
 numbers of all that follow.
 """
 
