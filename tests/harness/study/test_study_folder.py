@@ -96,7 +96,7 @@ def test_a_worker_that_outlived_its_driver_writes_nothing(tmp_path: Path) -> Non
     with study.files.writing():
         (orphan,) = study.search_jobs()
     assert orphan.lease == 1
-    assert execute(orphan).status == "complete"  # nobody else has come: what it did is not lost
+    assert execute(orphan).status == "complete"  # no newer lease: its work is kept
     orphan.record_path.unlink()
     study.open()
     with pytest.raises(wsol.LeaseError, match="has taken this study over"):
