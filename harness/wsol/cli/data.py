@@ -16,12 +16,14 @@ from wsol.cli.common import (
     CacheFolder,
     DataRoot,
     PluginFiles,
+    ResultsFolder,
     err,
     load_plugins,
     out,
     print_json,
     print_line,
     styled,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from wsol.split_names import Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
+
+_TEST_UNREAD = "annotations of test were not read; 'wsol data check --split test' reads them, and is an inspection"
 
 Name = Annotated[str, typer.Argument(metavar="BENCHMARK", help="Name of a benchmark ('wsol benchmarks').")]
 OneSplit = Annotated[
@@ -97,8 +101,9 @@ def prepare(
     else:
         print_line(f"{name} has no archives to unpack; 'wsol data info {name}' describes the files that it needs")
     with _progress() as advance:
-        report = run_check(_benchmark(name, root, overrides, plugin), progress=advance)
+        report = run_check(_benchmark(name, root, overrides, plugin), progress=advance, annotated=["val"])
     _print_report(report, limit)
+    print_line(_TEST_UNREAD)
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
@@ -115,20 +120,32 @@ def check(
     split: OneSplit = None,
     limit: Limit = 20,
     as_json: AsJson = False,
+    out_folder: ResultsFolder = None,
     overrides: BenchmarkOption = None,
     plugin: PluginFiles = None,
 ) -> None:
-    """Read all metadata, decode every image and mask, and list all problems. Exits with 3 if there are any."""
+    """Read all metadata, decode every image and mask, and list all problems. Exits with 3 if there are any.
+
+    Annotations of test are read with --split test only. That is an inspection: it is written to the ledger of the
+    results folder first, and leaderboard rows on these data are marked 'test inspected'.
+    """
     from wsol.data.check import SPLITS
     from wsol.data.check import check as run_check
+    from wsol.study.inspection import record_inspection
+    from wsol.study.ledger import FILE_NAME
+    from wsol.study.session import default_out
 
     benchmark = _benchmark(name, root, overrides, plugin)
+    if split == "test":
+        record_inspection((out_folder or default_out()) / FILE_NAME, benchmark, f"wsol data check {name}", warn)
     with _progress() as advance:
-        report = run_check(benchmark, [split] if split else SPLITS, advance)
+        report = run_check(benchmark, [split] if split else SPLITS, advance, ["test"] if split == "test" else ["val"])
     if as_json:
         print_json({**dataclasses.asdict(report), "counts": report.counts()})
     else:
         _print_report(report, limit)
+        if split is None:
+            print_line(_TEST_UNREAD)
     if report.problems:
         raise typer.Exit(3)
 

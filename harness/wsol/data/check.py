@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,9 +14,10 @@ from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.files import in_threads
 from wsol.data.readers.problems import box_problem
 from wsol.errors import DataError, WsolError
-from wsol.split_names import Split
+from wsol.split_names import EvalSplit, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+ANNOTATED: tuple[EvalSplit, ...] = ("val", "test")
 CheckProgress = Callable[[Split, int, int], None]
 """Called with the split, the number of images done and the number of all images."""
 
@@ -86,7 +87,12 @@ class CheckReport:
         return dict(Counter(problem.kind for problem in self.problems).most_common())
 
 
-def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: CheckProgress | None = None) -> CheckReport:
+def check(
+    benchmark: Benchmark,
+    splits: Sequence[Split] = SPLITS,
+    progress: CheckProgress | None = None,
+    annotated: Collection[EvalSplit] = ANNOTATED,
+) -> CheckReport:
     """Read all metadata of a data set, decode every image and mask, and compare them with each other.
 
     Annotations of train are not read. Problems are collected, never raised.
@@ -95,6 +101,7 @@ def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: Chec
         benchmark: The data set.
         splits: The splits to check.
         progress: Called after each image.
+        annotated: Splits whose annotations are read; of the others, only images and labels are checked.
 
     Returns:
         What the splits contain, and all problems.
@@ -103,7 +110,7 @@ def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: Chec
     seen: dict[str, Split] = {}
     for split in splits:
         report = SplitReport(split)
-        images, annotations = _examine(benchmark, split, report)
+        images, annotations = _examine(benchmark, split, report, split == "train" or split in annotated)
         if images is not None:
             report.images = len(images)
             report.classes = len(np.unique(images.labels[images.labels >= 0]))
@@ -114,9 +121,11 @@ def check(benchmark: Benchmark, splits: Sequence[Split] = SPLITS, progress: Chec
     return CheckReport(benchmark.name, tuple(reports))
 
 
-def _examine(benchmark: Benchmark, split: Split, report: SplitReport) -> tuple[ImageList | None, Annotations | None]:
+def _examine(
+    benchmark: Benchmark, split: Split, report: SplitReport, whole: bool
+) -> tuple[ImageList | None, Annotations | None]:
     try:
-        images, annotations = benchmark.examine(split, report.report)
+        images, annotations = benchmark.examine(split, report.report) if whole else (benchmark.images(split), None)
     except WsolError as error:
         report.report("cannot be read", str(error))
         return None, None

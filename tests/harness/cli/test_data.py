@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.progress import Progress
@@ -13,6 +14,16 @@ from tests.support.data_sets import edit, ids, write_data, write_image
 from wsol.cli.data import _progress, data_app
 from wsol.errors import DataError, UsageError
 from wsol.files import MARGIN
+from wsol.plugins import load_plugins
+from wsol.study.ledger import read_ledger
+from wsol.study.test_data_names import hash_test_data
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The results folder, which holds the ledger of inspections."""
+    monkeypatch.setenv("WSOL_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results"
 
 
 @pytest.fixture
@@ -43,18 +54,65 @@ def test_problems_are_listed_by_kind_and_exit_with_3(root: Path) -> None:
     write_image(root / "images" / ids("val")[0], seed=0, size=(3, 3))
     result = run("check", "cub", "--root", root, "--limit", 1)
     assert result.exit_code == 3
-    assert "bad box: 2" in result.output
-    assert "and 1 more" in result.output
+    assert "bad box: 1" in result.output  # of val only
+    assert "annotations of test were not read" in result.output
     assert "wrong size: 1" in result.output
+    of_test = run("check", "cub", "--root", root, "--split", "test")
+    assert of_test.exit_code == 3
+    assert "bad box: 1" in of_test.output
+    for split in ("val", "test"):
+        edit(root / "metadata" / split / "localization.txt", 2, f"{ids(split)[1]},9,9,1,1")
+    limited = run("check", "cub", "--root", root, "--split", "test", "--limit", 1)
+    assert "bad box: 2" in limited.output
+    assert "and 1 more" in limited.output
     assert run("check", "cub", "--root", root, "--split", "train").exit_code == 0
+
+
+def test_reading_annotations_of_test_is_written_to_the_ledger_first(root: Path, results: Path) -> None:
+    for arguments in ((), ("--split", "val"), ("--split", "train")):
+        assert run("check", "cub", "--root", root, *arguments).exit_code == 0
+    assert not results.exists()
+    assert run("check", "cub", "--root", root, "--split", "test").exit_code == 0
+    benchmark = load_plugins().create("benchmarks", "cub", {"root": str(root)})
+    (line,) = read_ledger(results / "ledger.jsonl").entries
+    assert (line.kind, line.run, line.cells, line.data) == (
+        "inspection",
+        "wsol data check cub",
+        (),
+        hash_test_data(benchmark),
+    )
+    assert run("check", "cub", "--root", root, "--split", "test", "--out", results / "other").exit_code == 0
+    assert len(read_ledger(results / "other" / "ledger.jsonl").entries) == 1
+
+
+def test_nothing_is_read_where_the_ledger_cannot_be_written(root: Path, results: Path, monkeypatch: Any) -> None:
+    results.mkdir()
+    (results / "ledger.jsonl").mkdir()
+    monkeypatch.setattr(load_plugins().get("benchmarks", "cub"), "examine", lambda *given: pytest.fail("read"))
+    result = run("check", "cub", "--root", root, "--split", "test")
+    assert isinstance(result.exception, DataError)
+    assert "test data were not opened" in str(result.exception)
+
+
+def test_missing_data_of_test_are_no_inspection(tmp_path: Path, results: Path) -> None:
+    assert run("check", "cub", "--root", tmp_path / "nowhere", "--split", "test").exit_code == 3
+    assert not results.exists()
+
+
+def test_broken_data_of_test_are_listed_and_inspected(root: Path, results: Path) -> None:
+    (root / "metadata" / "test" / "class_labels.txt").write_text("nonsense")
+    assert run("check", "cub", "--root", root, "--split", "test").exit_code == 3
+    assert [line.data for line in read_ledger(results / "ledger.jsonl").entries] == [""]
 
 
 def test_json_has_every_problem(root: Path) -> None:
     (root / "images" / ids("test")[1]).unlink()
-    result = run("check", "cub", "--root", root, "--json")
+    result = run("check", "cub", "--root", root, "--json", "--split", "test")
     report = json.loads(result.stdout)
     assert report["counts"] == {"unreadable image": 1}
-    assert report["splits"][2]["problems"][0]["message"].endswith("no such image")
+    assert report["splits"][0]["problems"][0]["message"].endswith("no such image")
+    without_annotations = json.loads(run("check", "cub", "--root", root, "--json").stdout)
+    assert without_annotations["counts"] == {"cannot be read": 1}
 
 
 def test_cache_decodes_a_split(root: Path, tmp_path: Path) -> None:
