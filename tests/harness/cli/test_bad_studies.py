@@ -337,9 +337,9 @@ GRIDS = [
 OPTIONS = [
     *(
         Row(DRY, 2, "lr", option(f"lr: {value}"))
-        for value in ("true", "'0.1'", "-1", "0", ".nan", ".inf", "1e400", "null", "[0.1]", "{a: 1}", "nan", "1:30", "on")
+        for value in ("true", "'0.1'", "-1", "0", ".nan", ".inf", "1e400", "null", "[0.1]", "{a: 1}", "nan", "1:30", "on")  # noqa: E501
     ),
-    *(Row(DRY, 2, "nesterov", option(f"nesterov: {value}")) for value in ("1", "'yes'", "yes", "0.0", "null", "[true]")),
+    *(Row(DRY, 2, "nesterov", option(f"nesterov: {value}")) for value in ("1", "'yes'", "yes", "0.0", "null", "[true]")),  # noqa: E501
     *(
         Row(DRY, 2, rf"recipes\.0\.method\.0: lr: .*{message}", option(f"lr: {value}"))
         for value, message in (
@@ -377,7 +377,7 @@ OPTIONS = [
     Row(DRY, 2, "unknown key 'lrr'; did you mean 'lr'", option("lrr: 1")),
     Row(DRY, 2, "unknown key 'lrr'", option("lrr: {uniform: [0, 1]}")),
     Row(DRY, 2, "a key must be text", option("3: 4")),
-    Row(DRY, 2, "needs a choice of values", grid("method: center, box_rule: {name: threshold, theta: {uniform: [0, 1]}}")),
+    Row(DRY, 2, "needs a choice of values", grid("method: center, box_rule: {name: threshold, theta: {uniform: [0, 1]}}")),  # noqa: E501
     Row(
         DRY,
         2,
