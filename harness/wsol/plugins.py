@@ -79,6 +79,7 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> P
 def _load(files: tuple[str, ...]) -> Plugins:
     found = [_collect(_from_entry_point(entry), entry.load) for entry in _entry_points()]
     for path in files:
+        _check_file(Path(path))
         plugin = Plugin(Path(path).stem, path, "file", code=_hashed(CodeUnit(Path(path).name, Path(path))))
         _collect(plugin, partial(_import_file, Path(path)))
         if plugin.error:
@@ -196,12 +197,17 @@ def _check_options(component: type[Component], options: type[Options]) -> None:
         _check_options(component, inner)
 
 
-def _import_file(path: Path) -> ModuleType:
+def _check_file(path: Path) -> None:
+    """Raise PluginError for what is no file, before anything opens it: a pipe would block."""
     try:
-        if not path.is_file():
-            raise PluginError("no such file" if not path.exists() else "not a file")
+        problem = "" if path.is_file() else "not a file" if path.exists() else "no such file"
     except OSError as error:  # such as a name that is too long
-        raise PluginError(error.strerror) from None
+        problem = error.strerror
+    if problem:
+        raise PluginError(f"{path}: PluginError: {problem}")
+
+
+def _import_file(path: Path) -> ModuleType:
     name = f"wsol_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

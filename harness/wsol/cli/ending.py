@@ -20,6 +20,8 @@ EXIT_CODES = (
     "Exit codes: 0 done, 1 some runs failed or findings, 2 wrong usage or configuration, 3 data or weights missing or "
     "broken, 4 an unforeseen error, 130 interrupted (Ctrl-C), 141 the output was closed, 143 terminated (SIGTERM)."
 )
+MAX_LINE = 900
+"""Most characters in a line of an error."""
 UNFORESEEN, INTERRUPTED, OUTPUT_CLOSED = 4, 130, 141
 _CONTINUED = (("run",), ("search",), ("final",), ("data", "prepare"), ("data", "cache"))
 """Commands that continue where they stopped when they are called again."""
@@ -78,7 +80,9 @@ def _thread_failed(failure: threading.ExceptHookArgs) -> None:
 
 
 def say_error(message: str) -> None:
-    """Print the line of an error to standard error."""
+    """Print the line of an error to standard error; lines that quote long inputs are cut."""
+    lines = [line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in message.splitlines()]
+    message = "\n".join(lines)
     try:
         err.print(styled(("error:", "red"), f" {message}"), soft_wrap=True)
     except OSError:  # standard error is closed; the exit code remains

@@ -333,6 +333,7 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
     *parents, last = key.split(".")
     if not all((*parents, last)) or len(parents) >= MAX_DEPTH:
         raise UsageError(f"{where}: the key must be names or indices with one dot between two, at most {MAX_DEPTH}")
+    check_values(value, where, (*parents, last))
     node: _Node = content
     for part in parents:
         node = _child(node, part, where)
