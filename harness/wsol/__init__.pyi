@@ -212,7 +212,7 @@ from .study.config import (
     Study as Study,
     load_study as load_study,
 )
-from .study.gallery import (
+from .study.gallery_file import (
     GalleryImage as GalleryImage,
     Group as Group,
     ShownImage as ShownImage,

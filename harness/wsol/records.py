@@ -25,6 +25,8 @@ from wsol.split_names import EvalSplit
 SCHEMA_VERSION = 3
 WEIGHTS = "weights.pt"
 """File in a final run's folder that holds the trained method's state_dict."""
+GALLERY = "gallery"
+"""Folder of the pictures of a final run, in its own folder."""
 Status = Literal["complete", "failed", "diverged"]
 Stage = Literal["search", "final", "score"]
 Verdict = Literal["equal", "within", "different"]

@@ -10,3 +10,4 @@ STUDIES = REPOSITORY / "benchmarks" / "studies"
 PUBLISHED = REPOSITORY / "leaderboard" / "wsol_leaderboard" / "data" / "published_results.csv"
 TOY = Path(__file__).with_name("toy_plugin.py")
 THIRD_PARTY = Path(__file__).with_name("third_party_plugin.py")
+KEPT = Path(__file__).with_name("kept_plugin.py")

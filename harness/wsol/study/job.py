@@ -27,6 +27,7 @@ from wsol.files import make_folder, writing
 from wsol.options import OptionValues
 from wsol.recipes import JsonObject, Model, content_hash, train_content
 from wsol.records import (
+    GALLERY,
     WEIGHTS,
     EpochLog,
     Precision,
@@ -76,6 +77,8 @@ class Job(Model):
         changes: Of a final run, the changes of the identity that were accepted before it.
         marks: Of a final run, conditions that the steps of the study give it: ``"sealed after test"``.
         lease: Number of the lease of the study that the job was made under; None: without one.
+        keep: Splits whose score maps are kept in the run's folder.
+        gallery: Of a final run, the number of pictures of test images for each evaluation; 0: none.
         cache: Folder of decoded images; None: the default one.
         cache_mode: How decoded images are kept; None: the benchmark's mode.
     """
@@ -98,6 +101,8 @@ class Job(Model):
     changes: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     lease: int | None = None
+    keep: tuple[EvalSplit, ...] = ("test",)
+    gallery: int = 12
     cache: str | None = None
     cache_mode: CacheMode | None = None
 
@@ -193,6 +198,7 @@ class _Outcome(_Ended, total=False):
     test: TestOpening
     results: tuple[Result, ...]
     network: dict[str, int]
+    observations: str
     versions: JsonObject
     hardware: JsonObject
 
@@ -298,6 +304,7 @@ class _Run:
                 "data": data,
                 "results": scored.results,
                 "network": predicted.network,
+                "observations": scored.observations,
                 "versions": trained.versions,
                 "hardware": trained.hardware,
             }
@@ -306,10 +313,21 @@ class _Run:
                 predicted, on_test = self._evaluate(task, "test", scored.results)
                 data["test"] = _joined(predicted, on_test)
                 outcome["results"] += on_test.results
-                for store in sorted(scratch.glob("test-*.maps")):
-                    self._commit(store, job.work / store.name)
-                self._commit(_observations(scratch, "test"), observations_path(job.record_path))
+                outcome["observations"] = on_test.observations
+            self._keep(scratch)
         return outcome
+
+    def _keep(self, scratch: Path) -> None:
+        """Give the files of a complete run their names: score maps, gallery and observations."""
+        job = self.job
+        for store in sorted(store for split in job.keep for store in scratch.glob(f"{split}-*.maps")):
+            self._commit(store, job.work / store.name)
+        gallery = scratch / GALLERY
+        if gallery.is_dir():
+            shutil.rmtree(job.work / GALLERY, ignore_errors=True)
+            self._commit(gallery, job.work / GALLERY)
+        last: EvalSplit = "val" if job.opening is None else "test"
+        self._commit(_observations(scratch, last), observations_path(job.record_path))
 
     def _checked(self) -> CheckOutcome:
         """Check the annotations of val, once for all runs of this worker that need the same of them."""

@@ -120,6 +120,8 @@ class JobFactory:
             threads=max(1, math.floor(study.resources.cpus)),
             restarts=study.max_failures,
             plugin_files=tuple(str(path.resolve()) for path in self.plugin_files),
+            keep=tuple(study.keep),
+            gallery=study.gallery,
             cache_mode=study.cache,
             cache=None if self.cache is None else str(self.cache.resolve()),
         )

@@ -50,10 +50,12 @@ class ScoreOutcome(Model):
     Attributes:
         data: What identifies the annotations.
         results: One for each evaluation.
+        observations: SHA-256 of the file of observations.
     """
 
     data: SplitData
     results: tuple[Result, ...]
+    observations: str
 
 
 class Failure(Model):

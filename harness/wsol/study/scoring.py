@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.errors import UsageError
+from wsol.evaluation.describe import box_threshold, describe
 from wsol.evaluation.evaluate import Scores, summarise
 from wsol.evaluation.metric import Metric
+from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import observe
 from wsol.evaluation.predictions.store import ScoreStore
@@ -60,10 +62,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class EvaluatedSetting:
-    """The result of one setting, with the observations of single images that it was computed from."""
+    """The result of one setting, with the observations of single images that it was computed from.
+
+    Attributes:
+        result: The result.
+        observations: The observations; those of a chosen setting have details of each image.
+        setting: The setting.
+        store: The store that was evaluated.
+    """
 
     result: Result
     observations: Observations
+    setting: Setting
+    store: Path
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,12 @@ class Scorer:
         return list(found.values())
 
     def score(
-        self, stores: Sequence[Path], annotations: Annotations, split: EvalSplit, val: Sequence[Result] = ()
+        self,
+        stores: Sequence[Path],
+        annotations: Annotations,
+        split: EvalSplit,
+        val: Sequence[Result] = (),
+        objects: SplitObjects | None = None,
     ) -> list[EvaluatedSetting]:
         """Evaluate a split.
 
@@ -137,15 +153,18 @@ class Scorer:
             annotations: Annotations of the split.
             split: Its name.
             val: The run's results on val, whose calibrations are carried over to test.
+            objects: Receives the objects of the images.
 
         Returns:
             One result for each evaluation, in order: the setting with the best primary metric, the first on a tie.
         """
+        objects = SplitObjects.of(len(annotations.sizes)) if objects is None else objects
         scored: dict[int, list[EvaluatedSetting]] = {}
         for store, settings in zip(stores, self.passes(), strict=True):
-            for setting, result in zip(settings, self._evaluate(store, annotations, split, settings, val), strict=True):
-                scored.setdefault(setting.index, []).append(result)
-        return [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
+            for found in self._evaluate(store, annotations, split, settings, val, objects):
+                scored.setdefault(found.setting.index, []).append(found)
+        chosen = [self._with_intervals(choose(scored[index]), val) for index in sorted(scored)]
+        return [self._with_details(found, annotations, objects) for found in chosen]
 
     def _with_intervals(self, scored: EvaluatedSetting, val: Sequence[Result]) -> EvaluatedSetting:
         """Add intervals to the chosen setting; resampling every setting of a sweep would be slow."""
@@ -155,6 +174,23 @@ class Scorer:
         carried = [_calibrations(val[place])] if val else None
         scores = summarise(scored.observations, self._metrics(), calibrations=carried, bootstrap=self.bootstrap)[0]
         return replace(scored, result=scored.result.model_copy(update={"metrics": scores.metrics}))
+
+    def _with_details(
+        self, scored: EvaluatedSetting, annotations: Annotations, objects: SplitObjects
+    ) -> EvaluatedSetting:
+        """Describe each image under the chosen setting, at the threshold of its result."""
+        found = scored.setting.components(self.plugins)
+        described = describe(
+            scored.observations,
+            ScoreStore.open(scored.store),
+            annotations,
+            objects,
+            self.protocol,
+            (found.normalizer, found.box_rule),
+            box_threshold(scored.result.metrics, self.protocol),
+            threads=self.threads,
+        )
+        return replace(scored, observations=described)
 
     def _metrics(self) -> list[Metric]:
         return [self.plugins.create("metrics", name) for name in self.metrics]
@@ -166,6 +202,7 @@ class Scorer:
         split: EvalSplit,
         settings: Sequence[Setting],
         val: Sequence[Result],
+        objects: SplitObjects,
     ) -> list[EvaluatedSetting]:
         metrics = self._metrics()
         observations = observe(
@@ -175,11 +212,12 @@ class Scorer:
             [(found.normalizer, found.box_rule) for found in (s.components(self.plugins) for s in settings)],
             metrics,
             threads=self.threads,
+            objects=objects,
         )
         carried = [_calibrations(val[s.index]) for s in settings] if val else None
         scores = summarise(observations, metrics, calibrations=carried, bootstrap=0)
         return [
-            EvaluatedSetting(self._result(setting, split, score), observations.select([place]))
+            EvaluatedSetting(self._result(setting, split, score), observations.select([place]), setting, store)
             for place, (setting, score) in enumerate(zip(settings, scores, strict=True))
         ]
 

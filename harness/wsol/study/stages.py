@@ -6,12 +6,14 @@ stage       opens                                       writes
 check       annotations of val                          nothing
 train       images and labels of train                  weights, and a checkpoint after each epoch
 predict     weights, images and labels of val or test   a store of raw maps for each forward pass
-score       stores, annotations of val or test          observations of single images
+score       stores, annotations of val or test, for     observations of single images; pictures of test
+            pictures also images of test
 ==========  ==========================================  ==================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,20 +22,22 @@ import numpy as np
 from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol, open_annotations, open_split, open_train
 from wsol.errors import DataError, SealError
+from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observation_file import read_observations, write_observations
 from wsol.evaluation.predictions.store import ScoreStore
 from wsol.plugins import load_plugins
-from wsol.recipes import JsonObject, Model
-from wsol.records import EpochLog
+from wsol.recipes import JsonObject, Model, recipe_id
+from wsol.records import GALLERY, EpochLog
 from wsol.study import environment
 from wsol.study.job import CHECKPOINT, Task
 from wsol.study.outcomes import CheckOutcome, PredictOutcome, ScoreOutcome, TrainOutcome
-from wsol.study.scoring import Scorer
+from wsol.study.scoring import EvaluatedSetting, Scorer
 from wsol.study.selection import check_opening
 
 if TYPE_CHECKING:
     import torch
 
+    from wsol.data.benchmark import Annotations
     from wsol.data.views import SplitAnnotations
     from wsol.training.checkpoint import TrainState
 
@@ -229,13 +233,13 @@ def predict(stage: Stage) -> PredictOutcome:
 
 
 def score(stage: Stage) -> ScoreOutcome:
-    """Score the stores of a split, and write the observations of single images.
+    """Score the stores of a split, and write the observations of single images; of test also the gallery.
 
     Args:
         stage: The stage; test needs a sealed selection that the run is part of.
 
     Returns:
-        The results.
+        The results, and the hash of the observations.
 
     Raises:
         DataError: Annotations are missing or broken, or the stores are not of this split.
@@ -245,10 +249,28 @@ def score(stage: Stage) -> ScoreOutcome:
     found = open_annotations(stage.benchmark, stage.split)
     for path in stage.stores:
         _check_store(path, found)
-    scored = stage.scorer.score(stage.stores, found.annotations, stage.split, task.val)
+    objects = SplitObjects.of(len(found.ids))
+    scored = stage.scorer.score(stage.stores, found.annotations, stage.split, task.val, objects)
     before = read_observations(Path(task.val_observations)) if task.val_observations else []
-    write_observations(Path(task.observations), [*before, *(s.observations for s in scored)])
-    return ScoreOutcome(data=found.identity(), results=tuple(s.result for s in scored))
+    stored = write_observations(Path(task.observations), [*before, *(s.observations for s in scored)])
+    if stage.split == "test":
+        _draw_gallery(stage, scored, found.annotations, objects)
+    return ScoreOutcome(data=found.identity(), results=tuple(s.result for s in scored), observations=stored)
+
+
+def _draw_gallery(
+    stage: Stage, scored: Sequence[EvaluatedSetting], annotations: Annotations, objects: SplitObjects
+) -> None:
+    from wsol.study.gallery import DrawnEvaluation, GallerySource, write_gallery
+
+    drawn = []
+    for each in scored:
+        components = each.setting.components(stage.plugins)
+        recipe = recipe_id(stage.job.run.train, each.result.evaluation)
+        setting = (components.normalizer, components.box_rule)
+        drawn.append(DrawnEvaluation(recipe, ScoreStore.open(each.store), setting, each.observations))
+    source = GallerySource(stage.benchmark.images("test"), annotations, objects, stage.protocol)
+    write_gallery(Path(stage.task.scratch) / GALLERY, source, drawn, stage.job.gallery)
 
 
 def _check_store(path: Path, found: SplitAnnotations) -> None:

@@ -19,7 +19,7 @@ from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study.config import Study
 from wsol.study.estimate import BuiltWithoutStorage, build_without_storage
-from wsol.study.gallery import PICTURE_BYTES
+from wsol.study.gallery_file import PICTURE_BYTES
 from wsol.study.plan import TrainingCell
 from wsol.study.scoring import Scorer, Setting
 

@@ -20,7 +20,8 @@ from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observe import observe
 from wsol.inference.overlay import PREDICTED, TRUE
 from wsol.protocols import get_protocol
-from wsol.study.gallery import DrawnEvaluation, Gallery, GallerySource, choose_images, read_gallery, write_gallery
+from wsol.study.gallery import DrawnEvaluation, GallerySource, choose_images, write_gallery
+from wsol.study.gallery_file import Gallery, read_gallery
 
 COUNT = 20
 
