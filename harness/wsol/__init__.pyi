@@ -21,6 +21,7 @@ from .errors import (
     WsolError as WsolError,
 )
 from .files import write_atomic as write_atomic
+from .outputs import claim_outputs as claim_outputs
 
 # Components and their options
 from .components import (

@@ -10,6 +10,7 @@ import pandas as pd
 import wsol
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
+from wsol_leaderboard.rankings import RANKING
 from wsol_leaderboard.reading import collect
 from wsol_leaderboard.table import build_table
 from wsol_leaderboard.terminal import print_table
@@ -31,25 +32,47 @@ def publish(folders: Sequence[Path], out: Path) -> list[Path]:
     Raises:
         DataError: A folder or all records are missing, a record cannot be read, or a file cannot be written.
     """
+    claim_files(out)
     frame = build_table(verify(collect(folders)))
     print_table(frame)
     return write_files(frame, out)
 
 
-def write_files(frame: pd.DataFrame, out: Path, published: pd.DataFrame | None = None) -> list[Path]:
-    """Write the leaderboard, each file atomically; earlier files are replaced.
+def claim_files(out: Path, *, published: bool = False, overwrite: bool = False) -> None:
+    """Check that the leaderboard's files may be written; earlier ones may be replaced.
+
+    Args:
+        out: The folder to write to.
+        published: Whether ``leaderboard-published.csv`` is written too.
+        overwrite: Whether to replace files that are no leaderboard.
+
+    Raises:
+        UsageError: A file of a leaderboard's name is none, and ``overwrite`` is false; or ``out`` is not a folder.
+    """
+    tables = ["leaderboard.csv", "leaderboard-published.csv"] if published else ["leaderboard.csv"]
+    wsol.claim_outputs([out / name for name in tables], mark=",".join(RANKING[:-1]), overwrite=overwrite)
+    wsol.claim_outputs([out / "leaderboard.html"], mark='content="wsol leaderboard"', overwrite=overwrite)
+
+
+def write_files(
+    frame: pd.DataFrame, out: Path, published: pd.DataFrame | None = None, *, overwrite: bool = False
+) -> list[Path]:
+    """Write the leaderboard, each file atomically; earlier ones are replaced, other files are not.
 
     Args:
         frame: The table (see :mod:`wsol_leaderboard.table`).
         out: The folder to write to.
         published: Published numbers, from :func:`wsol_leaderboard.published.match_published`.
+        overwrite: Whether to replace files that are no leaderboard.
 
     Returns:
         The files: ``leaderboard.csv``, ``leaderboard.html`` and, with ``published``, ``leaderboard-published.csv``.
 
     Raises:
         DataError: A file cannot be written.
+        UsageError: As :func:`claim_files`.
     """
+    claim_files(out, published=published is not None, overwrite=overwrite)
     files = {"leaderboard.csv": to_csv(frame), "leaderboard.html": render(frame, published)}
     if published is not None:
         files["leaderboard-published.csv"] = to_csv(published)

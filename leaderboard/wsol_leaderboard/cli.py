@@ -47,14 +47,17 @@ def leaderboard(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Skip records that cannot be read, and list them.")
     ] = False,
+    overwrite: wsol.cli.Overwrite = False,
 ) -> None:
     """Rank the records in PLACES; with --out also write leaderboard.csv and leaderboard.html."""
-    from wsol_leaderboard.build import write_files
+    from wsol_leaderboard.build import claim_files, write_files
     from wsol_leaderboard.published import match_published
     from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
     from wsol_leaderboard.verification import verify
 
+    if out:
+        claim_files(out, published=published, overwrite=overwrite)
     collection = collect(folders, keep_going)
     for problem in collection.problems:
         wsol.cli.warn(problem)
@@ -63,7 +66,7 @@ def leaderboard(
         frame = keep(frame, column, wanted or [])
     numbers = match_published(frame) if published else None
     _show(frame, format, numbers)
-    for path in write_files(frame, out, numbers) if out else []:
+    for path in write_files(frame, out, numbers, overwrite=overwrite) if out else []:
         wsol.cli.print_status(f"wrote {path}")
 
 

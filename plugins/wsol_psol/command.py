@@ -24,6 +24,7 @@ def pseudo_boxes(
         ),
     ] = None,
     evaluation: wsol.cli.EvaluationIndex = 0,
+    overwrite: wsol.cli.Overwrite = False,
     plugin: wsol.cli.PluginFiles = None,
 ) -> None:
     """Write boxes of the training images, for their labels: image_id, x0, y0, x1, y1 as shares of the sides.
@@ -33,6 +34,7 @@ def pseudo_boxes(
     """
     from wsol_psol.pseudo import training_boxes
 
+    wsol.claim_outputs([file], overwrite=overwrite)
     localizer = wsol.load_localizer(run, plugin or (), evaluation)
     wsol.write_box_csv(file, training_boxes(localizer, theta), "shares")
     wsol.cli.print_line(file)

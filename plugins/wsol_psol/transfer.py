@@ -19,6 +19,7 @@ def transfer(
     protocol: wsol.cli.ProtocolName = None,
     evaluation: wsol.cli.EvaluationIndex = 0,
     cache: wsol.cli.CacheFolder = None,
+    overwrite: wsol.cli.Overwrite = False,
     plugin: wsol.cli.PluginFiles = None,
 ) -> None:
     """Localize the images of another benchmark, without training on it and without reading its annotations.
@@ -28,6 +29,7 @@ def transfer(
     """
     from wsol_psol.other import localize_split
 
+    wsol.claim_outputs([file], overwrite=overwrite)
     options = {} if root is None else {"root": str(root.resolve())}
     target = wsol.cli.load_plugins(plugin).create("benchmarks", benchmark, options)
     localize_split(wsol.load_localizer(run, plugin or (), evaluation), target, split, protocol, file, cache)

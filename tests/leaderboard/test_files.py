@@ -5,10 +5,13 @@ import io
 import json
 
 import pandas as pd
+import pytest
 
+import wsol
 from tests.support.leaderboard_records import make, table_of
 from wsol_leaderboard.build import write_files
 from wsol_leaderboard.files import to_csv, to_json
+from wsol_leaderboard.published import match_published
 
 
 def test_csv_round_trips_exactly():
@@ -41,3 +44,17 @@ def test_rebuilding_gives_the_same_bytes(study, tmp_path):
     again = {path.name: path.read_bytes() for path in write_files(table_of(study[::-1]), tmp_path)}
     assert first == again
     assert set(first) == {"leaderboard.csv", "leaderboard.html"}
+
+
+@pytest.mark.parametrize("name", ["leaderboard.csv", "leaderboard.html", "leaderboard-published.csv"])
+def test_files_of_the_user_are_kept_and_earlier_leaderboards_replaced(name, study, tmp_path):
+    frame = table_of(study)
+    published = match_published(frame)
+    write_files(frame, tmp_path, published)
+    write_files(frame, tmp_path, published)
+    (tmp_path / name).write_text("rank,name\n1,mine\n")
+    with pytest.raises(wsol.UsageError, match=rf"{name}: exists, and this command did not write it"):
+        write_files(frame, tmp_path, published)
+    assert (tmp_path / name).read_text() == "rank,name\n1,mine\n"
+    write_files(frame, tmp_path, published, overwrite=True)
+    assert (tmp_path / name).read_text() != "rank,name\n1,mine\n"

@@ -17,6 +17,7 @@ from wsol.cli.common import BenchmarkName as BenchmarkName
 from wsol.cli.common import CacheFolder as CacheFolder
 from wsol.cli.common import DataRoot as DataRoot
 from wsol.cli.common import EvaluationIndex as EvaluationIndex
+from wsol.cli.common import Overwrite as Overwrite
 from wsol.cli.common import PluginFiles as PluginFiles
 from wsol.cli.common import ProtocolName as ProtocolName
 from wsol.cli.common import ResultsFolder as ResultsFolder

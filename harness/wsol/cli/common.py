@@ -56,6 +56,8 @@ EvaluationIndex = Annotated[
     int, typer.Option("--evaluation", min=0, max=MAX_INDEX, help="Which evaluation of the run, from 0.")
 ]
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that this command did not write.")]
+
 R = TypeVar("R")
 
 

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from wsol.cli.common import EvaluationIndex, PluginFiles, RunFolder, print_line
+from wsol.cli.common import EvaluationIndex, Overwrite, PluginFiles, RunFolder, print_line
+
+MARK = "wsol localize"
+"""Stored in every heat map, so that it is known from other images."""
 
 
 def localize(
@@ -26,21 +29,27 @@ def localize(
     count: Annotated[
         int, typer.Option(min=1, max=10_000, help="Number of validation images, where no IMAGE is given.")
     ] = 8,
+    overwrite: Overwrite = False,
     plugin: PluginFiles = None,
 ) -> None:
-    """Draw heat maps over images, with the predicted box (red) and the true box (green) where it is known."""
+    """Draw heat maps over images, with the predicted box (red) and the true box (green) where it is known.
+
+    They are written to NAME.localized.png, or val-NN.localized.png. Earlier ones are replaced, other files are not.
+    """
     from wsol.data.images import decode_image, write_png
     from wsol.files import make_folder
     from wsol.inference.localizer import load_localizer, validation_items
+    from wsol.outputs import claim_outputs
 
+    names = [path.stem for path in images] if images else [f"val-{i:02d}" for i in range(count)]
+    paths = [out_folder / f"{name}.localized.png" for name in names]
+    claim_outputs(paths, mark=MARK, overwrite=overwrite, inputs=images or ())
+    make_folder(out_folder, "the folder of heat maps")
     localizer = load_localizer(run, plugin or (), evaluation)
     if images:
-        items = [(path.stem, localizer.picture(decode_image(path), label)) for path in images]
+        pictures = [localizer.picture(decode_image(path), label) for path in images]
     else:
-        chosen = validation_items(localizer, count)
-        items = [(f"val-{i:02d}", localizer.picture(*item)) for i, item in enumerate(chosen)]
-    make_folder(out_folder, "the folder of heat maps")
-    for name, picture in items:
-        path = out_folder / f"{name}.png"
-        write_png(path, picture)
+        pictures = [localizer.picture(*item) for item in validation_items(localizer, count)]
+    for path, picture in zip(paths, pictures, strict=False):  # val may have fewer classes
+        write_png(path, picture, MARK)
         print_line(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -132,15 +134,22 @@ def centre_crop(image: ByteArray, size: int) -> ByteArray:
     return image[top : top + size, left : left + size]
 
 
-def write_png(path: Path, image: ByteArray) -> None:
+_AFTER_HEADER = 8 + 25
+"""Bytes of a PNG file's signature and of its first chunk."""
+
+
+def write_png(path: Path, image: ByteArray, mark: str = "wsol") -> None:
     """Write an image as a PNG file.
 
     Args:
         path: File to write.
         image: RGB image, uint8 [H, W, 3].
+        mark: What wrote it, as its text ``Software``.
 
     Raises:
         DataError: The file cannot be written.
     """
     _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    write_atomic(path, encoded.tobytes(), "the image")
+    content, text = encoded.tobytes(), b"tEXtSoftware\0" + mark.encode("latin-1")
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    write_atomic(path, content[:_AFTER_HEADER] + chunk + content[_AFTER_HEADER:], "the image")

@@ -19,6 +19,7 @@ from wsol.evaluation.figures import PlottedResult, draw_curves
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.observations import Observations
 from wsol.files import write_atomic
+from wsol.outputs import claim_outputs
 from wsol.recipes import ComponentRef, Part
 from wsol.records import Result, RunRecord, read_record
 from wsol.registry import Plugins
@@ -27,6 +28,8 @@ from wsol.reports.figures import draw_sweep
 FORMATS = ("png", "svg")
 Images = dict[str, bytes]
 """A figure as files: format → content."""
+MARK = "wsol plot"
+"""Stored in every figure, so that it is known from other files."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -35,7 +38,7 @@ def draw_records(
     out: Path,
     plugins: Plugins,
     *,
-    force: bool = False,
+    overwrite: bool = False,
     warn: Callable[[str], None] = _LOG.warning,
 ) -> list[Path]:
     """Draw the figures of records, with results of one split and one protocol together.
@@ -45,14 +48,14 @@ def draw_records(
         out: The folder for the figures.
         plugins: Provide metrics that draw figures of their own. Metrics that no plugin provides are drawn from the
             curves in the records.
-        force: Overwrite figures that exist.
+        overwrite: Replace files that exist and that no call of this function wrote.
         warn: Receives a line for each metric whose own figures cannot be drawn. Its curves are drawn instead.
 
     Returns:
         The files that were written.
 
     Raises:
-        UsageError: A figure exists and ``force`` is false, or there is nothing to draw.
+        UsageError: A file of a figure's name exists and may not be replaced, or there is nothing to draw.
         DataError: A record is broken.
     """
     groups: dict[str, list[PlottedResult]] = {}
@@ -65,7 +68,7 @@ def draw_records(
     }
     if not figures:
         raise UsageError("these records hold no curve")
-    return _save(figures, out, force)
+    return _save(figures, out, paths, overwrite)
 
 
 def _draw_metrics(results: Sequence[PlottedResult], plugins: Plugins, warn: Callable[[str], None]) -> dict[str, Images]:
@@ -164,20 +167,19 @@ def _render(figure: Figure) -> Images:
     with rc_context({"svg.hashsalt": "wsol"}):
         for kind in FORMATS:
             content = BytesIO()
-            figure.savefig(content, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+            metadata = {"Date": None, "Creator": MARK} if kind == "svg" else {"Software": MARK}
+            figure.savefig(content, format=kind, dpi=150, metadata=metadata)
             images[kind] = content.getvalue()
     return images
 
 
-def _save(figures: dict[str, Images], out: Path, force: bool) -> list[Path]:
+def _save(figures: dict[str, Images], out: Path, inputs: Sequence[Path], overwrite: bool) -> list[Path]:
     contents = {
         out / f"{_file_name(name)}.{kind}": content
         for name, images in figures.items()
         for kind, content in images.items()
     }
-    existing = [path for path in contents if path.exists()]
-    if existing and not force:
-        raise UsageError(f"{existing[0]}: exists already; give --force to overwrite it, or another --out")
+    claim_outputs(list(contents), mark=MARK, overwrite=overwrite, inputs=inputs)
     for path, content in contents.items():
         write_atomic(path, content, "the figure")
     return list(contents)

@@ -12,6 +12,8 @@ from wsol.study.observer import StudyObserver
 GROUP = "wsol.publishers"
 """Entry-point group of publishers: name → :data:`Publisher`."""
 HEAT_MAPS = "heatmaps.png"
+MARK = "wsol heat maps of a study"
+"""Stored in the sheet of heat maps, so that a later one may replace it."""
 IMAGES = 8
 """Validation images in a row of the sheet of heat maps."""
 Publisher = Callable[[Sequence[Path], Path], Sequence[Path]]
@@ -58,13 +60,15 @@ def draw_heat_maps(folder: Path, plugin_files: Sequence[Path], observer: StudyOb
     """
     from wsol.data.images import write_png
     from wsol.inference.localizer import final_runs, validation_sheet
+    from wsol.outputs import claim_outputs
 
     path = folder / HEAT_MAPS
     try:
         runs = final_runs(folder)
         if not runs:
             return None
-        write_png(path, validation_sheet(runs, IMAGES, plugin_files))
+        claim_outputs([path], mark=MARK)
+        write_png(path, validation_sheet(runs, IMAGES, plugin_files), MARK)
     except Exception as error:  # methods, extractors and benchmarks are third-party code
         observer.warned(f"no heat maps: {one_line(error)}")
         return None

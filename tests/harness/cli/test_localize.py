@@ -11,18 +11,55 @@ import pytest
 
 import wsol
 from wsol.cli.localize import localize
-from wsol.data.images import write_png
+from wsol.data.images import decode_image, write_png
+
+GREY = np.full((8, 8, 3), 7, dtype=np.uint8)
 
 
-def test_a_folder_that_cannot_be_made_is_an_expected_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = np.zeros((8, 8, 3), dtype=np.uint8)
-    write_png(tmp_path / "x.png", image)
-
+@pytest.fixture
+def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def load(*arguments: Any) -> Any:
-        return SimpleNamespace(picture=lambda *given: image)
+        return SimpleNamespace(picture=lambda *given: GREY)
 
     monkeypatch.setattr("wsol.inference.localizer.load_localizer", load)
-    with pytest.raises(wsol.DataError, match=r"x\.png/maps: the folder of heat maps cannot be made: Not a directory"):
-        localize(tmp_path, [tmp_path / "x.png"], tmp_path / "x.png" / "maps")
-    localize(tmp_path, [tmp_path / "x.png"], tmp_path / "a" / "maps")
-    assert (tmp_path / "a" / "maps" / "x.png").is_file()
+    write_png(tmp_path / "x.png", np.zeros((8, 8, 3), dtype=np.uint8))
+    return tmp_path / "x.png"
+
+
+def test_a_folder_that_cannot_be_made_is_an_expected_error(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(wsol.UsageError, match=r"cannot be written, because .*x\.png is not a folder"):
+        localize(tmp_path, [photo], photo / "maps")
+    localize(tmp_path, [photo], tmp_path / "a" / "maps")
+    assert (tmp_path / "a" / "maps" / "x.localized.png").is_file()
+
+
+def test_the_photo_in_the_output_folder_is_kept(photo: Path, tmp_path: Path) -> None:
+    before = photo.read_bytes()
+    for _ in range(2):  # the second time its own heat map is replaced
+        localize(tmp_path, [photo], tmp_path)
+    assert photo.read_bytes() == before
+    assert np.array_equal(decode_image(tmp_path / "x.localized.png"), GREY)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_photo_with_the_name_of_an_output_is_replaced_only_when_asked(
+    photo: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    other = tmp_path / "x.localized.png"
+    other.write_bytes(photo.read_bytes())
+    if overwrite:
+        localize(tmp_path, [photo], tmp_path, overwrite=True)
+        assert other.read_bytes() != photo.read_bytes()
+    else:
+        with pytest.raises(wsol.UsageError, match="this command did not write it"):
+            localize(tmp_path, [photo], tmp_path)
+        assert other.read_bytes() == photo.read_bytes()
+
+
+def test_photos_of_one_name_need_folders_of_their_own(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / "X.jpg"
+    other.write_bytes(photo.read_bytes())
+    with pytest.raises(wsol.UsageError, match="two outputs would have this name"):
+        localize(tmp_path, [photo, other], tmp_path / "maps")
+    assert not (tmp_path / "maps").exists()

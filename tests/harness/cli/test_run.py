@@ -85,11 +85,11 @@ def test_localize_draws_images_of_a_finished_run(done: Workplace) -> None:
     drawn = done.run("localize", "--run", run, "--out", "maps")
     assert drawn.returncode == 0, drawn.stderr
     assert len(drawn.stdout.split()) == 2  # one image a class
-    picture = done.folder / "maps" / "val-00.png"
+    picture = done.folder / "maps" / "val-00.localized.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
     drawn = done.run("localize", picture, "--run", run, "--out", "x")
     assert drawn.returncode == 0, drawn.stderr
-    assert (done.folder / "x" / "val-00.png").exists()
+    assert (done.folder / "x" / "val-00.localized.localized.png").exists()
     refused = done.run("localize", "--run", done.results / "runs" / "nowhere")
     assert refused.returncode == 3
     assert "not the folder of a final run" in refused.stderr

@@ -154,11 +154,19 @@ def test_curves_are_drawn_as_png_and_svg(two_records: tuple[Path, Path], dozen: 
     assert {path.name for path in out.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in out.glob("*.png"))
     before = {path: path.read_bytes() for path in out.glob("*.svg")}
-    refused = run("plot", *two_records, "--out", out)
-    assert isinstance(refused.exception, UsageError)
-    assert "exists already" in str(refused.exception)
-    assert run("plot", *two_records, "--out", out, "--force").exit_code == 0
+    assert run("plot", *two_records, "--out", out).exit_code == 0
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_figures_of_others_are_replaced_only_when_asked(two_records: tuple[Path, Path], dozen: Path) -> None:
+    mine = dozen / "val-wsoleval-v2-maxboxaccv2.svg"
+    mine.write_text("<svg/>")
+    refused = run("plot", *two_records, "--out", dozen)
+    assert isinstance(refused.exception, UsageError)
+    assert "this command did not write it" in str(refused.exception)
+    assert mine.read_text() == "<svg/>"
+    assert run("plot", *two_records, "--out", dozen, "--overwrite").exit_code == 0
+    assert mine.read_text() != "<svg/>"
 
 
 def test_a_sweep_is_drawn_over_its_settings(two_records: tuple[Path, Path], dozen: Path) -> None:

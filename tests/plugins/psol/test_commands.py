@@ -15,6 +15,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 import wsol
+from tests.support.cli import run_cli
 from tests.support.raw_maps import WITHOUT_PLACE, bar, maps_without_place
 from wsol.arrays import FloatArray
 from wsol.evaluation.predictions.store import ScoreStore
@@ -206,3 +207,19 @@ def test_the_transfer_command_opens_the_other_benchmark(tmp_path: Path, monkeypa
     refused = CliRunner().invoke(app, [*command, "--split", "train"])
     assert refused.exit_code == 2
     assert "'train' is not one of" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["pseudo-boxes", "transfer"])
+def test_a_file_that_exists_is_replaced_only_when_asked_and_nothing_is_loaded_before(
+    command: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("# wsol boxes: unit=shares\nimage_id,x0,y0,x1,y1\n")
+    before = mine.read_text()
+    target = ["--benchmark", "sprites", "--split", "val"] if command == "transfer" else []
+    given = [command, "--run", tmp_path / "missing", *target, "--out", mine]
+    refused = run_cli(*given)
+    assert refused.returncode == 2
+    assert "mine.csv: exists, and this command did not write it" in refused.stderr
+    assert run_cli(*given, "--overwrite").returncode == 3  # goes on, and finds no run
+    assert mine.read_text() == before
