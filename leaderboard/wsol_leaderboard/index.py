@@ -70,7 +70,8 @@ def load_index(folder: Path) -> dict[str, str]:
         import pyarrow.parquet
 
         table = pyarrow.parquet.read_table(path, columns=["sha256", "summary"])
-        rows = dict(zip(table["sha256"].to_pylist(), table["summary"].to_pylist(), strict=True))
+        texts = (map(str, table[name].to_pylist()) for name in ("sha256", "summary"))
+        rows = dict(zip(*texts, strict=True))
         signed = (table.schema.metadata or {}).get(SIGNATURE, b"")
     except Exception:  # a broken file may raise anything, and is built again
         return {}
@@ -130,10 +131,10 @@ def _key() -> bytes | None:
     path = wsol.default_cache() / KEY_NAME
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if not path.exists() or path.stat().st_size != KEY_BYTES:
+            path.unlink(missing_ok=True)
             _make_key(path)
-        key = path.read_bytes()
-        return key if len(key) == KEY_BYTES else None
+        return path.read_bytes()
     return None
 
 

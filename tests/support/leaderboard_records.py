@@ -147,7 +147,7 @@ def choices_of(records: Iterable[RunRecord]) -> list[SealedChoice]:
                 plan=record.plan,
                 number=1,
                 group=1,
-                seeds=tuple(range(record.seeds_planned)),
+                seeds=tuple(sorted({*range(min(record.seeds_planned, 9)), record.seed})),
                 after_test=False,
                 sealed_at="",
                 seal=record.test.selection,
