@@ -108,14 +108,12 @@ class Server:
             os._exit(70)  # not reached: the process of a stage ends itself
 
     def _report_ended(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
+        while self.running:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
                 return
-            if pid == 0:
-                return
-            _kill(pid)  # what the process has left in its group
+            _kill(ended.si_pid)  # what the process has left in its group; its id is not free before it is reaped
+            pid, status = os.waitpid(ended.si_pid, 0)
             wire = self.running.pop(pid)
             with contextlib.suppress(KeyError):
                 self._selector.unregister(wire.end)
@@ -149,8 +147,17 @@ def forks() -> bool:
     return hasattr(os, "fork") and sys.platform != "darwin" and not os.environ.get(FRESH_VARIABLE)
 
 
-def threads() -> int:
-    """Number of threads of this process."""
+def _prepare() -> int:
+    """Load once what every stage needs; returns the number of threads, of which a fork would have a single one."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    from wsol.evaluation.warm import warm_kernels
+    from wsol.study import identity
+
+    warm_kernels()
+    identity.warm()
+    gc.collect()
+    gc.freeze()
     tasks = Path("/proc/self/task")
     return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
 
@@ -159,17 +166,10 @@ def main(handle: int) -> NoReturn:
     """Serve the worker at the other end of the socket ``handle``; the process ends with the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's; the server ends with its worker
     control = socket.socket(fileno=handle)
-    fork = forks()
-    if fork:
-        for name in LIBRARIES:
-            importlib.import_module(name)
-        from wsol.study import identity
-
-        identity.warm()
-        fork = threads() == 1  # a library has started a thread, which a fork would not have
-        gc.collect()
-        gc.freeze()
-    Server(control, fork=fork).run()
+    if forks() and _prepare() == 1:
+        Server(control, fork=True).run()
+    else:
+        Server(control, fork=False).run()
     os._exit(0)
 
 

@@ -343,16 +343,18 @@ class _Run:
     def _evaluate(
         self, task: Task, split: EvalSplit, val: Sequence[Result] = ()
     ) -> tuple[PredictOutcome, ScoreOutcome]:
+        """Predict and score a split; only the scoring is given what an earlier scoring has found."""
+        task = task.model_copy(update={"stage": "predict", "split": split})
+        predicted = self._stage(task, PredictOutcome)
         scratch = Path(task.scratch)
-        changes = {
-            "split": split,
+        scoring = {
+            "stage": "score",
+            "weights": "",
             "val": tuple(val),
             "observations": str(_observations(scratch, split)),
             "val_observations": str(_observations(scratch, "val")) if split == "test" else "",
         }
-        task = task.model_copy(update=changes)
-        predicted = self._stage(task.model_copy(update={"stage": "predict"}), PredictOutcome)
-        return predicted, self._stage(task.model_copy(update={"stage": "score"}), ScoreOutcome)
+        return predicted, self._stage(task.model_copy(update=scoring), ScoreOutcome)
 
     def _stage(self, task: Task, kind: type[_O]) -> _O:
         """Run a stage; it is started again after its process was killed, unless it has opened test."""

@@ -227,19 +227,23 @@ class _Servers:
                     return
                 self._server.stop()
             self._server, self._owner = _Server(), os.getpid()
-            atexit.register(self._stop, self._server, self._owner)
             try:
                 self._server.start_stage(messages, status)
             except OSError as error:
                 raise RunError(f"no process can be started: {error.strerror or error}") from None
 
-    @staticmethod
-    def _stop(server: _Server, owner: int) -> None:
-        if os.getpid() == owner:  # and not a process that was forked from the owner
-            server.stop()
+    def stop(self) -> None:
+        """End the server of this process, if there is one."""
+        with self._lock:
+            if (
+                self._owner == os.getpid() and self._server is not None
+            ):  # and not that of the process it was forked from
+                self._server.stop()
+            self._server = None
 
 
 _SERVERS = _Servers()
+atexit.register(_SERVERS.stop)
 
 
 def _signal_name(number: int) -> str:

@@ -109,8 +109,8 @@ def test_a_stopped_study_resumes_to_the_same_result(done: Workplace, tmp_path: P
 
 
 def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Path) -> None:
-    """Three recipes on one cluster: a run resumes after its worker was killed, diverges on NaN, or fails."""
-    troubles = [f"killed:{tmp_path / 'once'}", "nan", "error"]
+    """Recipes on one cluster: a run resumes after its stage or its worker was killed, diverges on NaN, or fails."""
+    troubles = [f"killed:{tmp_path / 'stage'}", f"worker killed:{tmp_path / 'worker'}", "nan", "error"]
     methods = [{"name": "toy", "lr": 0.1, "trouble": trouble} for trouble in troubles]
     place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": methods}], "max_failures": 1})
     ran = place.run_process("run", "s.yaml")
@@ -118,9 +118,10 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     assert "trials of 1 recipes failed, so test was not opened" in ran.stderr.replace("\n", " ")
     assert not (place.results / "ledger.jsonl").exists()
     records = {r.train.method.options["trouble"]: r for r in place.records().values()}
-    assert [records[t].status for t in troubles] == ["complete", "diverged", "failed"]
-    assert (tmp_path / "once").exists()
-    assert [log.epoch for log in records[troubles[0]].history] == [1, 2, 3]
+    assert [records[t].status for t in troubles] == ["complete", "complete", "diverged", "failed"]
+    for trouble in troubles[:2]:
+        assert Path(trouble.partition(":")[2]).exists()
+        assert [log.epoch for log in records[trouble].history] == [1, 2, 3]
     assert "nan" in records["nan"].reason
     assert records["error"].reason == "ValueError: a bug in a plugin"
     traceback = place.results / "runs" / records["error"].run_id / "traceback.txt"
@@ -131,11 +132,11 @@ def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Pat
     assert "1 of 1 trials failed; run the search again" in sealed.stderr
     assert "no trial is complete, so none can be chosen" in sealed.stderr  # the one that diverged
     assert place.run("seal", "s.yaml", "--accept-failures").returncode == 1
-    assert [c.train.method.options["trouble"] for c in place.selection().choices] == [troubles[0]]
+    assert [c.train.method.options["trouble"] for c in place.selection().choices] == troubles[:2]
     final = place.run_process("final", "s.yaml")
     assert final.returncode == 0, final.stderr
     table = pd.read_csv(place.results / "leaderboard.csv")
-    assert len(table[table.metric == "maxboxaccv2"]) == 3  # failed rows stay visible
+    assert len(table[table.metric == "maxboxaccv2"]) == 4  # failed rows stay visible
 
 
 def test_a_training_that_is_always_killed_leaves_a_record(tmp_path: Path) -> None:
