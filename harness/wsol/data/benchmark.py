@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
+import numpy as np
+
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
 from wsol.errors import DataError, PluginError
+from wsol.isolation import immutable
 from wsol.options import Options as AnyOptions
 from wsol.options import option
 from wsol.recipes import JsonObject
@@ -32,7 +35,7 @@ class ImageList:
 
     Attributes:
         ids: Image ids, each once.
-        labels: Classes, int64 [N].
+        labels: Classes, int64 [N]; a read-only copy of what is given.
         load: Decodes image i: uint8 [H, W, 3], RGB, original size. Raises DataError that names a broken file.
         fingerprint: Identifies the content, equally on every machine (ids, labels and sizes of files, or a generator's
             version and seed); recorded with results.
@@ -45,13 +48,16 @@ class ImageList:
     fingerprint: str
     stamp: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", immutable(np.asarray(self.labels)))
+
     def __len__(self) -> int:
         return len(self.ids)
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """Where the objects are, image by image.
+    """Where the objects are, image by image; sizes and boxes are read-only copies of what is given.
 
     Attributes:
         sizes: Width and height of the original images, int64 [N, 2].
@@ -64,6 +70,11 @@ class Annotations:
     sizes: IntArray
     boxes: Sequence[IntArray] | None = None
     masks: Callable[[int], Masks] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", immutable(np.asarray(self.sizes)))
+        if self.boxes is not None:
+            object.__setattr__(self, "boxes", tuple(immutable(np.asarray(boxes)) for boxes in self.boxes))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -133,7 +134,7 @@ class TrainLoader:
         self._mean, self._std, self._device = tuple(mean), tuple(std), device
         self.ids: Sequence[str] = tuple(data.ids)
         self.num_classes = data.num_classes
-        self.labels = torch.as_tensor(data.labels, dtype=torch.int64)
+        self.labels = torch.from_numpy(np.array(data.labels, dtype=np.int64))
         self._ahead = batches_ahead(data.images, device)
         self._resident: Tensor | None = None
         if data.on_device:
