@@ -27,8 +27,7 @@ def verify(collection: Collection) -> Collection:
     Returns:
         The collection with its words.
     """
-    shown = [found for found in collection.found if found.record.stage != "search" and found.record.observations]
-    paths = {found.path: RunKey.of(found.record) for found in shown}
+    paths = {found.path: RunKey.of(found.record) for found in collection.found if found.record.stage != "search"}
     words = {paths[path]: word for path, word in wsol.verify_words(paths).items()}
     return replace(collection, words=words)
 

@@ -22,5 +22,5 @@ def unverified(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     def consistent(paths: Iterable[Path]) -> dict[Path, wsol.Verification]:
         return {path: wsol.Verification("consistent") for path in paths}
 
-    if "verified" not in request.keywords:
+    if not getattr(request.module, "VERIFIED", False):
         monkeypatch.setattr(wsol, "verify_words", consistent)
