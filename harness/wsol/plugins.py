@@ -202,7 +202,7 @@ def _check_file(path: Path) -> None:
     try:
         problem = "" if path.is_file() else "not a file" if path.exists() else "no such file"
     except OSError as error:  # such as a name that is too long
-        problem = error.strerror
+        problem = error.strerror or "cannot be read"
     if problem:
         raise PluginError(f"{path}: PluginError: {problem}")
 

@@ -194,6 +194,7 @@ class _Outcome(_Ended, total=False):
 
     reason: str
     history: tuple[EpochLog, ...]
+    notes: tuple[str, ...]
     data: dict[str, SplitData]
     test: TestOpening
     results: tuple[Result, ...]
@@ -301,6 +302,7 @@ class _Run:
             outcome: _Outcome = {
                 "status": "complete",
                 "history": trained.history,
+                "notes": trained.notes,
                 "data": data,
                 "results": scored.results,
                 "network": predicted.network,

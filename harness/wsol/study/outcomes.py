@@ -26,10 +26,12 @@ class TrainOutcome(CheckOutcome):
     Attributes:
         history: Log of every epoch, those before an interruption included.
         data: What identifies the training images.
+        notes: For :attr:`wsol.records.RunRecord.notes`.
     """
 
     history: tuple[EpochLog, ...]
     data: SplitData
+    notes: tuple[str, ...] = ()
 
 
 class PredictOutcome(Model):

@@ -188,6 +188,7 @@ def train(stage: Stage, worker: Reports) -> TrainOutcome:
     checkpoint.write_tensors(Path(stage.task.weights), method.state_dict(), "the trained weights")
     return TrainOutcome(
         history=tuple(state.history),
+        notes=tuple(state.notes),
         data=data.identity(),
         versions=environment.versions(stage.plugins.plugins),
         hardware=environment.hardware(),
