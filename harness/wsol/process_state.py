@@ -38,6 +38,13 @@ def process_state() -> dict[str, Hashable]:
     }
 
 
+def random_state() -> Hashable:
+    """Read the global random generators of Python, NumPy and torch's CPU, as a value that can be compared."""
+    kind, keys, position, *rest = np.random.get_state(legacy=True)
+    numpy = kind, np.asarray(keys).tobytes(), position, *rest
+    return random.getstate(), numpy, torch.get_rng_state().numpy().tobytes()
+
+
 def difference(before: dict[str, Hashable], now: dict[str, Hashable]) -> str | None:
     """Describe the first difference between two states.
 

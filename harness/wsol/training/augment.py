@@ -13,6 +13,9 @@ import torch
 from torch import Tensor
 
 from wsol.components import Component
+from wsol.errors import RunError
+from wsol.isolation import Calling
+from wsol.process_state import difference, process_state, random_state
 from wsol.training.batch import Batch
 
 
@@ -62,6 +65,44 @@ class RandomCrop(Augmentation):
             sides = boxes.new_tensor([width, height, width, height])
             boxes = ((boxes * sides - offset) / self.size).clamp(0, 1)
         return batch.replace(images=crop(batch.images, top, left, self.size), boxes=boxes)
+
+
+def augment(augmentation: Augmentation, batch: Batch, generator: torch.Generator, strict: bool = False) -> Batch:
+    """Apply an augmentation, and check that it kept to its contract.
+
+    Args:
+        augmentation: The augmentation.
+        batch: The batch to augment.
+        generator: The only source of randomness.
+        strict: Also compare the global random generators and the state of the process. Only where no other thread uses
+            them.
+
+    Returns:
+        The augmented batch.
+
+    Raises:
+        RunError: The augmentation wrote to the given batch, drew from a global generator, or changed the process.
+    """
+    named = f"augmentation '{augmentation.name}'"
+    versions = {name: tensor._version for name, tensor in batch.tensors()}
+    kept = batch.labels.clone(), batch.index.clone()
+    before = (random_state(), process_state()) if strict else None
+    with Calling(named, "training batch"):
+        found = augmentation(batch, generator)
+    written = [name for name, tensor in batch.tensors() if tensor._version != versions[name]]
+    written += [] if torch.equal(batch.index, kept[1]) else ["index"]
+    if batch.labels.device.type == "cpu" and not torch.equal(batch.labels, kept[0]):
+        written.append("labels")
+    if written:
+        raise RunError(
+            f"{named} writes to the {written[0]} of the batch that it is given; it must return a changed copy"
+        )
+    if before is not None:
+        if random_state() != before[0]:
+            raise RunError(f"{named} draws from a global random generator; it must use the one that it is given")
+        if change := difference(before[1], process_state()):
+            raise RunError(f"{named} changes the process ({change}), which other components use")
+    return found
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, size: int) -> Tensor:

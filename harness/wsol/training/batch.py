@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -28,6 +28,10 @@ class Batch:
     targets: Tensor
     index: Tensor
     boxes: Tensor | None = None
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield (name, tensor) of every field that is not None."""
+        return ((field.name, tensor) for field in fields(self) if (tensor := getattr(self, field.name)) is not None)
 
     def replace(self, **changes: Any) -> Batch:
         """A copy with some fields changed, given by name."""

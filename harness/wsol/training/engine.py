@@ -114,6 +114,7 @@ class PhaseRun:
             with torch.no_grad():
                 self.method.eval()
                 self.phase.prepare(self.data)
+            self.data.check_labels(f"method '{self.method.name}'")
         epochs = epochs_of(self.method, self.phase)
         if epochs > 0:
             self._train(epochs)
@@ -141,13 +142,15 @@ class PhaseRun:
         for batch in self._batches(epoch):
             self._run_batch(batch, optimizer, losses)
         self.state.epoch = epoch
+        score = self._score()
+        self.data.check_labels(f"method '{self.method.name}'")
         log = EpochLog(
             phase=self.phase.name,
             epoch=epoch,
             lr=self.phase.sgd.lr * factor,
             losses=losses.means(),
             seconds=time.perf_counter() - started,
-            score=self._score(),
+            score=score,
         )
         self.state.history.append(log)
         if self.config.on_epoch is not None:

@@ -15,7 +15,8 @@ from torch import Tensor
 from wsol.arrays import ByteArray
 from wsol.data.decoded import DecodedImages, ImagesOnDemand
 from wsol.data.views import TrainData
-from wsol.training.augment import Augmentation
+from wsol.errors import RunError
+from wsol.training.augment import Augmentation, augment
 from wsol.training.batch import Batch
 
 T = TypeVar("T")
@@ -173,15 +174,33 @@ class TrainLoader:
         Yields:
             Batches with normalised images, on the device.
         """
+        # One batch of an epoch is enough to notice a draw from another generator. A thread that reads ahead cannot
+        # know whose draws it sees.
+        strict = self._ahead == 0
 
         def prepare(rows: Tensor) -> Batch:
+            nonlocal strict
             batch = self._batch(rows, self._read(rows), boxes)
             for augmentation in augmentations:
-                batch = augmentation(batch if augmentation.geometric else self._normalised(batch), generator)
+                given = batch if augmentation.geometric else self._normalised(batch)
+                batch = augment(augmentation, given, generator, strict)
+            strict = False
             return self._normalised(batch)
 
         for _, batch in read_ahead(prepare, index_batches, self._ahead):
             yield batch
+
+    def check_labels(self, component: str) -> None:
+        """Check that nothing wrote to :attr:`labels`, which all phases share.
+
+        Args:
+            component: Kind and name of the component that could write to them, for the error.
+
+        Raises:
+            RunError: They are not those of the training split.
+        """
+        if not np.array_equal(self.labels.numpy(), self._data.labels):
+            raise RunError(f"{component} changes the labels of the training split; it must work on a copy")
 
     def _read(self, rows: Tensor) -> Tensor:
         """Images uint8 [B, 3, S, S], on the device if they are kept there."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal, overload
 
 import torch.nn.functional as F
@@ -22,8 +23,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+@dataclass(frozen=True, init=False, eq=False)
 class Parts:
-    """What a recipe gives a method to build itself from.
+    """What a recipe gives a method to build itself from; the engine reads it too, so that its fields cannot be set.
 
     Attributes:
         num_classes: Number of classes of the benchmark, C.
@@ -35,6 +37,14 @@ class Parts:
         others: Components of further kinds that plugins add, by :attr:`wsol.recipes.Part.key`.
     """
 
+    num_classes: int
+    schedule: Schedule
+    crop: int
+    backbone: Backbone | None
+    pooling: Pooling | None
+    augmentations: tuple[Augmentation, ...]
+    others: Mapping[str, Component | Sequence[Component] | None]
+
     def __init__(
         self,
         num_classes: int,
@@ -45,13 +55,8 @@ class Parts:
         augmentations: Sequence[Augmentation] = (),
         **others: Component | Sequence[Component] | None,
     ) -> None:
-        self.num_classes = num_classes
-        self.schedule = schedule
-        self.crop = crop
-        self.backbone = backbone
-        self.pooling = pooling
-        self.augmentations = tuple(augmentations)
-        self.others = others
+        vars(self).update(num_classes=num_classes, schedule=schedule, crop=crop, backbone=backbone, pooling=pooling)
+        vars(self).update(augmentations=tuple(augmentations), others=others)
 
     @overload
     def require(self, part: Literal["backbone"], method: str) -> Backbone: ...
