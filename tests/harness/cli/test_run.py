@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -106,6 +108,25 @@ def test_a_stopped_study_resumes_to_the_same_result(done: Workplace, tmp_path: P
     assert resumed.returncode == 0, resumed.stderr
     assert kept.items() <= {p: p.stat().st_mtime_ns for p in place.record_paths()}.items()
     assert place.outcome() == done.outcome()
+
+
+def test_a_second_process_on_a_study_is_an_error_and_disturbs_nothing(tmp_path: Path) -> None:
+    method = {"name": "toy", "lr": 0.1, "seconds": 1.0}
+    place = Workplace(tmp_path / "w", {**STUDY, "recipes": [{"method": method}], "seeds": 1})
+    with place.start("run", "s.yaml") as first:
+        while not (place.results / "lease.json").exists():
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.02)
+        for command in ("run", "search", "seal", "final"):
+            second = place.run(command, "s.yaml")
+            assert second.returncode == 2
+            assert f"process {first.pid} on {socket.gethostname()} has been working on this study" in second.stderr
+            assert second.stderr.count("\n") == 1
+        assert first.poll() is None
+        _, errors = first.communicate()
+    assert first.returncode == 0, errors
+    assert {record.status for record in place.records().values()} == {"complete"}
+    assert list((place.results / "runs").glob("*/test-0.maps"))
 
 
 def test_killed_diverged_and_failed_trials_have_different_statuses(tmp_path: Path) -> None:
