@@ -9,6 +9,7 @@ import pandas as pd
 
 import wsol
 from wsol_leaderboard.files import to_csv
+from wsol_leaderboard.galleries import Galleries
 from wsol_leaderboard.page import render
 from wsol_leaderboard.rankings import RANKING
 from wsol_leaderboard.reading import collect
@@ -33,9 +34,10 @@ def publish(folders: Sequence[Path], out: Path) -> list[Path]:
         DataError: A folder or all records are missing, a record cannot be read, or a file cannot be written.
     """
     claim_files(out)
-    frame = build_table(verify(collect(folders)))
+    collection = verify(collect(folders))
+    frame = build_table(collection)
     print_table(frame)
-    return write_files(frame, out)
+    return write_files(frame, out, galleries=Galleries.of(collection.found))
 
 
 def claim_files(out: Path, *, published: bool = False, overwrite: bool = False) -> None:
@@ -55,7 +57,12 @@ def claim_files(out: Path, *, published: bool = False, overwrite: bool = False) 
 
 
 def write_files(
-    frame: pd.DataFrame, out: Path, published: pd.DataFrame | None = None, *, overwrite: bool = False
+    frame: pd.DataFrame,
+    out: Path,
+    published: pd.DataFrame | None = None,
+    *,
+    galleries: Galleries | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write the leaderboard, each file atomically; earlier ones are replaced, other files are not.
 
@@ -63,6 +70,7 @@ def write_files(
         frame: The table (see :mod:`wsol_leaderboard.table`).
         out: The folder to write to.
         published: Published numbers, from :func:`wsol_leaderboard.published.match_published`.
+        galleries: Pictures of test images for the page; None: none.
         overwrite: Whether to replace files that are no leaderboard.
 
     Returns:
@@ -73,7 +81,7 @@ def write_files(
         UsageError: As :func:`claim_files`.
     """
     claim_files(out, published=published is not None, overwrite=overwrite)
-    files = {"leaderboard.csv": to_csv(frame), "leaderboard.html": render(frame, published)}
+    files = {"leaderboard.csv": to_csv(frame), "leaderboard.html": render(frame, published, galleries)}
     if published is not None:
         files["leaderboard-published.csv"] = to_csv(published)
     for name, content in files.items():

@@ -51,6 +51,7 @@ def leaderboard(
 ) -> None:
     """Rank the records in PLACES; with --out also write leaderboard.csv and leaderboard.html."""
     from wsol_leaderboard.build import claim_files, write_files
+    from wsol_leaderboard.galleries import Galleries
     from wsol_leaderboard.published import match_published
     from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
@@ -66,7 +67,8 @@ def leaderboard(
         frame = keep(frame, column, wanted or [])
     numbers = match_published(frame) if published else None
     _show(frame, format, numbers)
-    for path in write_files(frame, out, numbers, overwrite=overwrite) if out else []:
+    galleries = Galleries.of(collection.found)
+    for path in write_files(frame, out, numbers, galleries=galleries, overwrite=overwrite) if out else []:
         wsol.cli.print_status(f"wrote {path}")
 
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from wsol_leaderboard.conditions import plain_value
 from wsol_leaderboard.files import to_rows
+from wsol_leaderboard.galleries import Galleries
 from wsol_leaderboard.plots import plot
 from wsol_leaderboard.rankings import RANKING
 from wsol_leaderboard.rows import Row
@@ -23,7 +24,7 @@ DETAILS = {
     "search": "Search spaces that the study gave",
     "values": "Test score of each seed",
     "parts": "Parts of the score",
-    "problems": "Broken score maps (counted over seeds)",
+    "problems": "Images with a broken map or box (counted over seeds)",
     "test_split": "Test data",
     "conditions": "Conditions",
     "changes": "Accepted changes",
@@ -33,12 +34,13 @@ DETAILS = {
 """JSON columns that a row's details show, with their headings."""
 
 
-def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
+def render(frame: pd.DataFrame, published: pd.DataFrame | None = None, galleries: Galleries | None = None) -> str:
     """Render the page.
 
     Args:
         frame: The table (see :mod:`wsol_leaderboard.table`).
         published: Published numbers, from :func:`wsol_leaderboard.published.match_published`; None shows none.
+        galleries: Pictures of test images; None shows none.
 
     Returns:
         HTML.
@@ -52,7 +54,8 @@ def render(frame: pd.DataFrame, published: pd.DataFrame | None = None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["plain"] = plain
-    rankings = [_ranking(rows, frame, published) for _, rows in frame.groupby(RANKING, sort=False)]
+    galleries = galleries or Galleries()
+    rankings = [_ranking(rows, frame, published, galleries) for _, rows in frame.groupby(RANKING, sort=False)]
     return environment.get_template("page.html").render(
         rankings=rankings,
         filters=_filters(rankings),
@@ -83,10 +86,10 @@ def _filters(rankings: list[Row]) -> list[Row]:
     return found
 
 
-def _ranking(rows: pd.DataFrame, frame: pd.DataFrame, published: pd.DataFrame | None) -> Row:
+def _ranking(rows: pd.DataFrame, frame: pd.DataFrame, published: pd.DataFrame | None, galleries: Galleries) -> Row:
     first = rows.iloc[0]
     varying, shared = split_parts(rows)
-    entries = [_entry(row) for row in to_rows(rows)]
+    entries = [{**_entry(row), "gallery": galleries.of_row(row)} for row in to_rows(rows)]
     labels = [" · ".join([entry["method"], *(entry[name] for name in varying if entry[name])]) for entry in entries]
     title = ranking_title(first, frame)
     what = f"{first['metric']} on {title}" if first["metric"] else f"No result on {title}"
