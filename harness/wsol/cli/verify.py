@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsol.cli.common import AsJson, PluginFiles, err, load_plugins, print_json, print_line
+from wsol.cli.common import AsJson, PluginFiles, ResultsFolder, err, load_plugins, print_json, print_line
 
 if TYPE_CHECKING:
     from wsol.study.verification.verify import VerificationReport, VerifyProgress
@@ -19,6 +19,15 @@ def verify(
     folders: Annotated[
         list[Path], typer.Argument(metavar="FOLDER...", help="Folders with records, searched to any depth.")
     ],
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps",
+            help="Also score stored maps again; this reads annotations, of test too, with a line in the ledger.",
+        ),
+    ] = False,
+    out_folder: ResultsFolder = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that score with --maps.")] = 1,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:
@@ -30,13 +39,17 @@ def verify(
     choices and ledgers hold) or rescored (they also follow from the stored maps and the annotations here); reproduced
     is the word of a run that 'wsol reproduce' trained again.
     """
+    from wsol.study.ledger import FILE_NAME
+    from wsol.study.session import default_out
+    from wsol.study.verification.maps import Rescoring
     from wsol.study.verification.verify import verify as run
 
     plugins = load_plugins(plugin)
+    rescoring = Rescoring(plugins, (out_folder or default_out()) / FILE_NAME, threads) if maps else None
     with _progress() as progress:
-        report = run(folders, plugins, progress=progress)
+        report = run(folders, plugins, rescoring=rescoring, progress=progress)
     _print(report, as_json)
-    if report.findings:
+    if not report.word:
         raise typer.Exit(1)
 
 

@@ -50,6 +50,8 @@ def check_study(folder: Path, files: Sequence[RecordFile], plugins: Plugins) -> 
     yield from check_recorded(folder, files, ledgers)
     for file in files:
         yield from check_opening(file, ledgers)
+    if all(file.record.reproduces is not None for file in files):
+        return  # its plan and choices are those of the recorded study
     yield from check_identities(files)
     selection: Selection | None = None
     path = folder / SELECTION_NAME

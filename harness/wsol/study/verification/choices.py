@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from wsol.recipes import JsonObject, train_content
 from wsol.records import RunRecord, record_hash
-from wsol.study.identity import differences as identity_differences
+from wsol.study.identity import differences as differences_of_identity
+from wsol.study.identity import full_identity, identity_hash
 from wsol.study.selection import SealedChoice, Selection, selection_seal, val_result
 from wsol.study.verification.equality import differences
 from wsol.study.verification.finding import Finding
@@ -87,9 +88,19 @@ def check_final(file: RecordFile, selection: Selection | None) -> Iterator[Findi
         else:
             used.append(choice)
             yield from _check_chosen(file, index, choice)
-    seal = selection_seal(used)
-    if record.test is not None and record.test.selection != seal:
+    yield from _check_opening(file, used)
+
+
+def _check_opening(file: RecordFile, used: Sequence[SealedChoice]) -> Iterator[Finding]:
+    """Check that test was opened for the sealed choices, with the sealed identity."""
+    record = file.record
+    if record.test is None or not used:
+        return
+    seal, identities = selection_seal(used), identity_hash(used[0].identity)
+    if record.test.selection != seal:
         yield Finding(file.name, "test selection", f"{seal}, as sealed", record.test.selection)
+    if record.test.identities != identities and not accepted(record):
+        yield Finding(file.name, "test identities", f"{identities}, as sealed", record.test.identities)
 
 
 def _check_chosen(file: RecordFile, index: int, choice: SealedChoice) -> Iterator[Finding]:
@@ -105,5 +116,5 @@ def _check_chosen(file: RecordFile, index: int, choice: SealedChoice) -> Iterato
     if record.seed not in choice.seeds:
         yield Finding(file.name, "seed", f"one of the sealed {list(choice.seeds)}", str(record.seed))
     if record.status == "complete" and not accepted(record):
-        for line in identity_differences(choice.identity, record.identity, "when sealed"):
+        for line in differences_of_identity(choice.identity, full_identity(record), "when sealed"):
             yield Finding(file.name, "identity", "that of the sealed trial", line)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from wsol.errors import DataError, one_line
 from wsol.records import RunRecord, TestOpening
-from wsol.study.identity import identity_hash
 from wsol.study.ledger import FILE_NAME, Ledger, LedgerEntry, cell_name, count_openings, read_ledger
 from wsol.study.verification.finding import Finding
 from wsol.study.verification.folders import RecordFile
@@ -103,8 +102,6 @@ def _contradictions(
         written = sorted(line.cells) if name == "cells" else getattr(line, name)
         if written != value:
             yield Finding(file.name, f"test {name}", f"{written} of {where}", str(value))
-    if opening.identities != identity_hash(record.identity):
-        yield Finding(file.name, "test identities", identity_hash(record.identity), opening.identities)
     counted = max(count_openings(entries, cell, line.data).evaluations for cell in _cells(record))
     if counted != opening.evaluations:
         yield Finding(file.name, "test evaluations", f"{counted} by {ledger}", str(opening.evaluations))

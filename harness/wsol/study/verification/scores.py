@@ -18,14 +18,16 @@ from wsol.records import MetricValue, Result, RunSettings
 from wsol.registry import Plugins
 from wsol.study import environment
 from wsol.study.verification.equality import TOLERANCE, differences
-from wsol.study.verification.finding import Finding
+from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import RecordFile
 
+SCORES = "scores"
+"""Name of the check without which nothing can be said about a record."""
 MOST = 10
 """Differences of one result that get a line each; a curve alone has a thousand numbers."""
 
 
-def check_scores(file: RecordFile, plugins: Plugins) -> Iterator[Finding]:
+def check_scores(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     """Check the results of a record: shape, hash of the observations, and every number.
 
     Args:
@@ -33,7 +35,7 @@ def check_scores(file: RecordFile, plugins: Plugins) -> Iterator[Finding]:
         plugins: Where metrics are found.
 
     Yields:
-        What does not follow from the observations.
+        What does not follow from the observations; the check :data:`SCORES` as skipped where a metric is not installed.
     """
     record = file.record
     if record.status != "complete":
@@ -51,7 +53,7 @@ def check_scores(file: RecordFile, plugins: Plugins) -> Iterator[Finding]:
     try:
         metrics = [plugins.create("metrics", name) for name in record.settings.metrics]
     except UsageError as error:
-        yield Finding(file.name, "metrics", "metrics that are installed", one_line(error))
+        yield Skipped(file.name, SCORES, one_line(error))
         return
     for index in range(len(record.results)):
         yield from check_result(file, index, loaded[index], metrics)
@@ -123,7 +125,9 @@ def label(file: RecordFile, index: int) -> str:
 def _shape(file: RecordFile, settings: RunSettings) -> Iterator[Finding]:
     """Check that there is one result for each evaluation and split, under the record's protocol."""
     record = file.record
-    splits = {"search": ["val"], "final": ["val", "test"]}.get(record.stage, [r.split for r in record.results[:1]])
+    closed = record.reproduces is not None and record.test is None
+    finals = ["val"] if closed else ["val", "test"]
+    splits = {"search": ["val"], "final": finals}.get(record.stage, [r.split for r in record.results[:1]])
     expected = [(split, evaluation) for split in splits for evaluation in record.evaluations]
     if [(result.split, result.evaluation) for result in record.results] != expected:
         found = ", ".join(label(file, index) for index in range(len(record.results))) or "none"

@@ -19,7 +19,7 @@ from wsol.recipes import Model
 from wsol.registry import Plugins
 from wsol.study.verification.checks import check_record
 from wsol.study.verification.comparison import agrees
-from wsol.study.verification.finding import Finding
+from wsol.study.verification.finding import Finding, Skipped
 from wsol.study.verification.folders import RecordFile, gather
 from wsol.study.verification.openings import LedgerReader, check_opening
 
@@ -36,7 +36,8 @@ class Verification:
     Attributes:
         word: ``consistent``: the scores follow from the stored observations, and hashes and ledger hold; ``rescored``:
             they were also recomputed from stored maps and the annotations on this computer; ``reproduced``: the run
-            was trained again, and its record is among those given. Empty where there is a finding.
+            was trained again, and its record is among those given. Empty where there is a finding, or a metric is not
+            installed.
         finding: The first finding, as one line; empty without one.
     """
 
@@ -156,7 +157,9 @@ def weakest_verification(verifications: Iterable[Verification]) -> Verification:
         'consistent'
     """
     joined: list[Verification] = list(verifications)
-    findings = [verification for verification in joined if not verification.word]
+    findings = [verification for verification in joined if verification.finding]
+    if not findings and not all(verification.word for verification in joined):
+        return Verification("")
     words = [word for word in WORDS if any(verification.word == word for verification in joined)]
     return findings[0] if findings else Verification(words[0] if words else "")
 
@@ -168,7 +171,10 @@ def _verification(file: RecordFile, plugins: Plugins, known: WordCache, ledgers:
     key = cache_key(file)
     entry = known.entries.get(key)
     if entry is None:
-        found = next((o for o in check_record(file, plugins) if isinstance(o, Finding)), None)
+        outcomes = list(check_record(file, plugins))
+        found = next((outcome for outcome in outcomes if isinstance(outcome, Finding)), None)
+        if found is None and any(isinstance(outcome, Skipped) for outcome in outcomes):
+            return Verification("")
         entry = Entry(finding=None if found is None else (found.what, found.expected, found.found))
         known.put(key, entry)
     if entry.finding is not None:
