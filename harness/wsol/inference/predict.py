@@ -105,11 +105,13 @@ def predict(
             else:
                 located = localize(batch.images, batch.labels)
             _check(method, located, len(batch.rows))
-            guard.check(f"method '{method.name}'")
+            guard.check_counts(f"method '{method.name}'")
             inputs.check(f"method '{method.name}'")
             ids, labels = [data.ids[i] for i in batch.rows], data.labels[batch.rows]
             writer.append(ids, labels, located.detach().float().cpu().numpy(), scores)
-        guard.check_bytes(f"method '{method.name}'" + (f" or extractor '{extractor.name}'" if extractor else ""))
+        who = f"method '{method.name}'" + (f" or extractor '{extractor.name}'" if extractor else "")
+        guard.check(who)
+        guard.check_bytes(who)
 
 
 def _check(method: Method, located: Tensor, count: int) -> None:

@@ -24,7 +24,7 @@ COUNT, SIDE = 8, 6
 Harm = Callable[[Any], Any]
 
 
-class Pixels:
+class Decoded:
     """Images in memory."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Linear(wsol.Method):
 
 def run(method: wsol.Method) -> TrainLoader:
     labels = np.arange(COUNT) % 2
-    data = TrainData([f"{i}" for i in range(COUNT)], labels, Pixels(), 2, SIDE, "f")  # type: ignore[arg-type]
+    data = TrainData([f"{i}" for i in range(COUNT)], labels, Decoded(), 2, SIDE, "f")  # type: ignore[arg-type]
     loader = TrainLoader(data, method.image_mean, method.image_std, torch.device("cpu"))
     train(method, loader, TrainConfig("k", 0, torch.device("cpu")))
     return loader
