@@ -14,7 +14,7 @@ import numpy as np
 from wsol.arrays import Array, FloatArray, IntArray
 from wsol.errors import DataError
 from wsol.evaluation.metric import Calibration, Metric
-from wsol.evaluation.observations import Observations, ObservationTable, total
+from wsol.evaluation.observations import Observations, ObservationTable, total, weighted_sums
 
 Score = Callable[[Array, Array], Array]
 """Function of total [..., *shape] and weight [...] that returns a score [...]."""
@@ -155,11 +155,11 @@ def _totals(table: ObservationTable, weights: FloatArray, distinct: tuple[IntArr
     Hits are summed in float32, which is twice as fast, where it is exact: counts below 2**24.
     """
     keep, back = distinct
-    exact = table.dtype == bool and not balanced and len(table) < 1 << 24
-    dtype = np.float32 if exact else np.float64
+    exact = table.counts and not balanced  # the weights are counts then
+    dtype = np.float32 if exact and table.dtype == bool and len(table) < 1 << 24 else np.float64
     sums = np.zeros((len(weights), len(keep)))
     for part, rows in table.chunks():
-        sums += weights[:, part].astype(dtype) @ rows[:, keep].astype(dtype)
+        sums += weighted_sums(weights[:, part].astype(dtype), rows[:, keep].astype(dtype), exact=exact)
     return sums[:, back].reshape(-1, *table.shape)
 
 

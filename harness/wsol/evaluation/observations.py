@@ -84,6 +84,11 @@ class ObservationTable:
         """The number of values in one observation."""
         return int(np.prod(self.shape, dtype=np.int64))
 
+    @property
+    def counts(self) -> bool:
+        """Whether the observations are booleans or integers, whose sums with whole weights are exact."""
+        return self.dtype.kind in "biu"
+
     def rows(self, start: int, stop: int) -> Array:
         """Get consecutive rows, each of them flat.
 
@@ -218,7 +223,7 @@ def total(table: ObservationTable, weights: FloatArray) -> Array:
     """The weighted sum of a table's rows.
 
     It is exact for booleans and integers if the weights are whole numbers. Rows are summed in their order, so that the
-    sum does not depend on shards.
+    sum depends neither on shards nor on threads.
 
     Args:
         table: The observations.
@@ -227,10 +232,29 @@ def total(table: ObservationTable, weights: FloatArray) -> Array:
     Returns:
         float64 [*shape].
     """
+    exact = table.counts and bool((weights == np.rint(weights)).all())
     result = np.zeros(table.size)
     for part, rows in table.chunks():
-        result += weights[part] @ rows.astype(np.float64)
+        result += weighted_sums(weights[part], rows.astype(np.float64), exact=exact)
     return result.reshape(table.shape)
+
+
+def weighted_sums(weights: FloatArray, rows: FloatArray, *, exact: bool) -> FloatArray:
+    """Sum rows with weights, to the same bit on every number of threads.
+
+    The library that computes a matrix product chooses the order of its sums by the number of threads. The order does
+    not matter where all sums are exact; elsewhere the rows are summed one after the other, which is slower.
+
+    Args:
+        weights: Weights of one or several sums, float [..., N].
+        rows: The rows, of the same dtype, [N, K].
+        exact: Whether weights and rows are whole numbers whose sums the dtype holds exactly.
+
+    Returns:
+        The sums, [..., K].
+    """
+    found: FloatArray = weights @ rows if exact else np.einsum("...n,nk->...k", weights, rows)
+    return found
 
 
 def merge(parts: Sequence[Observations]) -> Observations:

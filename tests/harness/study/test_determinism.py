@@ -1,0 +1,78 @@
+"""The numbers of a run do not depend on what runs beside it, on the order of sets, or on how it was started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import wsol
+from tests.support.paths import TOY
+from tests.support.workplace import Workplace
+
+STUDY: dict[str, Any] = {
+    "name": "s",
+    "benchmark": "sprites",
+    "recipes": [
+        {"method": "cam", "backbone": "tiny", "pooling": "gap", "extractor": "cam", "normalizer": ["minmax", "none"]}
+    ],
+    "schedule": {"epochs": 1},
+    "metrics": ["maxboxaccv2", "pxap", "top1_cls"],
+    "trials": 2,
+    "seeds": 2,
+    "bootstrap": 20,
+    "resources": {"cpus": 1},
+}
+TIMES = {"started", "seconds", "hardware", "test"}
+"""Fields of records that hold times, the machine, or the ledger's lines with their times."""
+
+
+def timeless(records: dict[str, wsol.RunRecord]) -> dict[str, Any]:
+    found = {name: record.model_dump(mode="json", exclude=TIMES) for name, record in records.items()}
+    for record in found.values():
+        for epoch in record["history"]:
+            del epoch["seconds"]
+    return found
+
+
+def test_records_do_not_depend_on_concurrent_runs_and_hash_seeds(tmp_path: Path) -> None:
+    found = []
+    for jobs in (1, 2):
+        place = Workplace(tmp_path / str(jobs), STUDY)
+        place.environment["WSOL_CACHE"] = str(tmp_path / "cache")
+        place.environment["PYTHONHASHSEED"] = str(jobs)
+        done = place.run_process("run", "s.yaml", "--jobs", jobs)
+        assert done.returncode == 0, done.stderr
+        found.append(timeless(place.records()))
+    assert len(found[0]) == 4
+    assert found[0] == found[1]
+
+
+def test_threads_move_a_training_by_rounding_only(tmp_path: Path) -> None:
+    records = []
+    for threads in (1, 2):
+        content = {**STUDY, "trials": 1, "resources": {"cpus": threads}}
+        session = wsol.open_session(content, out=tmp_path / str(threads), cache=tmp_path / "cache")
+        (record,) = session.search(wsol.SerialRunner())
+        assert (record.status, record.hardware["threads"]) == ("complete", threads)
+        records.append(record)
+    losses = [record.history[0].losses["loss"] for record in records]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_threads_do_not_change_the_scores_of_equal_maps(tmp_path: Path) -> None:
+    found = []
+    for threads in (1, 2):
+        content = {
+            **STUDY,
+            "benchmark": "toy",
+            "recipes": [{"method": "center", "normalizer": "minmax"}],
+            "metrics": ["maxboxaccv2"],
+            "resources": {"cpus": threads},
+        }
+        session = wsol.open_session(content, out=tmp_path / str(threads), plugins=[TOY], cache=tmp_path / "cache")
+        (record,) = session.search(wsol.SerialRunner())
+        assert record.status == "complete"
+        found.append([result.model_dump(mode="json") for result in record.results])
+    assert found[0] == found[1]
