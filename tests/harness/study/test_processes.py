@@ -1,4 +1,4 @@
-"""The processes of stages: how they end, what a worker is told, and what is left when a process is killed."""
+"""The processes of stages: how they end, what the worker reports, and what is left when a process is killed."""
 
 from __future__ import annotations
 
