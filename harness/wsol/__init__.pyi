@@ -239,6 +239,7 @@ from .study.ledger import (
     read_ledger as read_ledger,
 )
 from .study.observer import StudyObserver as StudyObserver
+from .study.passes import Runner as Runner
 from .study.plan import Plan as Plan
 from .study.run import (
     StudySource as StudySource,
@@ -252,7 +253,6 @@ from .study.selection import (
     read_selection as read_selection,
 )
 from .study.session import (
-    Runner as Runner,
     Session as Session,
     StudyResult as StudyResult,
 )

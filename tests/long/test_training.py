@@ -14,8 +14,9 @@ import torch
 from wsol.inference.build import WEIGHTS
 from wsol.records import EpochLog, RunRecord
 from wsol.study.job import Job, RunProgress, SerialRunner, execute
+from wsol.study.passes import Runner
 from wsol.study.run import open_session
-from wsol.study.session import Runner, Session
+from wsol.study.session import Session
 
 EPOCHS = 30
 METHODS: dict[str, dict[str, Any]] = {

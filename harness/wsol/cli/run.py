@@ -28,8 +28,9 @@ from wsol.study.observer import StudyObserver
 if TYPE_CHECKING:
     from wsol.records import RunRecord
     from wsol.study.job import Job, RunProgress
+    from wsol.study.passes import Runner
     from wsol.study.selection import Selection
-    from wsol.study.session import Runner, Session
+    from wsol.study.session import Session
 
 AcceptFailures = Annotated[
     bool,

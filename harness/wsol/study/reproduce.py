@@ -20,8 +20,8 @@ from wsol.study import ledger
 from wsol.study.identity import differences, identify
 from wsol.study.job import Job, RunProgress, SerialRunner
 from wsol.study.openings import open_final_runs
+from wsol.study.passes import Runner
 from wsol.study.selection import SealedChoice, check_sealed, selection_seal
-from wsol.study.session import Runner
 from wsol.study.study_folder import RUNS_NAME, SELECTION_NAME
 from wsol.study.test_data_names import TestDataNames
 from wsol.study.verification.comparison import MetricComparison, compare_runs, worst

@@ -11,8 +11,9 @@ from wsol.errors import UsageError
 from wsol.plugins import load_plugins, plugin_files
 from wsol.study.config import Study, apply_override, load_study, validate_study
 from wsol.study.observer import StudyObserver
+from wsol.study.passes import Runner
 from wsol.study.plan import make_plan
-from wsol.study.session import Runner, Session, StudyResult, default_out
+from wsol.study.session import Session, StudyResult, default_out
 
 StudySource: TypeAlias = str | Path | Mapping[str, Any] | Study
 """A shipped study's name, a YAML file, the content of such a file, or a validated study."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
-from wsol.study.job import Job, RunProgress, worker_died
-from wsol.study.jobs import JobFactory, pending
+from wsol.study.job import Job
+from wsol.study.jobs import JobFactory
 from wsol.study.ledger import now
 from wsol.study.observer import StudyObserver
 from wsol.study.openings import check_ledger, open_final_runs, opened_after
+from wsol.study.passes import Passes, Runner, exported_weights
 from wsol.study.plan import Plan, TrainingCell, final_seeds
 from wsol.study.publish import draw_heat_maps, publish
 from wsol.study.run_records import incomplete
@@ -35,27 +35,7 @@ from wsol.study.test_data_names import TestDataNames
 if TYPE_CHECKING:
     from wsol.study.ray_runner import RayRunner
 
-WEIGHTS_VARIABLE = "WSOL_WEIGHTS"
 RESULTS_VARIABLE = "WSOL_RESULTS"
-
-
-class Runner(Protocol):
-    """Runs jobs: on Ray (:class:`wsol.study.ray_runner.RayRunner`) or here (:class:`wsol.study.job.SerialRunner`)."""
-
-    @property
-    def local(self) -> bool:
-        """Whether the jobs run on this machine, so that missing data can be found before the first one starts."""
-
-    def run(self, jobs: Sequence[Job], progress: RunProgress) -> str | None:
-        """Run each of ``jobs`` once. A job whose worker died has no record afterwards, and is given again.
-
-        Args:
-            jobs: The jobs, whose records do not exist yet.
-            progress: Called after each epoch, and when a run ends.
-
-        Returns:
-            Why jobs have no record, where the runner knows it.
-        """
 
 
 @dataclass(frozen=True)
@@ -390,21 +370,9 @@ class Session:
         prepare: Callable[[Sequence[Job]], Sequence[Job]],
     ) -> list[RunRecord]:
         """Run the jobs without a record, and again those whose worker died; ``prepare`` is called before each start."""
-        todo = pending(jobs)
-        for job in todo:  # a failed attempt's record makes room for the next one's
-            job.record_path.unlink(missing_ok=True)
-        starts = self.plan.study.max_failures + 1
-        with _exported_weights(self.weights), observer.running(step, todo) as progress:
-            reason, left = "", list(todo)
-            for _ in range(starts):
-                if left:
-                    self._check_lease()
-                    reason = runner.run(prepare(left), progress) or ""
-                    left = [job for job in left if not job.record_path.exists()]
-            for job in left:
-                self._check_lease()
-                worker_died(job, reason or f"its worker died {starts} times; see {self.folder / '.ray'}")
-        return [read_record(job.record_path) for job in jobs]
+        passes = Passes(runner, observer, self.plan.study.max_failures + 1, self.folder / ".ray", self._check_lease)
+        with exported_weights(self.weights):
+            return passes.run(step, jobs, prepare)
 
     def _check_lease(self) -> None:
         if self.files.lease is not None:
@@ -419,21 +387,6 @@ def _raise_unsealed(unsealed: Sequence[Unsealed]) -> None:
     for recipe in unsealed:
         if recipe.cause == "failed":
             raise RunError(f"nothing was sealed: {recipe.recipe}: {recipe.reason}")
-
-
-@contextmanager
-def _exported_weights(weights: Path | None) -> Iterator[None]:
-    """Let ``WSOL_WEIGHTS`` name ``weights`` while jobs run: workers inherit the environment."""
-    before = os.environ.get(WEIGHTS_VARIABLE)
-    if weights is not None:
-        os.environ[WEIGHTS_VARIABLE] = str(weights.resolve())
-    try:
-        yield
-    finally:
-        if weights is not None and before is None:
-            del os.environ[WEIGHTS_VARIABLE]
-        elif before is not None:
-            os.environ[WEIGHTS_VARIABLE] = before
 
 
 def default_out() -> Path:
