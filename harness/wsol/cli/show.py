@@ -72,7 +72,7 @@ def _print_kept(plan: Plan, plugins: Plugins) -> None:
     unknown = sum(part is None for part in found)
     print_line(
         f"keeps about {_size(kept.total)}: score maps of {' and '.join(study.keep) or 'no split'} (keep) "
-        f"{_size(kept.maps)}, weights {_size(kept.weights)}, observations {_size(kept.observations)}, "
+        f"{_size(kept.maps)}, weights {_size(kept.weights)}, observations at most {_size(kept.observations)}, "
         f"galleries {_size(kept.galleries)}" + (f"; {unknown} of {len(found)} networks not counted" if unknown else "")
     )
 

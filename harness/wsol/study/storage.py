@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wsol.data.benchmark import Benchmark
+from wsol.data.views import evaluation_protocol
 from wsol.errors import DataError
+from wsol.evaluation.metric import ScoredImage
 from wsol.inference.build import build_evaluation
 from wsol.networks import Extractor
 from wsol.options import OptionValues
@@ -18,14 +22,13 @@ from wsol.protocols import get_protocol
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study.config import Study
-from wsol.study.estimate import BuiltWithoutStorage, build_without_storage
+from wsol.study.estimate import CLASSES, BuiltWithoutStorage, build_without_storage
 from wsol.study.gallery_file import PICTURE_BYTES
 from wsol.study.plan import TrainingCell
 from wsol.study.scoring import Scorer, Setting
 
-OBSERVED_BYTES = 60
-"""About the bytes that observations take for an image and an evaluation: 28 of a single box accuracy, 36 of eight
-metrics (measured on 1,000 images, whose ids are 60 characters long), and more where maps are noisier."""
+DESCRIBED_BYTES = 100
+"""About the bytes that a file of observations takes for the id, label and details of an image."""
 LABEL_BYTES = 8
 FLOAT_BYTES = 4
 
@@ -36,7 +39,7 @@ class KeptBytes:
 
     Attributes:
         maps: Score maps of the splits that the study keeps.
-        observations: Observations of single images.
+        observations: Observations of single images, before they are compressed: at most.
         galleries: Pictures of test images.
         weights: Weights of the final runs.
     """
@@ -82,13 +85,14 @@ def kept_bytes(cell: TrainingCell, study: Study, plugins: Plugins) -> KeptBytes 
     if val is None or test is None or averages is None:
         return None
     of_pass, weights = averages
+    observed = DESCRIBED_BYTES + _observed_bytes(cell, benchmark, plugins)
     passes, evaluations, trials = len(_passes(cell, plugins)), len(cell.evaluations), len(cell.trials)
     finals = study.seeds * evaluations  # one pass each, because a choice has one setting
     kept_of_final = (val if "val" in study.keep else 0) + (test if "test" in study.keep else 0)
     kept_of_trial = passes * val if "val" in study.keep else 0
     return KeptBytes(
         maps=of_pass * (trials * kept_of_trial + finals * kept_of_final),
-        observations=OBSERVED_BYTES * (trials * evaluations * val + finals * (val + test)),
+        observations=observed * (trials * evaluations * val + finals * (val + test)),
         galleries=PICTURE_BYTES * finals * min(study.gallery, test),
         weights=weights * finals,
     )
@@ -137,6 +141,30 @@ def _backbones(cell: TrainingCell) -> Counter[tuple[tuple[str, str | float], ...
         {name: value for name, value in trial.hparams.items() if name.startswith("backbone.")} for trial in cell.trials
     ]
     return Counter(tuple(sorted(values.items())) for values in drawn)
+
+
+def _observed_bytes(cell: TrainingCell, benchmark: Benchmark, plugins: Plugins) -> int:
+    """Bytes of what all metrics observe in an image; a metric that fails on a made-up one counts nothing."""
+    protocol = evaluation_protocol(benchmark, cell.protocol)
+    ramp, box = np.linspace(0, 1, protocol.crop**2).reshape(protocol.crop, -1), np.array([[1, 1, 9, 9]])
+    image = ScoredImage(
+        image_id="",
+        label=0,
+        protocol=protocol,
+        score_map=ramp,
+        raw_map=ramp,
+        boxes=box if protocol.interpolation is None else None,
+        gt_boxes=box,
+        foreground=ramp > 0.5,
+        ignore=ramp < 0,
+        logits=np.zeros(CLASSES),
+    )
+    total = 0
+    for name in cell.metrics:
+        with contextlib.suppress(Exception):  # third-party metrics may raise anything
+            observation = np.asarray(plugins.create("metrics", name).observe(image))
+            total += -(-observation.size // 8) if observation.dtype == bool else observation.nbytes
+    return total
 
 
 def _image_bytes(built: BuiltWithoutStorage, extractor: Extractor | None) -> int | None:

@@ -77,6 +77,12 @@ def test_pictures_and_weights_are_those_of_final_runs() -> None:
     assert weights.total > weights.maps + weights.weights
 
 
+def test_observations_count_as_they_are_before_compression() -> None:
+    found = kept({"method": "center"}, metrics=["maxboxaccv2"], seeds=1)
+    assert found is not None
+    assert found.observations == (100 + 3 * 1000 // 8) * (CUB[1] + CUB[1] + CUB[2])  # one trial, one final run
+
+
 def test_a_method_that_needs_values_has_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = load_plugins()
     method = plugins.get("methods", "cam")
