@@ -6,7 +6,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.leaderboard_records import make, table_of
+from wsol import Verification
 from wsol.records import MetricValue
+from wsol_leaderboard.evidence import RunKey
 from wsol_leaderboard.published import match_published
 from wsol_leaderboard.terminal import interval, print_published, print_table, score
 
@@ -83,3 +85,20 @@ def test_a_table_without_scores_is_printed():
     text = printed([make(value=None, status="failed", reason="boom")], 80)
     assert "no result" in text
     assert "seed 0: failed: boom" in text
+
+
+def test_words_of_the_verification_and_reasons_of_refused_rows_are_printed():
+    records = [make("cam"), make("has", value=61.0), make("acol", metrics={"MaxBoxAccV2": MetricValue(value=1e9)})]
+    words = {RunKey.of(records[0]): Verification("consistent"), RunKey.of(records[1]): Verification("reproduced")}
+    console = Console(width=120, file=io.StringIO(), force_terminal=False)
+    print_table(table_of(records, words=words), console)
+    text = console.file.getvalue()
+    assert "verification: reproduced (has)" in text
+    assert "verification: consistent (cam)" in text
+    assert "acol: refused: seed 0: MaxBoxAccV2 is 1e+09 on test, which is no percentage" in text
+    assert "verification: not verified" in printed(records[:1], 120)
+
+
+def test_trials_are_those_that_the_choice_was_made_among():
+    record = make("cam", chosen_among=3, trials_planned=5)
+    assert "3/5" in printed([record], 120)
