@@ -12,7 +12,7 @@ class WsolError(Exception):
 
     exit_code: ClassVar[int] = 1
     """Exit code of the process: 1 some runs failed, 2 wrong usage or configuration, 3 data or weights missing or
-    broken."""
+    broken; 4 is for errors of other classes."""
 
 
 class UsageError(WsolError):
