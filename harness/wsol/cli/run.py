@@ -36,6 +36,13 @@ AcceptFailures = Annotated[
     bool,
     typer.Option("--accept-failures", help="Choose among the trials that completed, although other trials failed."),
 ]
+AcceptChanges = Annotated[
+    bool,
+    typer.Option(
+        "--accept-changes",
+        help="Go on although code, weights, files or data changed since the search or the seal. The rows are marked.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and train nothing.")]
 Tflops = Annotated[
     float,
@@ -154,7 +161,11 @@ class _Terminal(StudyObserver):
 
 @with_options(JobOptions)
 def run(
-    options: JobOptions, accept_failures: AcceptFailures = False, dry_run: DryRun = False, tflops: Tflops = 50.0
+    options: JobOptions,
+    accept_failures: AcceptFailures = False,
+    accept_changes: AcceptChanges = False,
+    dry_run: DryRun = False,
+    tflops: Tflops = 50.0,
 ) -> None:
     """Run a whole study: search on val, seal the choice, evaluate it on test once, build the leaderboard.
 
@@ -165,37 +176,37 @@ def run(
         print_plan(session, tflops)
         return
     terminal = _Terminal()
-    session.run(runner, terminal, accept_failures=accept_failures)
+    session.run(runner, terminal, accept_failures=accept_failures, accept_changes=accept_changes)
     print_line(f"records   {session.runs}")
     terminal.exit()
 
 
 @with_options(JobOptions)
-def search(options: JobOptions) -> None:
+def search(options: JobOptions, accept_changes: AcceptChanges = False) -> None:
     """Run only the search: train all trials and evaluate them on val."""
     session, runner = options.open()
     terminal = _Terminal()
-    session.search(runner, terminal)
+    session.search(runner, terminal, accept_changes=accept_changes)
     terminal.exit()
 
 
 @with_options(StudyOptions)
-def seal(options: StudyOptions, accept_failures: AcceptFailures = False) -> None:
+def seal(options: StudyOptions, accept_failures: AcceptFailures = False, accept_changes: AcceptChanges = False) -> None:
     """Only choose the best trial of every recipe on val and seal the choices. Opens no test data.
 
     A recipe that cannot be sealed is reported and does not block the others; a later call seals it.
     """
     terminal = _Terminal()
-    options.session().seal(terminal, accept_failures=accept_failures)
+    options.session().seal(terminal, accept_failures=accept_failures, accept_changes=accept_changes)
     terminal.exit()
 
 
 @with_options(JobOptions)
-def final(options: JobOptions) -> None:
+def final(options: JobOptions, accept_changes: AcceptChanges = False) -> None:
     """Run only the final runs of the sealed choices, evaluate each on test, and build the leaderboard."""
     session, runner = options.open()
     terminal = _Terminal()
-    session.final(runner, terminal)
+    session.final(runner, terminal, accept_changes=accept_changes)
     session.publish(terminal)
     print_line(f"records   {session.runs}")
     terminal.exit()

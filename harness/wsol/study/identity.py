@@ -57,7 +57,7 @@ NOT_ENGINE = (
 """Modules and folders of the engine that decide no number of a run: they start, check, show or publish runs."""
 TEST_FILES = "data test files"
 """Name of the hash of test's annotation files, whose content is not parsed before the seal."""
-ONE_SIDED = ("code ", "file ", "weights ")
+ONE_SIDED = ("code ", "file ")
 """Beginnings of names that count as a difference also where only one of two identities has them."""
 SHOWN = 8
 
@@ -106,7 +106,7 @@ def on_device(identity: Identity, device: str, precision: str, weights: Identity
         identity: The identity of the recipe.
         device: Type of the device, ``"cpu"`` or ``"cuda"``.
         precision: Precision of the training on this device, see :func:`wsol.training.engine.resolved_precision`.
-        weights: Backbone → hash of the weights file that was loaded.
+        weights: Backbone → hash of the weights file that was loaded, see :func:`wsol.weights.collect_weights`.
     """
     loaded = {f"weights {name}": hash_ for name, hash_ in sorted(weights.items())}
     return {**identity, **loaded, "device": device, "precision": precision}
@@ -319,7 +319,8 @@ def differences(
 ) -> list[str]:
     """Compare two identities.
 
-    Names that both have are compared. Code, files and weights that only one has are a difference as well.
+    Names that both have are compared. Code and files that only one has are a difference as well; weights are not: a
+    run that continues from a checkpoint may load fewer of them.
 
     Args:
         before: The earlier identity.
@@ -343,4 +344,4 @@ def differences(
 def _short(name: str, value: str | None) -> str:
     if value is None:
         return "none"
-    return value[:SHOWN] if name.startswith((*ONE_SIDED, "data ")) else value
+    return value[:SHOWN] if name.startswith((*ONE_SIDED, "weights ", "data ")) else value

@@ -25,7 +25,7 @@ from wsol.errors import WsolError, one_line
 from wsol.evaluation.observation_file import observations_path
 from wsol.files import make_folder, writing
 from wsol.options import OptionValues
-from wsol.recipes import JsonObject, Model, content_hash, train_content
+from wsol.recipes import EvalSpec, JsonObject, Model, content_hash, train_content
 from wsol.records import (
     GALLERY,
     WEIGHTS,
@@ -72,9 +72,13 @@ class Job(Model):
         selection: Of a final run, the file of the sealed selection; without it test stays closed.
         ledger: Of a final run, the study's ledger, which has a line for the opening of test.
         opening: Of a final run, the opening of test; its line was appended before the job was sent.
-        identity: Of a final run, the identity of the chosen trial.
+        cell_evaluations: All evaluations of the run's cell. The code of each counts for the identity of every run of
+            the cell; a final run has those that chose its trial. Empty: those of the run.
+        identity: What the run's identity must be, as far as it is known before the run: that of the first finished
+            trial, of a final run what was sealed. See :mod:`wsol.study.identity_check`.
+        accept_changes: Whether the run goes on with another identity; it is then marked.
+        changes: One line for each difference that was accepted before the run.
         chosen_among: Of a final run, the number of trials that the choice was made among.
-        changes: Of a final run, the changes of the identity that were accepted before it.
         marks: Of a final run, conditions that the steps of the study give it: ``"sealed after test"``.
         lease: Number of the lease of the study that the job was made under; None: without one.
         keep: Splits whose score maps are kept in the run's folder.
@@ -96,9 +100,11 @@ class Job(Model):
     selection: str | None = None
     ledger: str | None = None
     opening: TestOpening | None = None
+    cell_evaluations: tuple[EvalSpec, ...] = ()
     identity: dict[str, str] = Field(default_factory=dict)
-    chosen_among: int = 0
+    accept_changes: bool = False
     changes: tuple[str, ...] = ()
+    chosen_among: int = 0
     marks: tuple[str, ...] = ()
     lease: int | None = None
     keep: tuple[EvalSplit, ...] = ("test",)

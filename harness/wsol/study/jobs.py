@@ -113,6 +113,7 @@ class JobFactory:
             run=run,
             folder=str(self.folder.runs.resolve()),
             lease=None if self.folder.lease is None else self.folder.lease.number,
+            cell_evaluations=cell.evaluations,
             protocol=cell.protocol,
             metrics=cell.metrics,
             precision=study.precision,

@@ -87,6 +87,7 @@ def run_study(
     cache: str | Path | None = None,
     weights: str | Path | None = None,
     accept_failures: bool = False,
+    accept_changes: bool = False,
     runner: Runner | None = None,
     observer: StudyObserver | None = None,
 ) -> StudyResult:
@@ -102,6 +103,7 @@ def run_study(
         cache: Folder of decoded images.
         weights: File or folder with pretrained weights.
         accept_failures: Choose among the trials that completed though some failed.
+        accept_changes: Go on with changed code, weights, files or data; the rows are marked.
         runner: Runs the jobs; None: Ray on this machine, with the study's resources.
         observer: Receives the study's events; None: events are ignored.
 
@@ -125,4 +127,4 @@ def run_study(
         ['complete']
     """
     session = open_session(study, overrides, out=out, plugins=plugins, cache=cache, weights=weights)
-    return session.run(runner, observer, accept_failures=accept_failures)
+    return session.run(runner, observer, accept_failures=accept_failures, accept_changes=accept_changes)

@@ -141,7 +141,12 @@ def recipe_name(cell: TrainingCell, evaluation: EvalSpec) -> str:
 
 
 def choose(
-    cell: TrainingCell, evaluation: EvalSpec, records: Mapping[int, RunRecord], *, accept_failures: bool = False
+    cell: TrainingCell,
+    evaluation: EvalSpec,
+    records: Mapping[int, RunRecord],
+    *,
+    accept_failures: bool = False,
+    accept_changes: bool = False,
 ) -> Choice | Unsealed:
     """Choose the trial of a recipe that is best on val; ties go to the smaller trial index.
 
@@ -152,6 +157,7 @@ def choose(
         evaluation: One of its evaluations.
         records: Index of each trial → its record.
         accept_failures: Choose among the trials that completed though some failed.
+        accept_changes: Choose among trials of different code, weights or data.
 
     Returns:
         The choice; or why there is none: the choice must not depend on when it is made.
@@ -180,8 +186,13 @@ def choose(
         reason = f"the primary metric '{primary}' is NaN or infinite in every complete trial, so none can be chosen"
         return Unsealed(recipe=name, cause=none, reason=reason)
     different = _differences([found[index] for index in complete])
-    if different:
-        return Unsealed(recipe=name, cause="differ", reason=different)
+    if different and not accept_changes:
+        more = f" and {len(different) - 1} more" if len(different) > 1 else ""
+        reason = (
+            f"its trials differ: {different[0]}{more}; give the study another name and search again, or add "
+            "--accept-changes to choose among them, which marks the rows"
+        )
+        return Unsealed(recipe=name, cause="differ", reason=reason)
     best = min(finite, key=lambda index: (-_goodness(finite[index]), index))
     result = finite[best]
     return Choice(
@@ -195,20 +206,19 @@ def choose(
         chosen_among=len(found),
         trials_done=len(finite),
         identity=full_identity(found[best]),
-        changes=tuple(dict.fromkeys(line for index in complete for line in found[index].changes)),
+        changes=tuple(dict.fromkeys([*(line for index in complete for line in found[index].changes), *different])),
         records={found[index].run_id: record_hash(found[index]) for index in complete},
     )
 
 
-def _differences(records: Sequence[RunRecord]) -> str:
-    """Say in one line how complete trials differ in what decides their numbers, except what the user accepted."""
+def _differences(records: Sequence[RunRecord]) -> list[str]:
+    """Say how complete trials differ in what decides their numbers, except what the user accepted."""
     compared = [record for record in records if not record.changes]
     lines = data_differences(compared)
     for record in compared[1:]:
         found = differences(compared[0].identity, record.identity, f"in {compared[0].run_id}")
         lines += [f"{line.removesuffix(' now')} in {record.run_id}" for line in found]
-    more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-    return f"its trials differ: {lines[0]}{more}; give the study another name and search again" if lines else ""
+    return lines
 
 
 def _goodness(result: Result) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from wsol.errors import DataError, RunError, UsageError, WeightsError
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
+from wsol.study.identity_check import IdentityCheck
 from wsol.study.job import Job
 from wsol.study.jobs import JobFactory
 from wsol.study.ledger import now
@@ -123,6 +124,7 @@ class Session:
         observer: StudyObserver | None = None,
         *,
         accept_failures: bool = False,
+        accept_changes: bool = False,
     ) -> StudyResult:
         """Run the whole study: search on val, seal the choices, evaluate them on test once, publish.
 
@@ -130,12 +132,15 @@ class Session:
             runner: Runs the jobs; None: Ray on this machine.
             observer: Receives the study's events; None: events are ignored.
             accept_failures: Choose among the trials that completed though some failed.
+            accept_changes: Go on with another identity than that of finished trials or the sealed choice, see
+                :mod:`wsol.study.identity`; the rows are marked.
 
         Returns:
             The sealed choices, the records and the published files.
 
         Raises:
-            UsageError: The results folder holds results of another plan.
+            UsageError: The results folder holds results of another plan, or the identity of the code, weights, files
+                or data changed and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
             DataError: A benchmark's data are missing; checked before training where the jobs run on this machine.
             RunError: Trials failed and ``accept_failures`` is false. The other recipes are sealed then; test is not
@@ -148,29 +153,37 @@ class Session:
             self.check_data()
         with self.files.writing():
             unsealed = self._unsealed()
-            trials = self._search(unsealed, runner, observer) if unsealed else []
-            selection = self.seal(observer, accept_failures=accept_failures)
+            trials = self._search(unsealed, runner, observer, accept_changes) if unsealed else []
+            selection = self.seal(observer, accept_failures=accept_failures, accept_changes=accept_changes)
             broken = [recipe for recipe in selection.unsealed if recipe.cause != "none"]
             if broken and not accept_failures:
                 raise RunError(
                     f"trials of {len(broken)} recipes failed, so test was not opened; run again to retry them, or with "
                     "--accept-failures, or evaluate the sealed recipes now with 'wsol final'"
                 )
-            finals = self.final(runner, observer) if selection.choices else []
+            finals = self.final(runner, observer, accept_changes=accept_changes) if selection.choices else []
             return StudyResult(selection, tuple(trials), tuple(finals), tuple(self.publish(observer)))
 
-    def search(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
+    def search(
+        self,
+        runner: Runner | None = None,
+        observer: StudyObserver | None = None,
+        *,
+        accept_changes: bool = False,
+    ) -> list[RunRecord]:
         """Train all trials that have no record yet or failed, and evaluate them on val.
 
         Args:
             runner: Runs the jobs; None: Ray on this machine.
             observer: Receives the study's events; None: events are ignored.
+            accept_changes: Go on with another identity than that of the finished trials.
 
         Returns:
             The records of all trials.
 
         Raises:
-            UsageError: The results folder holds results of another plan.
+            UsageError: The results folder holds results of another plan, or the identity of the code or of a file
+                differs from that of the finished trials and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
             DataError: A benchmark's data are missing; checked before training where the jobs run on this machine and
                 a recipe is not sealed yet.
@@ -180,9 +193,15 @@ class Session:
         if runner.local and self._unsealed():
             self.check_data()
         with self.files.writing():
-            return self._search(self.plan.cells, runner, observer)
+            return self._search(self.plan.cells, runner, observer, accept_changes)
 
-    def seal(self, observer: StudyObserver | None = None, *, accept_failures: bool = False) -> Selection:
+    def seal(
+        self,
+        observer: StudyObserver | None = None,
+        *,
+        accept_failures: bool = False,
+        accept_changes: bool = False,
+    ) -> Selection:
         """Choose the best trial on val of each recipe that is not sealed yet, and seal the choices; test stays closed.
 
         A seal is final and a failed trial may succeed when it is run again, so failures must be accepted explicitly. A
@@ -192,13 +211,14 @@ class Session:
         Args:
             observer: Receives the study's events; None: events are ignored.
             accept_failures: Choose among the trials that completed though some failed.
+            accept_changes: Choose among trials of different identity or data; the rows are marked.
 
         Returns:
             All sealed choices, and the recipes that are not sealed.
 
         Raises:
             UsageError: The results folder holds results of another plan, or nothing is sealed and trials have no
-                record.
+                record or differ in identity or data.
             LeaseError: Another process is working on the study.
             RunError: Nothing is sealed because trials failed, and ``accept_failures`` is false.
             SealError: The sealed choices were changed.
@@ -206,7 +226,13 @@ class Session:
         with self.files.writing():
             sealed = self._sealed()
             chosen = [
-                choose(cell, evaluation, self._trials(cell), accept_failures=accept_failures)
+                choose(
+                    cell,
+                    evaluation,
+                    self._trials(cell),
+                    accept_failures=accept_failures,
+                    accept_changes=accept_changes,
+                )
                 for cell in self.plan.cells
                 for evaluation in cell.evaluations
                 if sealed.find(cell.train, evaluation) is None
@@ -219,7 +245,13 @@ class Session:
         (observer or StudyObserver()).sealed(selection)
         return selection
 
-    def final(self, runner: Runner | None = None, observer: StudyObserver | None = None) -> list[RunRecord]:
+    def final(
+        self,
+        runner: Runner | None = None,
+        observer: StudyObserver | None = None,
+        *,
+        accept_changes: bool = False,
+    ) -> list[RunRecord]:
         """Train the sealed choices with all seeds, and evaluate each of these runs on test once.
 
         Recipes that are not sealed are left out. Every start of a run is a line of the ledger, written before it.
@@ -227,12 +259,14 @@ class Session:
         Args:
             runner: Runs the jobs; None: Ray on this machine.
             observer: Receives the study's events; None: events are ignored.
+            accept_changes: Go on with another identity than the one that was sealed; the rows are marked.
 
         Returns:
             The records of all final runs.
 
         Raises:
-            UsageError: The results folder holds results of another plan.
+            UsageError: The results folder holds results of another plan, or the identity of the code or of a file
+                differs from what was sealed and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
             SealError: Nothing is sealed, the selection was changed, or the ledger lacks lines that records know.
             DataError: The ledger cannot be written, or the list of test images is missing.
@@ -246,6 +280,7 @@ class Session:
         with self.files.writing():
             jobs = self.final_jobs(read_selection(self.selection))
             check_ledger(self.ledger, self.runs)
+            jobs = IdentityCheck(self.plugins, runner.local, accept_changes).finals(jobs)
             records = self._run("final runs", jobs, runner, observer, opened)
         observer.finished(records)
         return records
@@ -356,8 +391,11 @@ class Session:
             for choice in choices
         ]
 
-    def _search(self, cells: Sequence[TrainingCell], runner: Runner, observer: StudyObserver) -> list[RunRecord]:
-        records = self._run("search", self._trial_jobs(cells), runner, observer, list)
+    def _search(
+        self, cells: Sequence[TrainingCell], runner: Runner, observer: StudyObserver, accept_changes: bool
+    ) -> list[RunRecord]:
+        jobs = IdentityCheck(self.plugins, runner.local, accept_changes).trials(self._trial_jobs(cells))
+        records = self._run("search", jobs, runner, observer, list)
         observer.searched(records)
         return records
 
@@ -382,7 +420,7 @@ class Session:
 def _raise_unsealed(unsealed: Sequence[Unsealed]) -> None:
     """Raise an error where nothing is sealed and running the search may help."""
     for recipe in unsealed:
-        if recipe.cause == "missing":
+        if recipe.cause in ("missing", "changed"):
             raise UsageError(f"nothing was sealed: {recipe.recipe}: {recipe.reason}")
     for recipe in unsealed:
         if recipe.cause == "failed":

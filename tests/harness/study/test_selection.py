@@ -162,7 +162,11 @@ def test_trials_of_other_code_or_data_are_not_compared(plan: Plan, change: dict[
     records[2] = records[2].model_copy(update=change)
     first = unsealed(plan, records)[0]
     assert first.cause == "differ"
-    assert first.reason == f"its trials differ: {line}; give the study another name and search again"
+    assert first.reason == (
+        f"its trials differ: {line}; give the study another name and search again, or add --accept-changes to choose "
+        "among them, which marks the rows"
+    )
+    assert [choice.changes for choice in chosen(plan, records, accept_changes=True)] == [(line,), (line,)]
     records[2] = records[2].model_copy(update={"changes": (line,)})  # the user has accepted it
     assert [choice.changes for choice in chosen(plan, records)] == [(line,), (line,)]
     diverged = records[2].model_copy(update={"changes": (), "status": "diverged"})
