@@ -45,7 +45,9 @@ def no_pretrained() -> Iterator[None]:
 
 @contextmanager
 def collect_weights() -> Iterator[dict[str, str]]:
-    """Collect the hashes of the weights files that are loaded inside the block.
+    """Collect the hashes of the weights files from ``WSOL_WEIGHTS`` and of downloads that are loaded inside the block.
+
+    A file that an option names is left out: the identity of a run has it by the name of the option.
 
     Yields:
         Name of the backbone → SHA-256 of its file; filled by :func:`load_pretrained`. Several files of one name are
@@ -90,7 +92,8 @@ def load_pretrained(
     if not _WANTED.get():
         return
     state, source, hash_ = _find(name, file, url)
-    _collect(name, hash_)
+    if file is None:
+        _collect(name, hash_)
     fit(network, {rename(key) if rename else key: value for key, value in state.items()}, source, skip)
     _LOG.info("%s: pretrained weights from %s", name, source)
 

@@ -249,3 +249,8 @@ class Benchmark(Component, ABC):
             "schedule": vars(cls.schedule),
             "licence": cls.licence,
         }
+
+
+def gives_trials_other_images(benchmark: Benchmark) -> bool:
+    """Whether a benchmark may train trials on other images than final runs, see :meth:`Benchmark.training_images`."""
+    return type(benchmark).training_images is not Benchmark.training_images

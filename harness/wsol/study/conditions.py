@@ -24,12 +24,12 @@ class Facts:
     """What conditions are made from.
 
     Attributes:
-        used: The components of the run's recipe, with the drawn values.
+        file_marks: Marks of the options that name files, see :func:`file_marks`.
         changes: Accepted changes of the identity, see :attr:`wsol.RunRecord.changes`.
         marks: Marks that the steps of the study gave the run: ``"sealed after test"``.
     """
 
-    used: Sequence[UsedComponent] = ()
+    file_marks: Sequence[str] = ()
     changes: Sequence[str] = ()
     marks: Sequence[str] = ()
 
@@ -38,17 +38,22 @@ Rule = Callable[[Facts], Iterable[tuple[str, JsonValue, JsonValue]]]
 """Gives (name, value, default) of conditions; none where the rule does not apply."""
 
 
-def _file_marks(facts: Facts) -> Iterable[tuple[str, JsonValue, JsonValue]]:
-    named = dict.fromkeys(found.option.condition for found in named_files(facts.used))
-    return [(name, MARK, None) for name in named if name]
-
-
 RULES: tuple[Rule, ...] = (
-    _file_marks,
+    lambda facts: [(name, MARK, None) for name in facts.file_marks],
     lambda facts: [("changes accepted", MARK, None)] if facts.changes else [],
     lambda facts: [(name, MARK, None) for name in facts.marks],
 )
 """In the order in which conditions are shown."""
+
+
+def file_marks(used: Iterable[UsedComponent]) -> tuple[str, ...]:
+    """List the marks of the options that name a file, see :func:`wsol.path`.
+
+    Args:
+        used: The components of the run's recipe, with the drawn values.
+    """
+    marks = (found.option.condition for found in named_files(used))
+    return tuple(dict.fromkeys(mark for mark in marks if mark))
 
 
 def ranking_conditions(facts: Facts) -> dict[str, Condition]:

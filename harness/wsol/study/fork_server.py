@@ -152,10 +152,11 @@ def _prepare() -> int:
     for name in LIBRARIES:
         importlib.import_module(name)
     from wsol.evaluation.warm import warm_kernels
-    from wsol.study import identity
+    from wsol.study import environment, identity
 
     warm_kernels()
     identity.warm()
+    environment.installed()
     gc.collect()
     gc.freeze()
     tasks = Path("/proc/self/task")

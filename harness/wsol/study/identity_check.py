@@ -136,12 +136,16 @@ def identify_job(job: Job, plugins: Plugins) -> dict[str, str]:
     return identify(job.run.train, evaluations, job.metrics, job.protocol, plugins)
 
 
-def accepted_changes(job: Job, now: Identity, *, partial: bool = False) -> tuple[str, ...]:
-    """Compare the identity of a run, where it runs, with the one that it must have.
+def accepted_changes(
+    job: Job, now: Identity, before: Identity | None = None, when: str = "", *, partial: bool = False
+) -> tuple[str, ...]:
+    """Compare the identity of a run, where it runs, with an earlier one.
 
     Args:
         job: The job.
         now: The present identity.
+        before: The earlier identity; None: the one that the job must have.
+        when: When that was taken, for messages; empty for that of the job.
         partial: Whether ``now`` is only a part of it, so that names that it lacks are no difference.
 
     Returns:
@@ -150,8 +154,9 @@ def accepted_changes(job: Job, now: Identity, *, partial: bool = False) -> tuple
     Raises:
         UsageError: Something differs, and differences are not accepted.
     """
-    when = SEALED if job.run.stage == "final" else SEARCHED
-    lines = tuple(differences(job.identity, now, when, partial=partial)) if job.identity else ()
+    before = job.identity if before is None else before
+    when = when or (SEALED if job.run.stage == "final" else SEARCHED)
+    lines = tuple(differences(before, now, when, partial=partial)) if before else ()
     if lines and not job.accept_changes:
         raise UsageError(f"{'; '.join(lines)}; {ACCEPT}")
     return lines

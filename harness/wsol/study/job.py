@@ -29,6 +29,7 @@ from wsol.recipes import EvalSpec, JsonObject, Model, content_hash, train_conten
 from wsol.records import (
     GALLERY,
     WEIGHTS,
+    Condition,
     EpochLog,
     Precision,
     Result,
@@ -40,6 +41,8 @@ from wsol.records import (
     TestOpening,
 )
 from wsol.split_names import EvalSplit
+from wsol.study.conditions import Facts, ranking_conditions
+from wsol.study.identity import TEST_FILES
 from wsol.study.lease import check_lease
 from wsol.study.ledger import now
 from wsol.study.outcomes import CheckOutcome, PredictOutcome, ScoreOutcome, TrainOutcome
@@ -141,6 +144,7 @@ class Task(Model):
         scratch: Folder for the files that the stages of a run pass on.
         split: The split to check, predict or score.
         weights: File of the trained weights.
+        identity: Identity of the run when it was trained.
         val: Results on val, whose calibrations are carried over to test.
         observations: File for the observations of a scoring.
         val_observations: The observations of val, which precede those of test; empty for val itself.
@@ -151,6 +155,7 @@ class Task(Model):
     scratch: str = ""
     split: EvalSplit = "val"
     weights: str = ""
+    identity: dict[str, str] = Field(default_factory=dict)
     val: tuple[Result, ...] = ()
     observations: str = ""
     val_observations: str = ""
@@ -206,8 +211,12 @@ class _Outcome(_Ended, total=False):
     results: tuple[Result, ...]
     network: dict[str, int]
     observations: str
+    identity: dict[str, str]
+    changes: tuple[str, ...]
+    conditions: dict[str, Condition]
     versions: JsonObject
     hardware: JsonObject
+    distributions: dict[str, str]
 
 
 def execute(job: Job, on_epoch: OnEpoch | None = None) -> RunRecord:
@@ -258,6 +267,7 @@ def _failed(reason: str, status: Status, environment: CheckOutcome | None) -> _O
     outcome: _Outcome = {"status": status, "reason": reason}
     if environment is not None:
         outcome["versions"], outcome["hardware"] = environment.versions, environment.hardware
+        outcome["distributions"] = environment.distributions
     return outcome
 
 
@@ -301,10 +311,12 @@ class _Run:
             task = Task(stage="train", job=job, scratch=str(scratch), weights=str(scratch / WEIGHTS))
             trained = self._stage(task, TrainOutcome)
             self.environment = trained
+            task = task.model_copy(update={"identity": trained.identity})
             if job.selection is not None:
                 task = task.model_copy(update={"weights": str(self._commit(scratch / WEIGHTS, job.work / WEIGHTS))})
             predicted, scored = self._evaluate(task, "val")
-            data = {"train": trained.data, "val": _joined(predicted, scored)}
+            changes = [*job.changes, *trained.changes, *predicted.changes, *scored.changes]
+            data = {trained.split: trained.data, "val": _joined(predicted, scored)}
             outcome: _Outcome = {
                 "status": "complete",
                 "history": trained.history,
@@ -315,14 +327,19 @@ class _Run:
                 "observations": scored.observations,
                 "versions": trained.versions,
                 "hardware": trained.hardware,
+                "distributions": trained.distributions,
+                "identity": {**trained.identity, **{n: v for n, v in job.identity.items() if n == TEST_FILES}},
             }
             if job.opening is not None:
                 outcome["test"] = job.opening
                 predicted, on_test = self._evaluate(task, "test", scored.results)
+                changes += [*predicted.changes, *on_test.changes]
                 data["test"] = _joined(predicted, on_test)
                 outcome["results"] += on_test.results
                 outcome["observations"] = on_test.observations
             self._keep(scratch)
+            outcome["changes"] = tuple(dict.fromkeys(changes))
+            outcome["conditions"] = ranking_conditions(Facts(trained.file_marks, outcome["changes"], job.marks))
         return outcome
 
     def _keep(self, scratch: Path) -> None:

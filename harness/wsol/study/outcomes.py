@@ -14,10 +14,12 @@ class CheckOutcome(Model):
     Attributes:
         versions: Versions of code, libraries and plugins.
         hardware: Processor, threads and GPU.
+        distributions: Versions of all installed distributions.
     """
 
     versions: JsonObject
     hardware: JsonObject
+    distributions: dict[str, str] = Field(default_factory=dict)
 
 
 class TrainOutcome(CheckOutcome):
@@ -25,12 +27,20 @@ class TrainOutcome(CheckOutcome):
 
     Attributes:
         history: Log of every epoch, those before an interruption included.
-        data: What identifies the training images.
+        split: Name of the training images in the record.
+        data: What identifies them.
+        identity: Identity of the run, see :mod:`wsol.study.identity`.
+        changes: Differences to the identity that the run must have, which were accepted.
+        file_marks: Marks of options that name files.
         notes: For :attr:`wsol.records.RunRecord.notes`.
     """
 
     history: tuple[EpochLog, ...]
+    split: str = "train"
     data: SplitData
+    identity: dict[str, str] = Field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+    file_marks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -39,10 +49,12 @@ class PredictOutcome(Model):
 
     Attributes:
         data: What identifies the images.
+        changes: Accepted differences, as of the training.
         network: Parameters and FLOPs, see :func:`wsol.inference.cost.network_cost`.
     """
 
     data: SplitData
+    changes: tuple[str, ...] = ()
     network: dict[str, int] = Field(default_factory=dict)
 
 
@@ -51,11 +63,13 @@ class ScoreOutcome(Model):
 
     Attributes:
         data: What identifies the annotations.
+        changes: Accepted differences, as of the training.
         results: One for each evaluation.
         observations: SHA-256 of the file of observations.
     """
 
     data: SplitData
+    changes: tuple[str, ...] = ()
     results: tuple[Result, ...]
     observations: str
 

@@ -155,6 +155,7 @@ class Session:
             unsealed = self._unsealed()
             trials = self._search(unsealed, runner, observer, accept_changes) if unsealed else []
             selection = self.seal(observer, accept_failures=accept_failures, accept_changes=accept_changes)
+            _raise_differences(selection.unsealed)
             broken = [recipe for recipe in selection.unsealed if recipe.cause != "none"]
             if broken and not accept_failures:
                 raise RunError(
@@ -417,10 +418,17 @@ class Session:
             self.files.lease.check()
 
 
+def _raise_differences(unsealed: Sequence[Unsealed]) -> None:
+    """Raise UsageError for a recipe whose trials differ in what decides their numbers: running again does not help."""
+    for recipe in unsealed:
+        if recipe.cause == "differ":
+            raise UsageError(f"{recipe.recipe}: {recipe.reason}")
+
+
 def _raise_unsealed(unsealed: Sequence[Unsealed]) -> None:
     """Raise an error where nothing is sealed and running the search may help."""
     for recipe in unsealed:
-        if recipe.cause in ("missing", "changed"):
+        if recipe.cause in ("missing", "differ"):
             raise UsageError(f"nothing was sealed: {recipe.recipe}: {recipe.reason}")
     for recipe in unsealed:
         if recipe.cause == "failed":

@@ -13,12 +13,13 @@ score       stores, annotations of val or test, for     observations of single i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from wsol.data.benchmark import gives_trials_other_images
 from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_protocol, open_annotations, open_split, open_train
 from wsol.errors import DataError, SealError
@@ -29,10 +30,16 @@ from wsol.plugins import load_plugins
 from wsol.recipes import JsonObject, Model, recipe_id
 from wsol.records import GALLERY, EpochLog
 from wsol.study import environment
+from wsol.study.components_used import used_components
+from wsol.study.conditions import file_marks
+from wsol.study.identity import data_identity, on_device
+from wsol.study.identity_check import accepted_changes, hash_test_files, identify_job
 from wsol.study.job import CHECKPOINT, Task
 from wsol.study.outcomes import CheckOutcome, PredictOutcome, ScoreOutcome, TrainOutcome
 from wsol.study.scoring import EvaluatedSetting, Scorer
 from wsol.study.selection import check_opening
+from wsol.training.engine import resolved_precision
+from wsol.weights import collect_weights
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +47,10 @@ if TYPE_CHECKING:
     from wsol.data.benchmark import Annotations
     from wsol.data.views import SplitAnnotations
     from wsol.training.checkpoint import TrainState
+
+
+TRIALS = "train of trials"
+"""Name of the training images in the record of a trial, where final runs train on other ones."""
 
 
 class Reports(Protocol):
@@ -119,6 +130,22 @@ class Stage:
         """The store of each forward pass over the split."""
         return [self.task.store(number) for number in range(len(self.scorer.passes()))]
 
+    def identified(self, weights: Mapping[str, str]) -> dict[str, str]:
+        """Identify the run as it is now.
+
+        Args:
+            weights: Backbone → hash of the weights file that was loaded.
+        """
+        device = _device().type
+        return on_device(
+            identify_job(self.job, self.plugins), device, resolved_precision(self.job.precision, device), weights
+        )
+
+    def check_trained(self) -> tuple[str, ...]:
+        """Return the accepted differences to the code and files that the method was trained with; else UsageError."""
+        now = identify_job(self.job, self.plugins)
+        return accepted_changes(self.job, now, self.task.identity, "when it was trained")
+
     def check_opening(self) -> None:
         """Raise SealError unless the run is part of the sealed choices, and the ledger has the opening of test."""
         job = self.job
@@ -142,7 +169,11 @@ def check(stage: Stage) -> CheckOutcome:
     """
     found = open_annotations(stage.benchmark, stage.split)
     stage.scorer.check(found.annotations, f"{stage.split} of {stage.benchmark.name}")
-    return CheckOutcome(versions=environment.versions(stage.plugins.plugins), hardware=environment.hardware())
+    return CheckOutcome(
+        versions=environment.versions(stage.plugins.plugins),
+        hardware=environment.hardware(),
+        distributions=dict(environment.installed()),
+    )
 
 
 def train(stage: Stage, worker: Reports) -> TrainOutcome:
@@ -172,26 +203,40 @@ def train(stage: Stage, worker: Reports) -> TrainOutcome:
         checkpoint.save(state, written)
         worker.checkpoint(written)
 
-    data = open_train(stage.benchmark, stage.cache, search=job.run.stage == "search")
-    device = _device()
-    method = build_method(job.run, stage.plugins, stage.benchmark)
+    search = job.run.stage == "search"
+    data = open_train(stage.benchmark, stage.cache, search=search)
+    split = TRIALS if search and gives_trials_other_images(stage.benchmark) else "train"
     config = TrainConfig(
         key=job.key(),
         seed=job.run.seed,
-        device=device,
+        device=_device(),
         precision=job.precision,
         checkpoint=job.work / CHECKPOINT,
         write_checkpoint=write_checkpoint,
         on_epoch=worker.epoch,
     )
-    state = train_method(method, TrainLoader(data, method.image_mean, method.image_std, device), config)
+    with collect_weights() as weights:
+        method = build_method(job.run, stage.plugins, stage.benchmark)
+        before = stage.identified(weights)
+        changes = accepted_changes(job, {**before, **data_identity({split: data.identity()})})
+        state = train_method(method, TrainLoader(data, method.image_mean, method.image_std, config.device), config)
+    # Only now all images were read, all weights loaded and all modules imported.
+    identity = stage.identified(weights)
+    changes += accepted_changes(job, identity, before, "before the training")
+    changes += accepted_changes(job, {**identity, **data_identity({split: data.identity()})})
     checkpoint.write_tensors(Path(stage.task.weights), method.state_dict(), "the trained weights")
+    used = used_components(job.run.train, job.run.evaluations, job.metrics, stage.plugins, job.run.hparams)
     return TrainOutcome(
         history=tuple(state.history),
         notes=tuple(state.notes),
+        split=split,
         data=data.identity(),
+        identity=identity,
+        changes=changes,
+        file_marks=file_marks(used),
         versions=environment.versions(stage.plugins.plugins),
         hardware=environment.hardware(),
+        distributions=dict(environment.installed()),
     )
 
 
@@ -214,6 +259,7 @@ def predict(stage: Stage) -> PredictOutcome:
     from wsol.training.seeds import seed_everything
 
     job, device = stage.job, _device()
+    changes = stage.check_trained()
     data = open_split(stage.benchmark, stage.split, stage.protocol, stage.cache)
     method = load_method(job.run, stage.plugins, stage.benchmark, Path(stage.task.weights)).to(device)
     metadata = {
@@ -230,7 +276,8 @@ def predict(stage: Stage) -> PredictOutcome:
     if stage.split == "val":
         extractor = stage.scorer.settings()[0].components(stage.plugins).extractor
         network = network_cost(method, extractor, stage.benchmark.crop, device)
-    return PredictOutcome(data=data.identity(), network=network)
+    changes += accepted_changes(job, data_identity({stage.split: data.identity()}), partial=True)
+    return PredictOutcome(data=data.identity(), changes=changes, network=network)
 
 
 def score(stage: Stage) -> ScoreOutcome:
@@ -247,6 +294,10 @@ def score(stage: Stage) -> ScoreOutcome:
         RunError: A component broke its contract.
     """
     task = stage.task
+    changes = stage.check_trained()
+    if stage.split == "test":
+        files = hash_test_files(stage.plugins, stage.job.run.train.benchmark)
+        changes += accepted_changes(stage.job, files, partial=True)
     found = open_annotations(stage.benchmark, stage.split)
     for path in stage.stores:
         _check_store(path, found)
@@ -256,7 +307,10 @@ def score(stage: Stage) -> ScoreOutcome:
     stored = write_observations(Path(task.observations), [*before, *(s.observations for s in scored)])
     if stage.split == "test":
         _draw_gallery(stage, scored, found.annotations, objects)
-    return ScoreOutcome(data=found.identity(), results=tuple(s.result for s in scored), observations=stored)
+    changes += accepted_changes(stage.job, data_identity({stage.split: found.identity()}), partial=True)
+    return ScoreOutcome(
+        data=found.identity(), changes=changes, results=tuple(s.result for s in scored), observations=stored
+    )
 
 
 def _draw_gallery(

@@ -51,9 +51,24 @@ class TrainConfig:
     @property
     def autocast_dtype(self) -> torch.dtype | None:
         """The type of mixed precision; None for full precision."""
-        if self.device.type != "cuda" or self.precision == "fp32":
-            return None
-        return torch.float16 if self.precision == "fp16" else torch.bfloat16
+        types = {"fp16": torch.float16, "bf16": torch.bfloat16}
+        return types.get(resolved_precision(self.precision, self.device.type))
+
+
+def resolved_precision(precision: Precision, device: str) -> Precision:
+    """Return the precision that a training computes in.
+
+    Args:
+        precision: As a study names it.
+        device: Type of the device; the CPU always computes in fp32.
+
+    Example:
+        >>> resolved_precision("auto", "cpu"), resolved_precision("auto", "cuda")
+        ('fp32', 'bf16')
+    """
+    if device != "cuda":
+        return "fp32"
+    return "bf16" if precision == "auto" else precision
 
 
 def train(method: Method, data: TrainLoader, config: TrainConfig) -> TrainState:

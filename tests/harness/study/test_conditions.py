@@ -8,7 +8,7 @@ from wsol.plugins import load_plugins
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, filled
 from wsol.records import Condition
 from wsol.study.components_used import used_components
-from wsol.study.conditions import Facts, ranking_conditions
+from wsol.study.conditions import Facts, file_marks, ranking_conditions
 
 MARKED = Condition(value=True, default=None)
 
@@ -19,7 +19,8 @@ def of_psol(hparams: dict[str, str] | None = None, **options: object) -> dict[st
         parts=filled(method=ComponentRef.parse({"name": "psol", **options}), backbone=ComponentRef(name="resnet50")),
         schedule=ScheduleSpec(epochs=0, decay_every=1, decay=1, batch_size=2),
     )
-    return ranking_conditions(Facts(used_components(train, [EvalSpec()], [], load_plugins(), hparams)))
+    used = used_components(train, [EvalSpec()], [], load_plugins(), hparams)
+    return ranking_conditions(Facts(file_marks(used)))
 
 
 @pytest.mark.parametrize("boxes", ["ddt", "cam", None])
