@@ -205,18 +205,21 @@ def test_no_code_from_the_file_is_run(tmp_path):
 
 
 def test_the_hashes_of_the_files_that_were_loaded_are_collected(tmp_path, monkeypatch):
-    first, second = (Path(save(tmp_path / f"{value}.pth", state(value))) for value in (1, 2))
-    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (first, second)]
+    files = [Path(save(tmp_path / f"{value}.pth", state(value))) for value in (1, 2)]
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     with collect_weights() as found:
-        assert found == {}
-        loaded(file=str(first))
-        assert found == {"net": hashes[0]}
-        monkeypatch.setenv(FOLDER_VARIABLE, str(second))
-        loaded()
-        loaded()
+        for file in (*files, files[1]):
+            monkeypatch.setenv(FOLDER_VARIABLE, str(file))
+            loaded()
     assert found == {"net": "+".join(sorted(hashes))}
     loaded()
     assert len(found) == 1
+
+
+def test_a_file_that_an_option_names_has_the_name_of_the_option_instead(tmp_path):
+    with collect_weights() as found:
+        loaded(file=save(tmp_path / "a.pth", state(1)))
+    assert found == {}
 
 
 def test_a_folder_and_a_download_are_collected_too(tmp_path, monkeypatch, downloads):
