@@ -44,12 +44,12 @@ def localize(
     names = [path.stem for path in images] if images else [f"val-{i:02d}" for i in range(count)]
     paths = [out_folder / f"{name}.localized.png" for name in names]
     claim_outputs(paths, mark=MARK, overwrite=overwrite, inputs=images or ())
-    make_folder(out_folder, "the folder of heat maps")
     localizer = load_localizer(run, plugin or (), evaluation)
     if images:
         pictures = [localizer.picture(decode_image(path), label) for path in images]
     else:
         pictures = [localizer.picture(*item) for item in validation_items(localizer, count)]
+    make_folder(out_folder, "the folder of heat maps")
     for path, picture in zip(paths, pictures, strict=False):  # val may have fewer classes
         write_png(path, picture, MARK)
         print_line(path)

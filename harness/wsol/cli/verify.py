@@ -27,7 +27,7 @@ def verify(
         ),
     ] = False,
     out_folder: ResultsFolder = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that score with --maps.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads that score with --maps.")] = 1,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:
