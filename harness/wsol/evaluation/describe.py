@@ -15,6 +15,7 @@ from wsol.evaluation.objects import SplitObjects
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.observe import EvalSetting, ImageEvaluator, spread
 from wsol.evaluation.predictions.source import Predictions
+from wsol.isolation import SharedArrays
 from wsol.protocols import EvalProtocol
 from wsol.records import MetricValue
 
@@ -78,7 +79,7 @@ def describe(
         stop = min(start + _CHUNK, count)
         for at in range(start, stop):
             i = int(observations.rows[at])
-            image, _ = next(evaluator.located(i))
+            image, _ = next(evaluator.located(i, SharedArrays()))  # components were checked when they were scored
             box, iou = _best(image.boxes_at(threshold), objects.boxes[i], protocol.inclusive)
             best_iou[at] = np.nan if np.isnan(objects.area[i]) else iou
             boxes[at] = box / np.tile(frame_size(protocol, evaluator.truth.size(i)), 2)
