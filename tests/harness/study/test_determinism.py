@@ -20,7 +20,7 @@ STUDY: dict[str, Any] = {
     "schedule": {"epochs": 1},
     "metrics": ["maxboxaccv2", "pxap", "top1_cls"],
     "trials": 2,
-    "seeds": 2,
+    "seeds": 1,
     "bootstrap": 20,
     "resources": {"cpus": 1},
 }
@@ -45,7 +45,8 @@ def test_records_do_not_depend_on_concurrent_runs_and_hash_seeds(tmp_path: Path)
         done = place.run_process("run", "s.yaml", "--jobs", jobs)
         assert done.returncode == 0, done.stderr
         found.append(timeless(place.records()))
-    assert len(found[0]) == 4
+    assert [record["stage"] for record in found[0].values()].count("search") == 2
+    assert len(found[0]) > 2
     assert found[0] == found[1]
 
 
