@@ -19,6 +19,7 @@ from .errors import (
     UsageError as UsageError,
     WeightsError as WeightsError,
     WsolError as WsolError,
+    printable as printable,
 )
 from .files import write_atomic as write_atomic
 from .outputs import claim_outputs as claim_outputs

@@ -15,6 +15,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution,
 from importlib.util import find_spec
 from pathlib import Path
 
+from wsol.files import check_regular
+
 CACHES = frozenset({"__pycache__"})
 """Folders within a package that hold no code; hidden files and folders are left out as well."""
 
@@ -58,12 +60,13 @@ def files_hash(root: Path, files: Iterable[Path]) -> str:
         SHA-256, 64 hexadecimal digits.
 
     Raises:
-        OSError: A file cannot be read.
+        OSError: A file cannot be read, or is a pipe or device.
     """
     found = hashlib.sha256()
     for file in files:
         if file.is_dir():
             continue
+        check_regular(file)
         name, content = file.relative_to(root).as_posix().encode(), file.read_bytes()
         found.update(len(name).to_bytes(8, "little") + name + len(content).to_bytes(8, "little") + content)
     return found.hexdigest()

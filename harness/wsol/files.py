@@ -36,11 +36,9 @@ def read_bytes(path: Path, error: type[WsolError] = DataError, limit: int = 2**3
         WsolError: ``PATH: cannot be read: REASON``, of the class ``error``.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise error(f"{path}: cannot be read: {'a folder' if path.is_dir() else 'a pipe or device'}, not a file")
-        if status.st_size > limit:
-            raise error(f"{path}: cannot be read: {status.st_size:,} bytes, at most {limit:,} are accepted")
+        check_regular(path)
+        if (size := path.stat().st_size) > limit:
+            raise error(f"{path}: cannot be read: {size:,} bytes, at most {limit:,} are accepted")
         return path.read_bytes()
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror or problem}") from None
@@ -186,8 +184,16 @@ def hash_open_file(file: BinaryIO) -> str:
     return found.hexdigest()
 
 
+def check_regular(path: Path) -> None:
+    """Raise OSError for what is not a regular file; opening a pipe would wait, and a device may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        kind = "a folder" if path.is_dir() else "a pipe or device"
+        raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+
+
 def hash_file(path: Path) -> str:
-    """Hash a file: SHA-256, 64 hexadecimal digits; raises OSError."""
+    """Hash a regular file: SHA-256, 64 hexadecimal digits; raises OSError."""
+    check_regular(path)
     with path.open("rb") as file:
         return hash_open_file(file)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import io
 import itertools
 import os
 import pkgutil
@@ -18,7 +19,7 @@ from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import pluggy
 
@@ -135,7 +136,7 @@ def _reason(error: BaseException) -> str:
 @contextlib.contextmanager
 def _kept_running() -> Iterator[None]:
     """Keep a plugin from ending the command in silence with ``os._exit``, and from writing into its output."""
-    exit_now, process = os._exit, os.getpid()
+    exit_now, process, streams = os._exit, os.getpid(), (sys.stdout, sys.stderr)
 
     def raise_exit(status: int) -> NoReturn:
         if os.getpid() != process:  # a child that the plugin forked
@@ -144,10 +145,41 @@ def _kept_running() -> Iterator[None]:
 
     os._exit = raise_exit
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command, which may print JSON
+        # Standard output belongs to the command, which may print JSON.
+        with contextlib.redirect_stdout(_Output(sys.stderr)), contextlib.redirect_stderr(_Output(sys.stderr)):
             yield
+        if any(stream.closed for stream in streams):
+            raise PluginError("it closes the standard output or standard error")
     finally:
         os._exit = exit_now
+
+
+class _Output(io.TextIOBase):
+    """Writes to another stream, and cannot close it."""
+
+    encoding = "utf-8"
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text to the stream."""
+        return self.stream.write(text)
+
+    def flush(self) -> None:
+        """Write out what the stream holds back."""
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        """Return the stream's file descriptor."""
+        return self.stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        return self.stream.isatty()
+
+    def close(self) -> None:
+        """Leave the stream open, and this one too."""
 
 
 def _returned(components: Iterable[type[Component]]) -> list[type[Component]]:

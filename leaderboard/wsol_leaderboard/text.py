@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
+import wsol
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet evaluate a cell."""
 
 
 def printable(text: str) -> str:
-    r"""Write characters that no reader can see, such as escape sequences and changes of direction, as their codes.
+    r"""Escape what no reader can see, as :func:`wsol.printable` does, and line breaks, which a cell cannot have.
 
     Example:
         >>> printable("cam\x1b[2J\u202e")
         'cam\\x1b[2J\\u202e'
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return wsol.printable(text).replace("\n", "\\n")
 
 
 def printable_json(value: JsonValue) -> JsonValue:

@@ -427,9 +427,17 @@ def test_two_folders_in_a_study_need_labels(masks: Path, tmp_path: Path) -> None
 
 
 def test_the_command_line_checks_and_scores_it(masks: Path, tmp_path: Path) -> None:
-    checked = run("data", "check", "folder", "--root", masks, "--json")
-    assert checked.exit_code == 0, checked.output
-    assert [part["masked"] for part in json.loads(checked.stdout)["splits"]] == [0, 6, 6]
+    masked = {}
+    for split in ((), ("--split", "test")):
+        checked = run("data", "check", "folder", "--root", masks, "--json", "--out", tmp_path / "out", *split)
+        assert checked.exit_code == 0, checked.output
+        masked.update({(part["split"], bool(split)): part["masked"] for part in json.loads(checked.stdout)["splits"]})
+    assert masked == {
+        ("train", False): 0,
+        ("val", False): 6,
+        ("test", False): 0,  # its annotations are read with --split test only
+        ("test", True): 6,
+    }
     annotations = folder(masks).annotations("test")
     for index, name in enumerate(names("test")):
         path = tmp_path / "maps" / f"test/{name}.npy"

@@ -84,9 +84,9 @@ def test_trials_train_on_the_proxy_list_and_final_runs_on_everything(tmp_path: P
     trials, finals = run(tmp_path, "ilsvrc", root, "train_list=proxy_search")
     assert [record.status for record in (*trials, *finals)] == ["complete"] * 2, trials[0].reason
     benchmark = Ilsvrc(Ilsvrc.Options(root=str(root), train_list="proxy"))
-    assert trials[0].data["train"].fingerprint == benchmark.images("train").fingerprint
+    assert trials[0].data["train of trials"].fingerprint == benchmark.images("train").fingerprint
     assert finals[0].data["train"].fingerprint == Ilsvrc(Ilsvrc.Options(root=str(root))).images("train").fingerprint
-    assert trials[0].data["train"] != finals[0].data["train"]
+    assert trials[0].data["train of trials"] != finals[0].data["train"]
 
 
 def test_masks_of_cub_are_scored_on_test_and_do_not_choose(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 import wsol
 from wsol import files
+from wsol.code_files import files_hash
 from wsol.files import AtomicFile, lock, make_folder, write_atomic, writing
+from wsol.study.identity import path_hash
 
 
 def names(folder: Path) -> list[str]:
@@ -100,3 +102,14 @@ def test_a_folder_has_room_or_the_message_says_how_much_is_missing(
     monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": files.MARGIN}))
     with pytest.raises(wsol.DataError, match="a test needs 2 MiB and 64 to spare, 64 MiB are free; free some space or"):
         files.check_space(tmp_path, 2 * 2**20, "a test needs", "stop")
+
+
+def test_a_pipe_is_neither_read_nor_hashed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for hash_it in (files.hash_file, lambda path: files_hash(tmp_path, [path])):
+        with pytest.raises(OSError, match="a pipe or device, not a file"):
+            hash_it(tmp_path / "pipe")
+    with pytest.raises(wsol.DataError, match=r"pipe: cannot be read: a pipe or device, not a file"):
+        files.read_bytes(tmp_path / "pipe")
+    with pytest.raises(wsol.DataError, match=r"method.table: .*pipe: cannot be read: a pipe or device, not a file"):
+        path_hash(tmp_path / "pipe", "method.table")

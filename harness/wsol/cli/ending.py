@@ -85,7 +85,7 @@ def say_error(message: str) -> None:
     message = "\n".join(lines)
     try:
         err.print(styled(("error:", "red"), f" {message}"), soft_wrap=True)
-    except OSError:  # standard error is closed; the exit code remains
+    except (OSError, ValueError):  # standard error is closed; the exit code remains
         _close_output()
 
 
@@ -132,7 +132,7 @@ def _close_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:
+        except (OSError, ValueError):
             try:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
             except (OSError, ValueError):

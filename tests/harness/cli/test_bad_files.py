@@ -91,6 +91,7 @@ PLACES += [
     Row("score a.csv --benchmark dozen --split val", 3, "a.csv", {"a.csv": FOLDER}),
     Row("score a --benchmark dozen --split val", 3, "missing", {"a": FOLDER}),
     Row("score /dev/null --benchmark dozen --split val", 3, "/dev/null"),
+    Row("score /proc/self/mem --benchmark dozen --split val", 3, "/proc/self/mem: cannot be read"),
     Row("seal quickstart --out file", 3, "cannot be (made|written)|Not a directory", {"file": ""}),
 ]
 HEAD = "# wsol boxes: unit=pixels\n"

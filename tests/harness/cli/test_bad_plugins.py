@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bad_inputs import FOLDER, PIPE, Row, check
-from tests.support.cli import run_cli
+from tests.support.cli import run_cli, run_process
 
 HOOK = "import itertools, os, sys, wsol\n@wsol.hookimpl\ndef wsol_methods():\n    "
 COMPONENT = "import os, sys, pydantic, wsol\nclass A(wsol.Normalizer):\n    {}\n@wsol.hookimpl\ndef wsol_normalizers(): return [A]\n"  # noqa: E501
@@ -151,3 +151,22 @@ def test_what_a_plugin_prints_does_not_get_into_the_output(tmp_path: Path) -> No
     shown = run_cli("plugins", "--json", "--plugin", path)
     assert json.loads(shown.stdout)["failed"] == []
     assert shown.stderr == "hello\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_plugin_cannot_close_the_output(stream: str, tmp_path: Path) -> None:
+    path = tmp_path / "closing.py"
+    path.write_text(f"import sys; sys.{stream}.write('hello'); sys.{stream}.close()")
+    shown = run_cli("plugins", "--json", "--plugin", path)
+    assert (shown.returncode, shown.stderr) == (0, "hello")
+    assert json.loads(shown.stdout)["failed"] == []
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_plugin_that_closes_the_stream_of_the_process_is_an_error(stream: str, tmp_path: Path) -> None:
+    path = tmp_path / "closing.py"
+    path.write_text(f"import sys; sys.__{stream}__.close()")
+    shown = run_process("plugins", "--plugin", path)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert "it closes the standard output or standard error" in shown.stderr or stream == "stderr"
+    assert "Traceback" not in shown.stderr

@@ -210,9 +210,12 @@ class StoreWriter:
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file begins like a store."""
-    with path.open("rb") as file:
-        return file.read(len(_HEAD)) == _HEAD
+    """Whether a file begins like a store; raises DataError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HEAD)) == _HEAD
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def _record_dtype(fields: Sequence[_Field]) -> DType:
