@@ -141,12 +141,20 @@ def _beside(unit: CodeUnit, name: str) -> CodeUnit | None:
     return CodeUnit(name, package) if (package / "__init__.py").is_file() else None
 
 
-def _imports(file: Path) -> tuple[set[str], set[str]]:
+def _imports(file: Path) -> tuple[frozenset[str], frozenset[str]]:
     """Top-level names that a source file imports, and those that it imports relative to its own folder."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
-        return set(), set()
+        return _parsed_imports(file.read_bytes())
+    except OSError:
+        return frozenset(), frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _parsed_imports(source: bytes) -> tuple[frozenset[str], frozenset[str]]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return frozenset(), frozenset()
     absolute: set[str] = set()
     relative: set[str] = set()
     for node in _executed(tree):
@@ -158,7 +166,7 @@ def _imports(file: Path) -> tuple[set[str], set[str]]:
             relative |= {node.module.partition(".")[0]} if node.module else {alias.name for alias in node.names}
         elif isinstance(node, ast.Call) and (name := _import_call(node)):
             absolute.add(name.partition(".")[0])
-    return absolute - {""}, relative
+    return frozenset(absolute - {""}), frozenset(relative)
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:

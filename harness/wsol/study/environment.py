@@ -56,6 +56,13 @@ def _origin(found: Distribution) -> str:
         return ""
 
 
+def warm() -> None:
+    """Compute once what is equal for all runs; a process that starts others calls it before it starts them."""
+    installed()
+    cpu()
+    _code()
+
+
 def hardware() -> JsonObject:
     """Return the processor, its cores, the threads in use, and the GPU with its memory in GiB."""
     import torch

@@ -155,8 +155,8 @@ def _prepare() -> int:
     from wsol.study import environment, identity
 
     warm_kernels()
+    environment.warm()
     identity.warm()
-    environment.installed()
     gc.collect()
     gc.freeze()
     tasks = Path("/proc/self/task")

@@ -203,7 +203,9 @@ def _is_excluded(name: str) -> bool:
 def warm() -> None:
     """Compute once what is equal for all runs; a process that starts others calls it before it starts them."""
     _engine()
-    _plugin_packages()
+    for package in sorted(_plugin_packages()):
+        if (unit := module_unit(package)) is not None:
+            list(imported_units(unit))  # parses the source, imports nothing
 
 
 def _file_hashes(used: Sequence[UsedComponent]) -> dict[str, str]:
