@@ -90,8 +90,8 @@ class OpeningEvidence:
         found = [choice for seal in seals.split("+") for choice in self._choices.get(seal, ())]
         if not found:
             return f"the choice that it was opened for is not among the sealed ones; {LOST}{self._hint('selection')}"
-        for evaluation in record.evaluations:
-            chosen = [choice for choice in found if (choice.train, choice.evaluation) == (record.train, evaluation)]
+        for recipe in record.recipe_ids():
+            chosen = [choice for choice in found if choice.recipe == recipe]
             if not any(_is_of(record, choice) for choice in chosen):
                 return "trial, hyper-parameters or seed are not those of its sealed choice"
             if all(choice.chosen_among != record.chosen_among for choice in chosen):

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsol.options import OptionValues
-from wsol.recipes import EvalSpec
+from wsol.recipes import EvalSpec, TrainSpec, content_hash, train_content
 from wsol.records import RunIdentity, Stage, read_record
 from wsol.study.job import Job
 from wsol.study.plan import Plan, TrainingCell, Trial
-from wsol.study.selection import SealedChoice, Selection
+from wsol.study.selection import SealedChoice, Selection, selection_marks
 from wsol.study.study_folder import StudyFolder
-
-SEALED_AFTER_TEST = "sealed after test"
-"""Mark of final runs whose choice was sealed after this study had opened test of the same data."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +48,10 @@ class JobFactory:
         Args:
             selection: The sealed choices.
         """
-        cells = {cell.train.model_dump_json(): cell for cell in self.plan.cells}
+        cells = {_trained(cell.train): cell for cell in self.plan.cells}
         groups: dict[tuple[str, int], dict[int, list[SealedChoice]]] = {}
         for choice in selection.choices:
-            trained = (choice.train.model_dump_json(), choice.trial)
+            trained = (_trained(choice.train), choice.trial)
             groups.setdefault(trained, {}).setdefault(choice.group, []).append(choice)
         jobs = []
         for (train, _), calls in groups.items():
@@ -79,7 +76,7 @@ class JobFactory:
             "identity": choice.identity,
             "chosen_among": choice.chosen_among,
             "changes": tuple(dict.fromkeys(line for choice in choices for line in choice.changes)),
-            "marks": (SEALED_AFTER_TEST,) if any(choice.after_test for choice in choices) else (),
+            "marks": selection_marks(choices),
         }
         return self._job(cell, run).model_copy(update=sealed)
 
@@ -131,3 +128,8 @@ class JobFactory:
 def pending(jobs: Sequence[Job]) -> list[Job]:
     """The jobs still to run: those without a record, and those that failed. A diverged run would diverge again."""
     return [job for job in jobs if not job.record_path.exists() or read_record(job.record_path).status == "failed"]
+
+
+def _trained(train: TrainSpec) -> str:
+    """What names a training, wherever the data set is stored."""
+    return content_hash(train_content(train))

@@ -17,11 +17,12 @@ from wsol.records import Reproduction, RunIdentity, RunRecord, RunSettings, Verd
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import ledger
-from wsol.study.identity import differences, identify
+from wsol.study.identity import differences, full_identity, identify
+from wsol.study.identity_check import IdentityCheck
 from wsol.study.job import Job, RunProgress, SerialRunner
 from wsol.study.openings import open_final_runs
 from wsol.study.passes import Runner
-from wsol.study.selection import SealedChoice, check_sealed, selection_seal
+from wsol.study.selection import SealedChoice, check_sealed, selection_marks, selection_seal
 from wsol.study.study_folder import RUNS_NAME, SELECTION_NAME
 from wsol.study.test_data_names import TestDataNames
 from wsol.study.verification.comparison import MetricComparison, compare_runs, worst
@@ -92,6 +93,7 @@ class Reproducer:
             self.warned(line)
         if not _is_complete(job.record_path):
             make_folder(folder / RUNS_NAME, "the folder of the new run")
+            (job,) = IdentityCheck(self.plugins, accept=True).finals([job])
             if job.selection is not None:
                 (job,) = open_final_runs([job], TestDataNames(self.plugins), self.warned)
             self.runner.run([job], progress)
@@ -115,6 +117,8 @@ class Reproducer:
             folder=str((folder / RUNS_NAME).resolve()),
             **settings.model_dump(),
             plugin_files=tuple(str(path.resolve()) for path in self.plugin_files),
+            identity=full_identity(recorded),
+            accept_changes=True,
             swept=tuple(r.swept for r in recorded.results if r.split == "val") if recorded.stage == "final" else (),
             cache=None if self.cache is None else str(self.cache.resolve()),
         )
@@ -147,7 +151,7 @@ def _opens_test(job: Job, selection: Path, choices: tuple[SealedChoice, ...]) ->
         "ledger": str((folder / ledger.FILE_NAME).resolve()),
         "identity": choices[0].identity,
         "chosen_among": choices[0].chosen_among,
-        "after_test": any(choice.after_test for choice in choices),
+        "marks": selection_marks(choices),
     }
 
 

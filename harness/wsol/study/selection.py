@@ -17,11 +17,14 @@ from pydantic import Field, ValidationError
 from wsol.errors import SealError
 from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
-from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash
+from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, recipe_id
 from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening, record_hash
 from wsol.study.identity import data_differences, differences, full_identity
 from wsol.study.ledger import NOTHING_OPENED, read_ledger
 from wsol.study.plan import TrainingCell
+
+SEALED_AFTER_TEST = "sealed after test"
+"""Mark of final runs whose choice was sealed after this study had opened test of the same data."""
 
 
 class Choice(Model):
@@ -54,6 +57,11 @@ class Choice(Model):
     identity: dict[str, str]
     changes: tuple[str, ...] = ()
     records: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def recipe(self) -> str:
+        """Identity of the recipe, wherever the data set is stored, see :meth:`wsol.RunRecord.recipe_ids`."""
+        return recipe_id(self.train, self.evaluation)
 
 
 class SealedChoice(Choice):
@@ -126,7 +134,8 @@ class Selection(Model):
             train: What is trained.
             evaluation: How it is evaluated.
         """
-        return next((c for c in self.choices if (c.train, c.evaluation) == (train, evaluation)), None)
+        recipe = recipe_id(train, evaluation)
+        return next((choice for choice in self.choices if choice.recipe == recipe), None)
 
 
 def recipe_name(cell: TrainingCell, evaluation: EvalSpec) -> str:
@@ -317,6 +326,15 @@ def selection_seal(choices: Sequence[SealedChoice]) -> str:
     return "+".join(choice.seal for choice in choices)
 
 
+def selection_marks(choices: Sequence[SealedChoice]) -> tuple[str, ...]:
+    """List the marks that a final run has from its choices.
+
+    Args:
+        choices: The choices that share the run.
+    """
+    return (SEALED_AFTER_TEST,) if any(choice.after_test for choice in choices) else ()
+
+
 def check_sealed(selection: Path, run: RunIdentity) -> tuple[SealedChoice, ...]:
     """Check that a run is part of the sealed choices; without it test data are not opened.
 
@@ -331,7 +349,8 @@ def check_sealed(selection: Path, run: RunIdentity) -> tuple[SealedChoice, ...]:
         SealError: Nothing is sealed, the file was changed, or the run is not part of it.
     """
     sealed = read_selection(selection).choices
-    used = tuple(c for c in sealed if c.train == run.train and c.evaluation in run.evaluations)
+    recipes = [recipe_id(run.train, evaluation) for evaluation in run.evaluations]
+    used = tuple(choice for choice in sealed if choice.recipe in recipes)
     agree = all(
         (choice.trial, choice.hparams, choice.plan) == (run.trial, run.hparams, run.plan) and run.seed in choice.seeds
         for choice in used

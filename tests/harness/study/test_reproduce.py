@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.cli import run_cli
 from tests.support.forgery import edit, finals, trials
+from tests.support.paths import TOY
 from wsol.records import RunRecord, read_record
 from wsol.study.ledger import read_ledger
 from wsol.study.verification.comparison import MetricComparison
@@ -92,6 +93,28 @@ def test_a_changed_identity_is_named_and_does_not_stop_the_run(study: Path) -> N
     found, warnings = reproduce(path)
     assert found["verdict"] == "equal"
     assert "version torch: 0.0.1 in the record, " in warnings
+
+
+def test_changed_code_goes_on_as_another_evaluation(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = tmp_path / "code" / TOY.name
+    changed.parent.mkdir()
+    changed.write_text(TOY.read_text() + "# changed\n")
+    monkeypatch.setenv("WSOL_PLUGINS", str(changed))
+    for path in (trials(study)[0], finals(study)[0]):
+        found, warnings = reproduce(path)
+        assert found["verdict"] == "equal"
+        assert f"code {TOY.name}: " in warnings
+        record = new_record(found)
+        assert any(line.startswith(f"code {TOY.name}: ") for line in record.changes)
+        assert "changes accepted" in record.conditions
+    before = read_record(finals(study)[0]).test
+    assert before is not None
+    assert record.test is not None
+    assert record.test.selection == before.selection
+    assert record.test.identities != before.identities
+    assert run_cli("verify", Path(found["record"]).parent).returncode == 0
 
 
 def test_records_that_cannot_be_run_again(study: Path) -> None:

@@ -188,6 +188,19 @@ def sealed(plan: Plan, tmp_path: Path) -> Path:
     return path
 
 
+def test_the_folder_of_the_data_set_is_no_part_of_a_choice(plan: Plan, sealed: Path) -> None:
+    selection = sealing.read_selection(sealed)
+    for choice in selection.choices:
+        run, options = identity(plan, choice), {**choice.train.benchmark.options, "root": "/elsewhere"}
+        moved = choice.train.model_copy(
+            update={"benchmark": choice.train.benchmark.model_copy(update={"options": options})}
+        )
+        assert sealing.check_sealed(sealed, run.model_copy(update={"train": moved})) == (choice,)
+        assert selection.find(moved, choice.evaluation) == choice
+        other = moved.model_copy(update={"benchmark": moved.benchmark.model_copy(update={"name": "other"})})
+        assert selection.find(other, choice.evaluation) is None
+
+
 def test_choices_are_added_and_never_change(plan: Plan, sealed: Path) -> None:
     selection = sealing.read_selection(sealed)
     assert [(c.number, c.group, c.trial) for c in selection.choices] == [(1, 1, 1), (2, 2, 0)]

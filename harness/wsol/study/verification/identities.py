@@ -21,13 +21,15 @@ def check_identities(files: Sequence[RecordFile]) -> Iterator[Finding]:
         files: The records of a study.
 
     Yields:
-        Differences that no mark accepts; test data must be equal in any case.
+        A first run without an identity, and differences that no mark accepts; test data must be equal in any case.
     """
     cells: dict[str, list[RecordFile]] = {}
     for file in sorted(files, key=lambda f: (f.record.stage != "search", f.record.trial, f.record.run_id)):
         if file.record.status == "complete":
             cells.setdefault(content_hash(train_content(file.record.train)), []).append(file)
     for first, *others in cells.values():
+        if not first.record.identity:
+            yield Finding(first.name, "identity", "code, versions and rules", "none")
         for other in others:
             yield from _compare(first, other)
     yield from _test_data([file for found in cells.values() for file in found])
