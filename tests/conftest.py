@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import SHARED
+from tests.support.stages import stay_in_this_process
 
 
 @pytest.fixture
@@ -31,3 +32,12 @@ def real_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("no ImageNet weights next to the checkout (shared/weights)")
     monkeypatch.setenv("WSOL_WEIGHTS", str(folder))
     return folder
+
+
+@pytest.fixture
+def stages_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs execute their stages in this process, which saves most of the time of a small study.
+
+    For tests of what a study computes and writes; tests of separation, kills and code that changes need processes.
+    """
+    stay_in_this_process(monkeypatch)

@@ -17,6 +17,8 @@ from wsol.study.plan import make_plan
 from wsol.study.session import Session
 from wsol_ilsvrc import Ilsvrc
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 STUDY: dict[str, Any] = {
     "name": "mini",
     "benchmark": [{"name": "sprites"}],

@@ -1,4 +1,4 @@
-"""The stages of a run in this process, for tests that change tables of the engine: another process lacks the change."""
+"""The stages of a run in this process: for speed, and for tests that change tables of the engine."""
 
 from __future__ import annotations
 

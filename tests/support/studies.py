@@ -7,7 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.paths import PUBLISHED, TOY
+from tests.support.stages import stay_in_this_process
 from wsol.plugins import load_plugins
 from wsol.study.config import load_study
 from wsol.study.job import SerialRunner
@@ -92,5 +95,7 @@ SMALL: dict[str, Any] = {
 def run_small(folder: Path, **changes: Any) -> Path:
     """Run the small study in ``folder``, with changes to its keys; returns its results folder."""
     study = {**SMALL, **changes}
-    run_study(study, out=folder, plugins=[TOY], cache=folder / "cache", runner=SerialRunner())
+    with pytest.MonkeyPatch.context() as patch:
+        stay_in_this_process(patch)
+        run_study(study, out=folder, plugins=[TOY], cache=folder / "cache", runner=SerialRunner())
     return folder / str(study["name"])

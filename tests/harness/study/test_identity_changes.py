@@ -1,4 +1,4 @@
-"""Changes between the steps of a study, run in real processes: noticed in one line, or accepted and marked."""
+"""Changes between the steps of a study: noticed in one line, or accepted and marked."""
 
 from __future__ import annotations
 
@@ -65,6 +65,22 @@ def wsol_methods():
     return [Mine]
 '''
 SPLITS = ("train", "val", "test")
+
+
+IN_PROCESSES = (
+    "test_unchanged_steps_run_without_a_mark",
+    "test_an_accepted_change_marks_every_row_that_it_touches[plugin]",
+    "test_a_final_run_on_other_data_fails[training images]",
+    "test_code_that_changes_during_the_training_ends_the_run[changes_helper.py]",
+)
+"""Tests whose stages have processes of their own; those of the others run in this one, which is faster."""
+
+
+@pytest.fixture(autouse=True)
+def stages(request: pytest.FixtureRequest) -> None:
+    """Choose where the stages of a test run."""
+    if request.node.name not in IN_PROCESSES:
+        request.getfixturevalue("stages_here")
 
 
 @pytest.fixture

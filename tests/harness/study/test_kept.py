@@ -18,6 +18,8 @@ from wsol.evaluation.observation_file import observations_path, read_observation
 from wsol.records import RunRecord, read_record
 from wsol.study.gallery_file import read_gallery
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 METRICS = [
     *("maxboxaccv2", "maxboxacc", "boxacc_val", "boxaccv2_val", "pxap", "gt_known", "top1_loc", "top5_loc"),
     *("top1_cls", "top5_cls", "background_share", "map_extrema"),
