@@ -146,6 +146,7 @@ def test_a_misspelt_inner_backbone_is_found_in_planning(method: Any, message: st
         make_plan(validate_study(content, "test"), load_plugins())
 
 
+@pytest.mark.usefixtures("stages_here")
 def test_a_run_finds_an_inner_backbone_of_a_plugin_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsol_sprites.benchmark.COUNTS", {"train": 16, "val": 8, "test": 8})
     path = tmp_path / "mine.py"

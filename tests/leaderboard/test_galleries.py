@@ -21,6 +21,8 @@ from wsol_leaderboard.galleries import Galleries
 from wsol_leaderboard.page import render
 from wsol_leaderboard.reading import FoundRecord
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 ADDRESS = re.compile(r'src="([^"]*)"')
 JPEG = b"\xff\xd8\xff picture"
 

@@ -17,6 +17,8 @@ from wsol.study.job import SerialRunner
 from wsol.study.plan import make_plan
 from wsol.study.session import Session
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 
 def open_session(folder: Path, plugins: Plugins, **changes: Any) -> Session:
     content = {

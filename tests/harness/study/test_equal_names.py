@@ -137,6 +137,7 @@ def test_training_and_evaluation_do_not_share_a_name(plugins: Plugins, monkeypat
         cell(Plugins([*plugins.plugins, plugin]), "brightness", blurs=[["brightness"]])
 
 
+@pytest.mark.usefixtures("stages_here")
 def test_a_finished_run_is_rebuilt_with_its_own_draws(plugins: Plugins, tmp_path: Path) -> None:
     """The search, the sealed choice, the record and what ``wsol localize`` loads name the draws alike."""
     from wsol.inference.localizer import final_runs, load_localizer

@@ -29,7 +29,7 @@ def changed(value: float, how: str) -> float:
     return {"next": math.nextafter(value, math.inf), "more": value + 0.5, "other": -1 - value}[how]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), how=st.sampled_from(["next", "more", "other"]))
 def test_any_edited_number_in_the_results_of_a_record_is_found(
     finished: Path, plugins: Plugins, data: st.DataObject, how: str
