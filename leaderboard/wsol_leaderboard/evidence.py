@@ -27,6 +27,8 @@ class RunKey(NamedTuple):
         return f"{self.run} of study {self.study}"
 
 
+AFTER_TEST = "sealed after test"
+"""Mark of a run whose choice was sealed after its study had opened the same test data."""
 LOST = "the file was deleted, cut or edited, or was not given"
 
 
@@ -97,6 +99,9 @@ class OpeningEvidence:
             if all(choice.chosen_among != record.chosen_among for choice in chosen):
                 among = f"among {record.chosen_among} trials, and was sealed among {chosen[0].chosen_among}"
                 return f"it claims a choice {among}"
+        late = any(choice.after_test for choice in found if choice.recipe in record.recipe_ids())
+        if late != (AFTER_TEST in record.conditions):
+            return f"the mark '{AFTER_TEST}' is {'missing' if late else 'not that of its sealed choice'}"
         return ""
 
     @cached_property

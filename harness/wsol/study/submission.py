@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from wsol.data.benchmark import Annotations
+from wsol.data.digests import annotation_data, digested, image_data
 from wsol.data.views import evaluation_protocol
 from wsol.errors import UsageError
 from wsol.evaluation.describe import box_threshold, describe
@@ -22,7 +23,7 @@ from wsol.evaluation.predictions.submitted import LEAVES, fingerprint, open_logi
 from wsol.plugins import load_plugins
 from wsol.protocols import EvalProtocol
 from wsol.recipes import ComponentRef, EvalSpec, ScheduleSpec, TrainSpec, content_hash, filled
-from wsol.records import Result, RunIdentity, RunRecord, RunSettings, SplitData, TestOpening, read_record, write_record
+from wsol.records import Result, RunIdentity, RunRecord, RunSettings, TestOpening, read_record, write_record
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
@@ -197,7 +198,7 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
     if not given.overwrite:
         check_replaced(given.record, identity, given.split, _settings(given, parts))
     opening, noted = _open_test(given, identity, parts, calibrations) if given.split == "test" else (None, [])
-    annotations = parts.benchmark.annotations(given.split)
+    annotations = digested(parts.benchmark.annotations(given.split), images.ids)
     outside: list[int] = []
     if isinstance(source, SubmittedBoxes):
         outside = source.outside(annotations.sizes)
@@ -205,11 +206,12 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
         source = source.framed(annotations.sizes, parts.protocol)
     predictions = source if logits is None else WithLogits(source, logits)
     scores = _evaluate(given, parts, predictions, annotations, calibrations, outside, progress)
+    data = annotation_data(image_data(images.fingerprint, images.ids, images.labels), annotations)
     record = RunRecord(
         **vars(identity),
         status="complete",
         results=(_result(given, parts, identity.evaluations[0], scores),),
-        data={given.split: SplitData(fingerprint=images.fingerprint)},
+        data={given.split: data},
         test=opening,
         settings=_settings(given, parts),
         started=started,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import wsol
+from tests.support.forgery import finals
 from tests.support.paths import TOY
 from wsol.evaluation.observation_file import observations_path, read_observations
 from wsol.evaluation.predictions.store import StoreWriter
@@ -45,6 +46,15 @@ def test_the_record_is_written_with_its_observations(plugins: wsol.Plugins, tmp_
     assert (scored.record.run_id, scored.record.stage, scored.record.versions["wsol"]) == ("mine", "score", "0.1.0")
     assert len(read_observations(observations_path(given.record))[0].ids) == 8
     assert [line.run for line in read_ledger(given.ledger).entries] == ["mine"]
+
+
+def test_the_test_data_are_those_of_a_final_run(plugins: wsol.Plugins, finished: Path, tmp_path: Path) -> None:
+    final = read_record(finals(finished)[0]).data["test"]
+    scored = wsol.score_submission(submission(tmp_path, record=None), plugins).record.data["test"]
+    assert final.pixels
+    assert scored == final.model_copy(update={"pixels": ""})
+    for name in ("labels", "boxes"):
+        assert scored.difference(final.model_copy(update={name: "other"}))
 
 
 def test_without_a_record_only_the_ledger_is_written(plugins: wsol.Plugins, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from wsol.study.verification.choices import check_choice, check_final
 from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import RecordFile
 from wsol.study.verification.identities import check_identities
+from wsol.study.verification.marks import check_conditions
 from wsol.study.verification.openings import check_opening, check_recorded, ledgers_above, study_ledger
 from wsol.study.verification.plans import check_plan
 from wsol.study.verification.scores import check_scores
@@ -33,6 +34,7 @@ def check_record(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     yield from check_values(file)
     yield from check_scores(file, plugins)
     yield from check_sweep(file, plugins)
+    yield from check_conditions(file, plugins)
 
 
 def check_study(folder: Path, files: Sequence[RecordFile], plugins: Plugins) -> Iterator[Outcome]:

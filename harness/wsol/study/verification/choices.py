@@ -9,7 +9,7 @@ from wsol.recipes import JsonObject, train_content
 from wsol.records import RunRecord, record_hash
 from wsol.study.identity import differences as differences_of_identity
 from wsol.study.identity import full_identity, identity_hash
-from wsol.study.selection import SealedChoice, Selection, selection_seal, val_result
+from wsol.study.selection import SEALED_AFTER_TEST, SealedChoice, Selection, selection_marks, selection_seal, val_result
 from wsol.study.verification.equality import differences
 from wsol.study.verification.finding import Finding
 from wsol.study.verification.folders import RecordFile
@@ -89,6 +89,16 @@ def check_final(file: RecordFile, selection: Selection | None) -> Iterator[Findi
             used.append(choice)
             yield from _check_chosen(file, index, choice)
     yield from _check_opening(file, used)
+    yield from _check_marks(file, used)
+
+
+def _check_marks(file: RecordFile, used: Sequence[SealedChoice]) -> Iterator[Finding]:
+    """Check that the run has the mark of its choices."""
+    if file.record.status != "complete" or not used:
+        return
+    expected, found = SEALED_AFTER_TEST in selection_marks(used), SEALED_AFTER_TEST in file.record.conditions
+    if expected != found:
+        yield Finding(file.name, f"condition '{SEALED_AFTER_TEST}'", f"{expected}, as sealed", str(found))
 
 
 def _check_opening(file: RecordFile, used: Sequence[SealedChoice]) -> Iterator[Finding]:

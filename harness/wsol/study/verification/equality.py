@@ -36,6 +36,8 @@ def differences(expected: JsonValue, found: JsonValue, tolerance: float = 0.0) -
             pair = expected.get(key, MISSING), found.get(key, MISSING)
             yield from _below(key, differences(*pair, tolerance))
     elif isinstance(expected, list | tuple) and isinstance(found, list | tuple) and len(expected) == len(found):
+        if expected == found and all(type(value) is float for value in (*expected, *found)):
+            return  # a curve has a thousand numbers
         for index, pair in enumerate(zip(expected, found, strict=True)):
             yield from _below(str(index), differences(*pair, tolerance))
     elif not _equal(expected, found, tolerance):

@@ -22,6 +22,7 @@ from wsol.study.verification.comparison import agrees
 from wsol.study.verification.finding import Finding, Skipped
 from wsol.study.verification.folders import RecordFile, gather
 from wsol.study.verification.openings import LedgerReader, check_opening
+from wsol.study.verification.scores import SCORES
 
 Word = Literal["consistent", "rescored", "reproduced"]
 WORDS: tuple[Word, ...] = ("consistent", "rescored", "reproduced")
@@ -173,8 +174,8 @@ def _verification(file: RecordFile, plugins: Plugins, known: WordCache, ledgers:
     if entry is None:
         outcomes = list(check_record(file, plugins))
         found = next((outcome for outcome in outcomes if isinstance(outcome, Finding)), None)
-        if found is None and any(isinstance(outcome, Skipped) for outcome in outcomes):
-            return Verification("")
+        if found is None and (skipped := [o.check for o in outcomes if isinstance(o, Skipped)]):
+            return Verification("" if SCORES in skipped else "consistent")  # all is checked once the plugin is there
         entry = Entry(finding=None if found is None else (found.what, found.expected, found.found))
         known.put(key, entry)
     if entry.finding is not None:

@@ -213,6 +213,30 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
         edited(finals, lambda c: c["data"]["test"].update(labels="0" * 64)),
         r"data of test: expected those of .*, found labels ",
     ),
+    "no identity": (
+        lambda study: edit(trials(study)[0], lambda c: c.update(identity={})),
+        r"t000\.record\.json: identity: expected code, versions and rules, found none",
+    ),
+    "mark of changes removed": (
+        edited(finals, lambda c: c.update(changes=["code x: 1 when it was sealed, 2 now"])),
+        r"condition 'changes accepted': expected True .*, found none",
+    ),
+    "mark of changes added": (
+        edited(finals, lambda c: c["conditions"].update({"changes accepted": {"value": True}})),
+        r"condition 'changes accepted': expected none, found True",
+    ),
+    "another condition": (
+        edited(trials, lambda c: c["conditions"].update({"supervision": {"value": "boxes", "default": "labels"}})),
+        r"condition 'supervision': expected none, found boxes \(by default labels\)",
+    ),
+    "mark of the seal removed": (
+        lambda study: seal_again(study / "selection.jsonl", lambda c: c.update(after_test=True)),
+        r"condition 'sealed after test': expected True, as sealed, found False",
+    ),
+    "mark of the seal added": (
+        edited(finals, lambda c: c["conditions"].update({"sealed after test": {"value": True}})),
+        r"condition 'sealed after test': expected False, as sealed, found True",
+    ),
     "plan edited": (
         lambda study: edit(study / "plan.json", lambda c: c["study"].update(seed=1)),
         r"plan\.json: key: expected \w+ of its study",

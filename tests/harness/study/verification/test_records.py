@@ -19,7 +19,9 @@ from wsol.study.selection import read_selection
 from wsol.study.verification.checks import check_record
 from wsol.study.verification.choices import check_choice, check_final
 from wsol.study.verification.equality import differences
+from wsol.study.verification.finding import Skipped
 from wsol.study.verification.folders import RecordFile
+from wsol.study.verification.marks import check_conditions
 
 
 def changed(value: float, how: str) -> float:
@@ -72,8 +74,21 @@ def test_a_metric_that_is_not_installed_is_not_checked(finished: Path, plugins: 
     path = finals(finished)[0]
     content: Any = json.loads(path.read_text())
     content["settings"]["metrics"].append("homemade")
-    (outcome,) = check_record(RecordFile(path, parse_record(json.dumps(content).encode(), "r")), plugins)
+    outcome, marks = check_record(RecordFile(path, parse_record(json.dumps(content).encode(), "r")), plugins)
+    assert isinstance(marks, Skipped)
     assert "not checked: scores: unknown metric 'homemade'" in outcome.line()
+
+
+def test_a_mark_of_a_file_that_was_removed_is_found(finished: Path, plugins: Plugins) -> None:
+    content: Any = json.loads(finals(finished)[0].read_text())
+    psol = {"name": "psol", "options": {"boxes": "boxes.csv"}, "search": {}}
+    content["train"]["parts"] |= {"method": psol, "backbone": {"name": "resnet50"}}
+    content["hparams"] = {}
+    for conditions, lines in ({"boxes from file": {"value": True}}, 0), ({}, 1):
+        record = parse_record(json.dumps({**content, "conditions": conditions}).encode(), "r")
+        found = [outcome.line() for outcome in check_conditions(RecordFile(finals(finished)[0], record), plugins)]
+        assert len(found) == lines
+        assert all("condition 'boxes from file': expected True" in line for line in found)
 
 
 def test_broken_observations_are_one_finding(study: Path, plugins: Plugins) -> None:
