@@ -330,6 +330,7 @@ class RunRecord(RunIdentity):
         data: Split → what identifies its data.
         test: The evaluation on test, if there was one.
         observations: SHA-256 of the file of observations; empty without one.
+        gallery: Hash of the pictures of test images and their list; empty without a gallery.
         chosen_among: Of a final run, the number of trials that the choice was made among.
         reproduces: The record that this run repeats.
         settings: How the numbers were computed; None where that is not known.
@@ -353,6 +354,7 @@ class RunRecord(RunIdentity):
     data: dict[str, SplitData] = Field(default_factory=dict)
     test: TestOpening | None = None
     observations: str = ""
+    gallery: str = ""
     chosen_among: int = 0
     reproduces: Reproduction | None = None
     settings: RunSettings | None = None

@@ -22,10 +22,12 @@ class Galleries:
 
     Attributes:
         records: Final run → its record, which its gallery is found by.
+        hashes: Final run → the hash of its gallery; another gallery is not shown.
         left: Bytes of pictures that the page still has room for.
     """
 
     records: Mapping[RunKey, Path] = field(default_factory=dict)
+    hashes: Mapping[RunKey, str] = field(default_factory=dict)
     left: int = PAGE_BYTES
 
     @classmethod
@@ -35,7 +37,11 @@ class Galleries:
         Args:
             found: The records.
         """
-        return cls({RunKey.of(each.record): each.path for each in found if each.record.stage == "final"})
+        finals = [each for each in found if each.record.stage == "final"]
+        return cls(
+            {RunKey.of(each.record): each.path for each in finals},
+            {RunKey.of(each.record): each.record.gallery for each in finals},
+        )
 
     def of_row(self, row: Row) -> Row:
         """Select what a row of the table shows: the pictures of its first final run.
@@ -49,11 +55,13 @@ class Galleries:
             ``pictures``: for each one its caption's parts and a ``data:`` address; ``note``: why there is none. Both
             are empty where nothing is to be shown.
         """
-        path = self.records.get(RunKey(row["study"], row["plan"], row["record_ids"][0])) if row["record_ids"] else None
-        if path is None or not row["primary"]:
+        run = RunKey(row["study"], row["plan"], row["record_ids"][0]) if row["record_ids"] else None
+        path = self.records.get(run) if run else None
+        if run is None or path is None or not row["primary"]:
             return {"pictures": [], "note": ""}
         try:
-            shown = [each for each in wsol.read_gallery(path) if each.image.recipe == row["recipe"]]
+            gallery = wsol.read_gallery(path, self.hashes[run])
+            shown = [each for each in gallery if each.image.recipe == row["recipe"]]
         except wsol.DataError as error:
             return {"pictures": [], "note": str(error)}
         size = sum(len(each.jpeg) for each in shown)

@@ -14,7 +14,7 @@ import wsol
 from tests.support.kept_plugin import write_data
 from tests.support.leaderboard_records import make, table_of
 from tests.support.paths import KEPT
-from wsol.study.gallery_file import GalleryImage, ShownImage, write_gallery_files
+from wsol.study.gallery_file import GalleryImage, ShownImage, hash_gallery, write_gallery_files
 from wsol_leaderboard.build import publish
 from wsol_leaderboard.evidence import RunKey
 from wsol_leaderboard.galleries import Galleries
@@ -33,7 +33,9 @@ def shown(recipe: str, image_id: str = "a.jpg", **values: Any) -> ShownImage:
 
 
 def galleries(tmp_path: Path, record: wsol.RunRecord, pictures: list[ShownImage]) -> Galleries:
-    write_gallery_files(tmp_path / record.run_id / "gallery", pictures)
+    folder = tmp_path / record.run_id / "gallery"
+    write_gallery_files(folder, pictures)
+    record = record.model_copy(update={"gallery": hash_gallery(folder)})
     return Galleries.of([FoundRecord(tmp_path / f"{record.run_id}.record.json", "", record)])
 
 
@@ -98,9 +100,22 @@ def test_a_page_does_not_grow_without_bound(tmp_path: Path) -> None:
 def test_a_broken_gallery_is_named_on_the_page(tmp_path: Path, content: str) -> None:
     record = make()
     found = galleries(tmp_path, record, [shown(record.recipe_ids()[0])])
-    (tmp_path / record.run_id / "gallery" / "gallery.json").write_text(content)
+    folder = tmp_path / record.run_id / "gallery"
+    (folder / "gallery.json").write_text(content)
+    found.hashes = {RunKey.of(record): hash_gallery(folder)}
     page = render(table_of([record]), galleries=found)
     assert "gallery.json" in page
+    assert ADDRESS.findall(page) == []
+
+
+@pytest.mark.parametrize("name", ["gallery.json", "000.jpg"])
+def test_a_gallery_that_the_run_did_not_draw_is_not_shown(tmp_path: Path, name: str) -> None:
+    record = make()
+    found = galleries(tmp_path, record, [shown(record.recipe_ids()[0])])
+    path = tmp_path / record.run_id / "gallery" / name
+    path.write_bytes(path.read_bytes() + b" ")
+    page = render(table_of([record]), galleries=found)
+    assert "the pictures are not those that the run drew" in page
     assert ADDRESS.findall(page) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from wsol.errors import DataError
-from wsol.files import write_atomic
+from wsol.files import hash_file, write_atomic
 from wsol.options import describe_validation
 from wsol.recipes import Model
 from wsol.records import GALLERY
@@ -87,27 +88,60 @@ def write_gallery_files(folder: Path, shown: Sequence[ShownImage], reason: str =
     write_atomic(folder / CONTENTS, content.model_dump_json(indent=1) + "\n", "the gallery")
 
 
-def read_gallery(record: str | Path) -> list[ShownImage]:
+def hash_gallery(folder: Path) -> str:
+    """Hash the list of a gallery and all its pictures.
+
+    Args:
+        folder: The folder of the gallery.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits; empty where there is no gallery.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    paths = [folder / CONTENTS, *sorted(folder.glob("*.jpg"))]
+    if not paths[0].exists():
+        return ""
+    try:
+        hashes = [f"{path.name} {hash_file(path)}\n" for path in paths]
+    except OSError as error:
+        raise DataError(f"{error.filename or folder}: cannot be read: {error.strerror}") from None
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def gallery_folder(record: Path) -> Path:
+    """The folder of the gallery of a run.
+
+    Args:
+        record: The run's record.
+    """
+    return record.with_name(record.name.removesuffix(".record.json")) / GALLERY
+
+
+def read_gallery(record: str | Path, expected: str | None = None) -> list[ShownImage]:
     """Read the gallery of a final run; opens no data set.
 
     Args:
         record: The run's record, ``RUN.record.json``.
+        expected: The hash of the gallery in the record, :attr:`wsol.RunRecord.gallery`; None: it is not compared.
 
     Returns:
         The pictures, those of one recipe after the other; empty without a gallery.
 
     Raises:
-        DataError: The gallery is broken.
+        DataError: The gallery is broken, or is not the one that the run drew.
 
     Example:
         >>> read_gallery("missing.record.json")
         []
     """
-    record = Path(record)
-    folder = record.with_name(record.name.removesuffix(".record.json")) / GALLERY
+    folder = gallery_folder(Path(record))
     path = folder / CONTENTS
     if not path.exists():
         return []
+    if expected is not None and hash_gallery(folder) != expected:
+        raise DataError(f"{folder}: the pictures are not those that the run drew, by the hash in its record")
     try:
         text = path.read_text(encoding="utf-8")
         if json.loads(text)["version"] != VERSION:

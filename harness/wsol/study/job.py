@@ -211,6 +211,7 @@ class _Outcome(_Ended, total=False):
     results: tuple[Result, ...]
     network: dict[str, int]
     observations: str
+    gallery: str
     identity: dict[str, str]
     changes: tuple[str, ...]
     conditions: dict[str, Condition]
@@ -336,7 +337,7 @@ class _Run:
                 changes += [*predicted.changes, *on_test.changes]
                 data["test"] = _joined(predicted, on_test)
                 outcome["results"] += on_test.results
-                outcome["observations"] = on_test.observations
+                outcome["observations"], outcome["gallery"] = on_test.observations, on_test.gallery
             self._keep(scratch)
             outcome["changes"] = tuple(dict.fromkeys(changes))
             outcome["conditions"] = ranking_conditions(Facts(trained.file_marks, outcome["changes"], job.marks))

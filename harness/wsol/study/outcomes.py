@@ -66,12 +66,14 @@ class ScoreOutcome(Model):
         changes: Accepted differences, as of the training.
         results: One for each evaluation.
         observations: SHA-256 of the file of observations.
+        gallery: Hash of the gallery; empty without one.
     """
 
     data: SplitData
     changes: tuple[str, ...] = ()
     results: tuple[Result, ...]
     observations: str
+    gallery: str = ""
 
 
 class Failure(Model):

@@ -305,18 +305,23 @@ def score(stage: Stage) -> ScoreOutcome:
     scored = stage.scorer.score(stage.stores, found.annotations, stage.split, task.val, objects)
     before = read_observations(Path(task.val_observations)) if task.val_observations else []
     stored = write_observations(Path(task.observations), [*before, *(s.observations for s in scored)])
-    if stage.split == "test":
-        _draw_gallery(stage, scored, found.annotations, objects)
+    gallery = _draw_gallery(stage, scored, found.annotations, objects) if stage.split == "test" else ""
     changes += accepted_changes(stage.job, data_identity({stage.split: found.identity()}), partial=True)
     return ScoreOutcome(
-        data=found.identity(), changes=changes, results=tuple(s.result for s in scored), observations=stored
+        data=found.identity(),
+        changes=changes,
+        results=tuple(s.result for s in scored),
+        observations=stored,
+        gallery=gallery,
     )
 
 
 def _draw_gallery(
     stage: Stage, scored: Sequence[EvaluatedSetting], annotations: Annotations, objects: SplitObjects
-) -> None:
+) -> str:
+    """Draw the gallery of the run; returns its hash."""
     from wsol.study.gallery import DrawnEvaluation, GallerySource, write_gallery
+    from wsol.study.gallery_file import hash_gallery
 
     drawn = []
     for each in scored:
@@ -325,7 +330,9 @@ def _draw_gallery(
         setting = (components.normalizer, components.box_rule)
         drawn.append(DrawnEvaluation(recipe, ScoreStore.open(each.store), setting, each.observations))
     source = GallerySource(stage.benchmark.images("test"), annotations, objects, stage.protocol)
-    write_gallery(Path(stage.task.scratch) / GALLERY, source, drawn, stage.job.gallery)
+    folder = Path(stage.task.scratch) / GALLERY
+    write_gallery(folder, source, drawn, stage.job.gallery)
+    return hash_gallery(folder)
 
 
 def _check_store(path: Path, found: SplitAnnotations) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wsol.errors import WsolError, one_line
+from wsol.errors import DataError, WsolError, one_line
 from wsol.registry import Plugins
+from wsol.study.gallery_file import gallery_folder, hash_gallery
 from wsol.study.selection import Selection, read_selection
 from wsol.study.study_folder import SELECTION_NAME
 from wsol.study.verification.choices import check_choice, check_final
@@ -35,6 +36,27 @@ def check_record(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     yield from check_scores(file, plugins)
     yield from check_sweep(file, plugins)
     yield from check_conditions(file, plugins)
+
+
+def check_gallery(file: RecordFile) -> Iterator[Outcome]:
+    """Check that the stored pictures of a run are those that it drew.
+
+    Args:
+        file: The record; pictures that were deleted decide no number.
+
+    Yields:
+        Other pictures, and those that are not stored as not checked.
+    """
+    folder = gallery_folder(file.path)
+    try:
+        found = hash_gallery(folder)
+    except DataError as error:
+        yield Finding(str(folder), "gallery", "pictures that can be read", one_line(error))
+        return
+    if not found and file.record.gallery:
+        yield Skipped(str(folder), "gallery", "it is not stored")
+    elif found != file.record.gallery:
+        yield Finding(str(folder), "SHA-256", f"{file.record.gallery[:16] or 'no gallery'} of the record", found[:16])
 
 
 def check_study(folder: Path, files: Sequence[RecordFile], plugins: Plugins) -> Iterator[Outcome]:

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from wsol.registry import Plugins
 from wsol.study.ledger import FILE_NAME as LEDGER_NAME
 from wsol.study.study_folder import PLAN_NAME, SELECTION_NAME
-from wsol.study.verification.checks import check_alone, check_record, check_study
+from wsol.study.verification.checks import check_alone, check_gallery, check_record, check_study
 from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import Evidence, collect
 from wsol.study.verification.maps import MAPS, Rescoring
@@ -110,6 +110,7 @@ def _outcomes(evidence: Evidence, plugins: Plugins, progress: VerifyProgress | N
     files = list(evidence)
     for done, file in enumerate(files, 1):
         yield from check_record(file, plugins)
+        yield from check_gallery(file)
         if progress is not None:
             progress(done, len(files))
     for folder, records in evidence.studies.items():

@@ -118,6 +118,10 @@ def rename_record(study: Path) -> None:
     source.rename(source.with_name(source.name.replace("final0", "final7")))
 
 
+def _picture(study: Path) -> Path:
+    return min((study / "runs").glob("toy-toy-*/gallery/*.jpg"))
+
+
 ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "val score of a trial": (
         edited(trials, set_value("val", 91.0)),
@@ -236,6 +240,18 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "mark of the seal added": (
         edited(finals, lambda c: c["conditions"].update({"sealed after test": {"value": True}})),
         r"condition 'sealed after test': expected False, as sealed, found True",
+    ),
+    "picture replaced": (
+        lambda study: _picture(study).write_bytes(_picture(study).read_bytes() + b"x"),
+        r"gallery: SHA-256: expected \w+ of the record, found ",
+    ),
+    "picture added": (
+        lambda study: _picture(study).with_name("999.jpg").write_bytes(_picture(study).read_bytes()),
+        r"gallery: SHA-256: expected \w+ of the record, found ",
+    ),
+    "gallery without a hash": (
+        edited(finals, lambda c: c.update(gallery="")),
+        r"gallery: SHA-256: expected no gallery of the record, found ",
     ),
     "plan edited": (
         lambda study: edit(study / "plan.json", lambda c: c["study"].update(seed=1)),
