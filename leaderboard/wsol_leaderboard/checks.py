@@ -6,11 +6,9 @@ import math
 from collections.abc import Iterator
 
 import wsol
-from wsol_leaderboard.evidence import OpeningEvidence
+from wsol_leaderboard.evidence import OpeningEvidence, is_accepted
 from wsol_leaderboard.results import RankedMetric, RecipeResults, find_value, one_line
 
-ACCEPTED = "changes accepted"
-"""Mark of a run whose identity differs from its search's, which the user has accepted."""
 LOWEST, HIGHEST = 0.0, 100.0
 """Range of all scores, in percent."""
 
@@ -80,10 +78,5 @@ def _disagreements(cell: RecipeResults) -> Iterator[str]:
             yield f"{both} are of different selections: {first.test.selection} and {run.test.selection}"
         if difference := first.data["test"].difference(run.data["test"]):
             yield f"{both} have different test data: {difference}"
-    if not any(map(_is_accepted, tested)):
+    if not any(map(is_accepted, tested)):
         yield from (wsol.identity_difference(first, record) for record in (*cell.chosen, *tested[1:]))
-
-
-def _is_accepted(record: wsol.RunRecord) -> bool:
-    mark = record.conditions.get(ACCEPTED)
-    return mark is not None and mark.value != mark.default

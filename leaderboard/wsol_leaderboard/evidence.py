@@ -29,6 +29,8 @@ class RunKey(NamedTuple):
 
 AFTER_TEST = "sealed after test"
 """Mark of a run whose choice was sealed after its study had opened the same test data."""
+ACCEPTED = "changes accepted"
+"""Mark of a run whose identity differs from its search's, which the user has accepted."""
 LOST = "the file was deleted, cut or edited, or was not given"
 
 
@@ -99,10 +101,32 @@ class OpeningEvidence:
             if all(choice.chosen_among != record.chosen_among for choice in chosen):
                 among = f"among {record.chosen_among} trials, and was sealed among {chosen[0].chosen_among}"
                 return f"it claims a choice {among}"
+            changes = [choice.identity_differences(record) for choice in chosen]
+            if all(changes) and not is_accepted(record):
+                return changes[0][0]
         late = any(choice.after_test for choice in found if choice.recipe in record.recipe_ids())
         if late != (AFTER_TEST in record.conditions):
             return f"the mark '{AFTER_TEST}' is {'missing' if late else 'not that of its sealed choice'}"
         return ""
+
+    def is_changed(self, run: RunKey, sha256: str) -> bool:
+        """Return whether a trial's record is another one than that which a choice was made among.
+
+        Args:
+            run: The trial.
+            sha256: SHA-256 of its record's file.
+        """
+        sealed = self._sealed_trials.get(run)
+        return sealed is not None and sha256 not in sealed
+
+    @cached_property
+    def _sealed_trials(self) -> dict[RunKey, set[str]]:
+        """Trial → hashes of the records that choices were made among."""
+        found: dict[RunKey, set[str]] = {}
+        for choice in self.choices:
+            for run, digest in choice.records.items():
+                found.setdefault(RunKey(choice.study, choice.plan, run), set()).add(digest)
+        return found
 
     @cached_property
     def _choices(self) -> dict[str, list[wsol.SealedChoice]]:
@@ -170,6 +194,12 @@ class OpeningEvidence:
             key = _attempt(RunKey.of(entry), entry)
             found[key] = found.get(key, 0) + 1
         return found
+
+
+def is_accepted(record: wsol.RunRecord) -> bool:
+    """Return whether a run has the mark that its identity may differ from that of its search."""
+    mark = record.conditions.get(ACCEPTED)
+    return mark is not None and mark.value != mark.default
 
 
 def cells(record: wsol.RunRecord) -> list[str]:

@@ -49,7 +49,7 @@ def build_row(
     """
     found = outcome(cell, target)
     status, reason = verdict(cell, found)
-    verified = row_verification(cell.tested, words)
+    verified = row_verification(cell.tested, cell.chosen, words)
     reasons = [why for why in (refusal(cell, target, evidence), verified.finding) if why]
     if reasons:
         status, reason = REFUSED, "; ".join([*reasons[:1], *([reason] if reason else [])])

@@ -29,17 +29,38 @@ def verify(collection: Collection) -> Collection:
     """
     paths = {found.path: RunKey.of(found.record) for found in collection.found if found.record.stage != "search"}
     words = {paths[path]: word for path, word in wsol.verify_words(paths).items()}
-    return replace(collection, words=words)
+    return replace(collection, words={**words, **changed_trials(collection)})
 
 
-def row_verification(runs: Sequence[wsol.RunRecord], words: Words) -> wsol.Verification:
+def changed_trials(collection: Collection) -> dict[RunKey, wsol.Verification]:
+    """Find trials whose records are not those that a choice was made among.
+
+    Args:
+        collection: The records, with sealed choices.
+
+    Returns:
+        Trial → the finding.
+    """
+    runs = {RunKey.of(found.record): found for found in collection.found if found.record.stage == "search"}
+    return {
+        run: wsol.Verification("", f"{found.path}: the record of the trial was changed after the choice was sealed")
+        for run, found in runs.items()
+        if collection.evidence.is_changed(run, found.sha256)
+    }
+
+
+def row_verification(
+    runs: Sequence[wsol.RunRecord], trials: Sequence[wsol.RunRecord], words: Words
+) -> wsol.Verification:
     """Combine the verifications of the runs of a row.
 
     Args:
         runs: The runs with a result on test.
+        trials: The trials that these repeat; only their findings count.
         words: What the verification said of each run.
 
     Returns:
         The first finding, or the weakest word; neither where a run was not verified.
     """
-    return wsol.weakest_verification(words.get(RunKey.of(run), wsol.Verification("")) for run in runs)
+    changed = [word for trial in trials if (word := words.get(RunKey.of(trial)))]
+    return wsol.weakest_verification([*changed, *(words.get(RunKey.of(run), wsol.Verification("")) for run in runs)])

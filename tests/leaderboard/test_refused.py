@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from wsol_leaderboard.files import to_json
 from wsol_leaderboard.page import render
 from wsol_leaderboard.reading import Collection
 from wsol_leaderboard.table import build_table
+from wsol_leaderboard.verification import changed_trials
 
 ACCEPTED = {"changes accepted": Condition(value=True)}
 
@@ -147,6 +149,44 @@ def test_a_trial_of_another_identity_than_its_final_run_is_refused_unless_accept
     marked = [run.model_copy(update={"conditions": ACCEPTED}) for run in finals]
     frame = table_of([trial, *marked, HONEST])
     assert frame[["method", "rank"]].values.tolist() == [["honest", 1], ["cam", 1]], "ranked apart from unmarked rows"
+
+
+SEALED = {"code mine.py": "1" * 16}
+
+
+def with_choices(collection: Collection, **fields: object) -> Collection:
+    """The collection, with other fields of its sealed choices of ``cam``."""
+    choices = [
+        choice.model_copy(update=fields) if choice.train.method.name == "cam" else choice
+        for choice in collection.evidence.choices
+    ]
+    return replace(collection, evidence=OpeningEvidence(collection.evidence.ledgers, tuple(choices)))
+
+
+@pytest.mark.parametrize(
+    "identity", [{}, {"code mine.py": "2" * 16}, {**SEALED, "file method.boxes": "3" * 16}], ids=str
+)
+def test_another_identity_than_the_sealed_one_is_refused_without_the_trial(identity: dict[str, str]) -> None:
+    _, first, second = seeds()
+    finals = [run.model_copy(update={"identity": identity}) for run in (first, second)]
+    found = with_choices(collected([*finals, HONEST]), identity=SEALED)
+    assert "when it was sealed, " in refused(found)
+    marked = [run.model_copy(update={"conditions": ACCEPTED}) for run in finals]
+    frame = build_table(with_choices(collected([*marked, HONEST]), identity=SEALED))
+    assert set(frame["status"]) == {"complete"}
+
+
+def test_a_trial_that_was_changed_after_the_seal_is_refused() -> None:
+    collection = collected([*seeds(), HONEST])
+    trial = next(found for found in collection.found if found.record.stage == "search")
+    for digest, known in ((trial.sha256, {}), ("0" * 64, {RunKey.of(trial.record)})):
+        sealed = with_choices(collection, records={trial.record.run_id: digest})
+        found = changed_trials(sealed)
+        assert found.keys() == set(known)
+        if known:
+            assert "was changed after the choice was sealed" in refused(replace(sealed, words=found))
+        else:
+            assert set(build_table(replace(sealed, words=found))["status"]) == {"complete"}
 
 
 def test_training_data_that_changed_between_search_and_final_run_are_refused() -> None:

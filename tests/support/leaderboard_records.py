@@ -142,7 +142,7 @@ def choices_of(records: Iterable[RunRecord]) -> list[SealedChoice]:
                 value=50.0,
                 chosen_among=record.chosen_among,
                 trials_done=record.chosen_among,
-                identity={},
+                identity=record.identity,
                 study=record.study,
                 plan=record.plan,
                 number=1,

@@ -28,6 +28,7 @@ FILE_NAME = "ledger.jsonl"
 TORN_NAME = "ledger.torn"
 """File beside a ledger that holds its incomplete lines."""
 NOTHING_OPENED = "; test data were not opened"
+RESTORE = "the ledger was edited: restore it from a copy"
 Opener = Literal["final", "score", "inspection"]
 
 
@@ -263,11 +264,9 @@ def _parse(path: Path, content: bytes) -> tuple[Ledger, int]:
     checked: list[LedgerEntry] = []
     for number, (line, entry) in enumerate(zip(lines, entries, strict=True), 1):
         if entry is None:
-            raise DataError.at(path, number, "not a ledger entry; the ledger must not be edited" + NOTHING_OPENED)
+            raise DataError.at(path, number, f"not a ledger entry; {RESTORE}")
         if (entry.number, entry.previous) != (number, previous):
-            raise DataError.at(
-                path, number, "does not follow the line before; the ledger must not be edited" + NOTHING_OPENED
-            )
+            raise DataError.at(path, number, f"does not follow the line before; {RESTORE}")
         checked.append(entry)
         previous = _hash(line)
     problem = f"{path}:{len(lines) + 1}: the last line is incomplete, so it does not count"

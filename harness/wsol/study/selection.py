@@ -95,6 +95,17 @@ class SealedChoice(Choice):
         """Compute what ``seal`` must be."""
         return content_hash(self.model_dump(mode="json", exclude={"seal"}))
 
+    def identity_differences(self, record: RunRecord) -> list[str]:
+        """Compare the identity of a final run with the sealed one.
+
+        Args:
+            record: The record of the run.
+
+        Returns:
+            One line for each difference, for example ``"code wsol_cam: 1a2b3c4d when it was sealed, 5e6f7a8b in RUN"``.
+        """
+        return differences(self.identity, full_identity(record), "when it was sealed", later=f"in {record.run_id}")
+
 
 class Unsealed(Model):
     """A recipe without a sealed choice.

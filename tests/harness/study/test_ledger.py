@@ -147,7 +147,7 @@ def test_a_broken_line_in_the_middle_is_named_and_nothing_is_appended(
     lines = filled(path, 3)
     lines[1] = lines[0] if wrong is None else wrong
     path.write_bytes(b"".join(lines))
-    with pytest.raises(wsol.DataError, match=rf"ledger\.jsonl:2: {message}.*; test data were not opened"):
+    with pytest.raises(wsol.DataError, match=rf"ledger\.jsonl:2: {message}.*; the ledger was edited: restore"):
         append(path, entry())
     assert path.read_bytes() == b"".join(lines)
 

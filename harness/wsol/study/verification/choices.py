@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from wsol.recipes import JsonObject, train_content
 from wsol.records import RunRecord, record_hash
-from wsol.study.identity import differences as differences_of_identity
-from wsol.study.identity import full_identity, identity_hash
+from wsol.study.identity import identity_hash
 from wsol.study.selection import SEALED_AFTER_TEST, SealedChoice, Selection, selection_marks, selection_seal, val_result
 from wsol.study.verification.equality import differences
 from wsol.study.verification.finding import Finding
@@ -126,5 +125,5 @@ def _check_chosen(file: RecordFile, index: int, choice: SealedChoice) -> Iterato
     if record.seed not in choice.seeds:
         yield Finding(file.name, "seed", f"one of the sealed {list(choice.seeds)}", str(record.seed))
     if record.status == "complete" and not accepted(record):
-        for line in differences_of_identity(choice.identity, full_identity(record), "when sealed"):
+        for line in choice.identity_differences(record):
             yield Finding(file.name, "identity", "that of the sealed trial", line)

@@ -39,7 +39,7 @@ def _compare(first: RecordFile, other: RecordFile) -> Iterator[Finding]:
     if accepted(other.record):
         return
     before, now = (_without_weights(file.record) for file in (first, other))
-    for line in differences(before, now, f"in {first.record.run_id}"):
+    for line in differences(before, now, f"in {first.record.run_id}", later=f"in {other.record.run_id}"):
         yield Finding(other.name, "identity", f"that of {first.record.run_id}", line)
     for split in sorted((first.record.data.keys() & other.record.data.keys()) - {"test"}):
         line = first.record.data[split].difference(other.record.data[split])

@@ -63,6 +63,8 @@ def check_opening(file: RecordFile, ledgers: LedgersRead) -> Iterator[Finding]:
         if any(result.split == "test" for result in record.results):
             yield Finding(file.name, "test", "an opening in a ledger", "scores without any")
         return
+    if record.status == "complete" and "test" not in record.data:
+        yield Finding(file.name, "data", "those of test", "none")
     if record.stage == "search":
         yield Finding(file.name, "test", "no opening of test by a trial", f"one of selection {opening.selection}")
     if opening.ledger is None:
@@ -76,7 +78,8 @@ def check_opening(file: RecordFile, ledgers: LedgersRead) -> Iterator[Finding]:
     known = next((ledger for ledger in ledgers.read if not wrong[str(ledger.path)]), None)
     if known is None:
         path, text = next(iter(wrong.items()))
-        yield Finding(path, f"ledger at the opening by {record.run_id}", f"{opening.ledger.lines} lines as then", text)
+        expected = f"line {opening.ledger.lines} with the opening by {record.run_id}"
+        yield Finding(path, "ledger", expected, f"a ledger that {text}")
         return
     entries = known.entries[: opening.ledger.lines]
     yield from _contradictions(file, opening, entries, known.path)

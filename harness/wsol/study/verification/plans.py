@@ -55,7 +55,7 @@ def check_plan(
         return
     if plan.key != written.key:
         yield Finding(str(path), "key", f"{plan.key} of its study", written.key)
-    yield from _check_cells(folder, files, plan)
+    yield from _check_cells(folder, files, plan, selection)
     yield from _missing_finals(folder, files, plan, selection)
 
 
@@ -78,7 +78,9 @@ def _check_run(file: RecordFile, written: PlanFile, study: Study) -> Iterator[Fi
             yield Finding(file.name, name, " or ".join(map(str, allowed)) or "one of the plan", str(found))
 
 
-def _check_cells(folder: Path, files: Sequence[RecordFile], plan: Plan) -> Iterator[Finding]:
+def _check_cells(
+    folder: Path, files: Sequence[RecordFile], plan: Plan, selection: Selection | None
+) -> Iterator[Finding]:
     cells = {cell.key: cell for cell in plan.cells}
     found: dict[str, set[int]] = {key: set() for key in cells}
     for file in files:
@@ -90,10 +92,16 @@ def _check_cells(folder: Path, files: Sequence[RecordFile], plan: Plan) -> Itera
         if file.record.stage == "search":
             found[cell.key].add(file.record.trial)
     for key, cell in cells.items():
-        for trial in cell.trials:
+        for trial in cell.trials[: _needed_trials(cell, selection)]:
             if trial.index not in found[key]:
                 run_id = f"{cell.slug}-t{trial.index:03d}"
                 yield Finding(str(folder), f"record of trial {run_id}", "one, as the plan has it", "none")
+
+
+def _needed_trials(cell: TrainingCell, selection: Selection | None) -> int:
+    """The number of trials that must have a record: those planned after all recipes were sealed need none."""
+    sealed = [selection.find(cell.train, evaluation) if selection else None for evaluation in cell.evaluations]
+    return max(len(cell.trials) if choice is None else choice.chosen_among for choice in sealed)
 
 
 def _check_draw(file: RecordFile, cell: TrainingCell) -> Iterator[Finding]:

@@ -253,6 +253,10 @@ ATTACKS: dict[str, tuple[Callable[[Path], None], str]] = {
         edited(finals, lambda c: c.update(gallery="")),
         r"gallery: SHA-256: expected no gallery of the record, found ",
     ),
+    "test data left out": (
+        edited(finals, lambda c: c["data"].pop("test")),
+        r"record\.json: data: expected those of test, found none",
+    ),
     "plan edited": (
         lambda study: edit(study / "plan.json", lambda c: c["study"].update(seed=1)),
         r"plan\.json: key: expected \w+ of its study",
@@ -278,6 +282,22 @@ def test_every_attack_is_found_with_its_line(study: Path, plugins: Plugins, name
     attack(study)
     lines = findings(study, plugins)
     assert any(re.search(pattern, line) for line in lines), (pattern, lines)
+
+
+def plan_trials(study: Path, count: int) -> None:
+    """Plan other trials, as a run with another value of the study does."""
+
+    def change(content: Any) -> None:
+        content["study"]["trials"] = count
+
+    edit(study / "plan.json", change)
+
+
+def test_trials_that_were_planned_after_the_seal_need_no_record(study: Path, plugins: Plugins) -> None:
+    plan_trials(study, 5)
+    assert findings(study, plugins) == []
+    (study / "selection.jsonl").unlink()
+    assert sum("as the plan has it, found none" in line for line in findings(study, plugins)) >= 2
 
 
 def test_the_command_prints_each_finding_and_exits_with_1(study: Path) -> None:
