@@ -1,7 +1,8 @@
-"""Arrays that several components read: nothing that one component does to them reaches another one.
+"""What several components use: nothing that one component does to it reaches another one.
 
 Components get read-only arrays whose memory cannot be made writable again. What writes to the memory itself, such as a
-torch tensor that shares it, is found by comparing bytes. Either way the run ends with the component's name.
+torch tensor that shares it, is found by comparing bytes. The state of the process is compared after each call. Either
+way the run ends with the component's name.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsol.errors import RunError, WsolError
+from wsol.process_state import difference, process_state, random_state
 
 D = TypeVar("D", bound=np.generic)
 COMPARED = 1 << 15
@@ -85,6 +87,7 @@ class SharedArrays:
 
     def __init__(self, strict: bool = False) -> None:
         self.strict = strict
+        self.process = process_state()
         self._lent: list[tuple[bytes, bytes]] = []
 
     def share(self, array: npt.NDArray[D]) -> npt.NDArray[D]:
@@ -113,28 +116,33 @@ class SharedArrays:
             where: The image that it is called for, for the error.
 
         Raises:
-            RunError: The component writes to an array or a field that others read.
+            RunError: The component writes to an array or a field that others read, or changes the process; also if it
+                draws from a global random generator, as far as the arrays are ``strict``.
         """
-        return Calling(component, where, self if self.strict else None)
+        return Calling(component, where, self)
 
 
 class Calling(AbstractContextManager[None]):
-    """Turns an attempt to write to what is read-only into an error that names the component that is called.
+    """Turns a write to what is read-only and a changed process into an error that names the component that is called.
 
     Args:
         component: Kind and name of the component: ``"metric 'mine'"``.
         where: What it is called for: ``"image 'a.jpg'"``.
-        lent: Arrays to compare after the call; None compares none.
+        lent: Arrays that the component reads; None: read-only ones that are not compared.
+        watched: Whether to compare the state of the process; not where another thread may change it.
 
     Raises:
-        RunError: The block raised an error about a write to what is read-only, or an array has other bytes. Other
-            errors pass unchanged.
+        RunError: The block raised an error about a write to what is read-only, an array has other bytes, or the state
+            of the process is another one. Other errors pass unchanged.
     """
 
-    def __init__(self, component: str, where: str, lent: SharedArrays | None = None) -> None:
+    def __init__(self, component: str, where: str, lent: SharedArrays | None = None, *, watched: bool = True) -> None:
         self.component = component
         self.where = where
         self.lent = lent
+        self.strict = lent is not None and lent.strict
+        self.process = lent.process if lent is not None else process_state() if watched else {}
+        self.random = random_state() if self.strict else None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -142,8 +150,20 @@ class Calling(AbstractContextManager[None]):
         # NumPy, OpenCV, Numba and pydantic raise errors of different types about such a write.
         if error is not None and not isinstance(error, WsolError | OSError) and _WRITE.search(str(error)):
             raise self._changed(" ".join(str(error).split())) from error
-        if error is None and self.lent is not None and not self.lent.intact():
+        if error is not None:
+            return
+        if self.strict and self.lent is not None and not self.lent.intact():
             raise self._changed("it has other bytes after the call")
+        if change := difference(self.process, process_state()):
+            raise RunError(
+                f"{self.where}: {self.component} changes the process ({change}), which other components use; it must "
+                "leave everything as it was"
+            )
+        if self.random is not None and self.random != random_state():
+            raise RunError(
+                f"{self.where}: {self.component} draws from a global random generator, which other components use; it "
+                "must make one of its own"
+            )
 
     def _changed(self, how: str) -> RunError:
         return RunError(

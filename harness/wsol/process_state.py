@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 import torch
 
+_SMALLEST = float(np.finfo(np.float64).tiny)
+"""The smallest normal number; half of it is 0 where denormal numbers are flushed to zero."""
+
 
 def process_state() -> dict[str, Hashable]:
     """Read the state that a component could change for others; the random generators are left out.
@@ -29,11 +32,15 @@ def process_state() -> dict[str, Hashable]:
         "torch's number of threads": torch.get_num_threads(),
         "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
         "torch's precision of matrix products": torch.get_float32_matmul_precision(),
+        "torch's default device": torch.get_default_device(),
+        "torch's use of oneDNN": torch.backends.mkldnn.enabled,
         "torch's anomaly detection": torch.is_anomaly_enabled(),
         "torch's mixed precision": (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
         "cuDNN's settings": (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
         "NumPy's error handling": tuple(sorted(np.geterr().items())),
         "OpenCV's number of threads": cv2.getNumThreads(),
+        "OpenCV's optimized code": cv2.useOptimized(),
+        "denormal numbers": _SMALLEST / 2 > 0,
         "the current folder": os.getcwd(),
     }
 

@@ -150,7 +150,8 @@ class _Task:
     calibration: Calibration
 
     def score(self, total: Array, weight: Array) -> Array:
-        return self.metric.value(total, weight, self.calibration)
+        with Calling(f"metric '{self.metric.name}'", "the sum of its observations"):
+            return self.metric.value(total, weight, self.calibration)
 
     def result(self, total: Array, weight: FloatArray, images: int, drawn: FloatArray) -> MetricValue:
         low, high = interval(drawn)

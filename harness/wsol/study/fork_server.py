@@ -5,12 +5,14 @@ plugin, opens no data and touches no GPU, so that a process it forks starts with
 
 Each worker has a server of its own and passes it two sockets for each stage: one for the stage's messages
 (:mod:`wsol.study.stage_process`), and one on which the server sends the process id, and the exit code when the process
-has ended. When the worker closes the second one, the process is killed.
+has ended. When the worker closes the second one, the process is killed. What a plugin started in a stage and left
+running is killed with it, also in another session: on Linux the server becomes its parent.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
@@ -27,6 +29,7 @@ from wsol.study.wire import ProcessReport, Wire
 
 FRESH_VARIABLE = "WSOL_FRESH_STAGES"
 """Environment variable; not empty: each stage starts a new interpreter instead of a fork."""
+_PR_SET_CHILD_SUBREAPER = 36
 LIBRARIES = ("numpy", "scipy", "cv2", "PIL.Image", "numba", "torch", "torchvision", "wsol.study.stages")
 
 
@@ -47,6 +50,7 @@ class Server:
 
     def run(self) -> None:
         """Serve; returns when the worker has ended, after killing what still runs."""
+        _adopt_orphans()
         for end in (self._ended, self._wakeup):
             end.setblocking(False)
         signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
@@ -108,13 +112,15 @@ class Server:
             os._exit(70)  # not reached: the process of a stage ends itself
 
     def _report_ended(self) -> None:
-        while self.running:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
-                return
-            _kill(ended.si_pid)  # what the process has left in its group; its id is not free before it is reaped
-            pid, status = os.waitpid(ended.si_pid, 0)
-            wire = self.running.pop(pid)
+        while (ended := _ended_child()) is not None:
+            if ended in self.running:
+                _kill(ended)  # what the process has left in its group; its id is not free before it is reaped
+            pid, status = os.waitpid(ended, 0)
+            wire = self.running.pop(pid, None)
+            if wire is None:  # a stage has left it
+                continue
+            if not self.running:
+                _kill_children()
             with contextlib.suppress(KeyError):
                 self._selector.unregister(wire.end)
             with contextlib.suppress(OSError):
@@ -124,6 +130,34 @@ class Server:
     def _kill_all(self) -> None:
         for pid in self.running:
             _kill(pid)
+        _kill_children()
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of each process below whose own parent ends, as far as the system can do that."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _ended_child() -> int | None:
+    """Process id of a child that has ended and is not reaped."""
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if ended is None else ended.si_pid
+
+
+def _kill_children() -> None:
+    """Kill and reap all children; the children of each become this process's own, so that none is left."""
+    try:
+        while children := Path("/proc/thread-self/children").read_text().split():
+            for child in map(int, children):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+    except OSError:  # this system does not list them
+        return
 
 
 def _spawn(messages: socket.socket) -> int:

@@ -83,6 +83,7 @@ class _Process:
         self.messages = Wire(messages)
         self.status = Wire(status)
         self.ended = False
+        self.pid: int | None = None
         self.last: Message | None = None
 
     def run(self, task: JsonObject, on_message: OnMessage) -> JsonObject:
@@ -109,6 +110,11 @@ class _Process:
         self.messages.close()
         self.status.close()
 
+    def _kill_group(self) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def _follow(self, on_message: OnMessage) -> int | None:
         """Handle messages until the process has ended; returns its exit code, None when the server was killed."""
         with selectors.DefaultSelector() as selector:
@@ -122,9 +128,12 @@ class _Process:
                         selector.unregister(self.messages.end)
                 if self.status.end in ready:
                     reports = [ProcessReport.model_validate(report) for report in self.status.waiting()]
+                    self.pid = next((report.pid for report in reports if report.pid is not None), self.pid)
                     reports = [report for report in reports if report.pid is None]
                     if reports or self.status.ended:
                         self.ended = True
+                        if not reports:  # the server was killed, and did not kill what the stage had started
+                            self._kill_group()
                         self._handle_waiting(on_message)
                         return self._exit_code(reports)
 

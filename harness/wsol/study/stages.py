@@ -293,8 +293,11 @@ def score(stage: Stage) -> ScoreOutcome:
         DataError: Annotations are missing or broken, or the stores are not of this split.
         RunError: A component broke its contract.
     """
+    from wsol.training.seeds import seed_everything
+
     task = stage.task
     changes = stage.check_trained()
+    seed_everything(stage.job.run.seed, "score", stage.split)
     if stage.split == "test":
         files = hash_test_files(stage.plugins, stage.job.run.train.benchmark)
         changes += accepted_changes(stage.job, files, partial=True)

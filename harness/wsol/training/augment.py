@@ -87,7 +87,7 @@ def augment(augmentation: Augmentation, batch: Batch, generator: torch.Generator
     versions = {name: tensor._version for name, tensor in batch.tensors()}
     kept = batch.labels.clone(), batch.index.clone()
     before = (random_state(), process_state()) if strict else None
-    with Calling(named, "training batch"):
+    with Calling(named, "training batch", watched=False):
         found = augmentation(batch, generator)
     written = [name for name, tensor in batch.tensors() if tensor._version != versions[name]]
     written += [] if torch.equal(batch.index, kept[1]) else ["index"]

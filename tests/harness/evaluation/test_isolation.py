@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +271,72 @@ def test_shared_arrays_compare_small_arrays_always_and_all_of_them_when_strict()
         shared = SharedArrays(strict)
         torch.from_numpy(shared.share(np.zeros(size))).add_(1)
         assert shared.intact() is not found
+
+
+PROCESS: dict[str, Harm] = {
+    "torch's number of threads": lambda _: torch.set_num_threads(torch.get_num_threads() + 1),
+    "torch's default dtype": lambda _: torch.set_default_dtype(torch.float64),
+    "torch's default device": lambda _: torch.set_default_device("meta"),
+    "torch's deterministic mode": lambda _: torch.use_deterministic_algorithms(True),
+    "torch's use of oneDNN": lambda _: setattr(torch.backends.mkldnn, "enabled", False),
+    "NumPy's error handling": lambda _: np.seterr(all="raise"),
+    "OpenCV's number of threads": lambda _: cv2.setNumThreads(cv2.getNumThreads() + 1),
+    "OpenCV's optimized code": lambda _: cv2.setUseOptimized(False),
+    "denormal numbers": lambda _: torch.set_flush_denormal(True),
+    "the current folder": lambda _: os.chdir("/"),
+}
+
+
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """The state of the process is the same after the test."""
+    folder, threads, cv2_threads, errors = os.getcwd(), torch.get_num_threads(), cv2.getNumThreads(), np.geterr()
+    yield
+    os.chdir(folder)
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    torch.use_deterministic_algorithms(False)
+    torch.backends.mkldnn.enabled = True  # type: ignore[assignment]
+    torch.set_flush_denormal(False)
+    cv2.setNumThreads(cv2_threads)
+    cv2.setUseOptimized(True)
+    np.seterr(**errors)
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("change", PROCESS)
+@pytest.mark.parametrize(("kind", "first"), [("norm", 0), ("rule", 3), ("metric", 3)])
+def test_who_changes_the_process_is_named(store: ScoreStore, kind: str, first: int, change: str) -> None:
+    named = {"norm": "normalizer 'norm'", "rule": "box rule 'rule'", "metric": "metric 'seen'"}[kind]
+    with pytest.raises(wsol.RunError, match=rf"^image '\d': {named} changes the process \({change}"):
+        run(store, **{kind: PROCESS[change]}, first=first)
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("function", ["value", "parts", "curves", "best_threshold", "calibrate"])
+def test_a_metric_that_changes_the_process_in_its_summary_is_named(store: ScoreStore, function: str) -> None:
+    metric = Seen(nothing)
+    original = getattr(metric, function)
+
+    def harm(*arguments: Any) -> Any:
+        np.seterr(all="raise")
+        return original(*arguments)
+
+    setattr(metric, function, harm)
+    with pytest.raises(wsol.RunError, match=r"metric 'seen' changes the process \(NumPy's error handling"):
+        evaluate(store, annotations(), V2, [(Norm(nothing), None)], [metric], bootstrap=2)
+
+
+DRAWS: dict[str, Harm] = {
+    "Python": lambda _: random.random(),
+    "NumPy": lambda _: np.random.rand(),
+    "torch": lambda _: torch.rand(1),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.parametrize("kind", ["norm", "rule", "metric"])
+def test_who_draws_from_a_global_generator_is_named(store: ScoreStore, kind: str, draw: str) -> None:
+    with pytest.raises(wsol.RunError, match=r"^image '0': .* draws from a global random generator"):
+        run(store, **{kind: DRAWS[draw]})

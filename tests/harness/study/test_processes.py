@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not PROC.is_dir(), reason="needs a /proc to find
 
 MISBEHAVE = '''
 """Ends its process in the stage and in the way that the environment names."""
-import ctypes, os, signal, sys, time
+import ctypes, os, signal, subprocess, sys, time
 import wsol
 from tests.support.toy_plugin import Toy, ToyBenchmark
 
@@ -51,6 +51,23 @@ def misbehave(stage):
         assert sys.stdin.read() == ""
     if kind == "wait":
         time.sleep(600)
+    if kind == "leave":
+        for new_session in (False, True):
+            leave(subprocess.Popen(["sleep", "60"], start_new_session=new_session).pid)
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                leave(os.getpid())
+                time.sleep(60)
+            os._exit(0)
+        while len(open(os.environ["LEFT"]).read().split()) % 3:
+            time.sleep(0.01)
+
+
+def leave(pid):
+    with open(os.environ["LEFT"], "a") as file:
+        file.write(f"{pid}\\n")
 
 
 class Bad(Toy):
@@ -151,6 +168,18 @@ def test_what_a_plugin_prints_does_not_reach_the_worker(
 ) -> None:
     record = search(session, monkeypatch, stage, "print")
     assert (record.status, record.reason) == ("complete", "")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_a_plugin_leaves_running_ends_with_its_stage(
+    stage: str, session: wsol.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEFT", str(tmp_path / "left"))
+    record = search(session, monkeypatch, stage, "leave")
+    left = [int(pid) for pid in (tmp_path / "left").read_text().split()]
+    assert (record.status, record.reason) == ("complete", "")
+    assert len(left) >= 3
+    assert not any(_is_running(pid) for pid in left)
 
 
 def test_a_killed_stage_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
