@@ -103,7 +103,9 @@ def agrees(recorded: RunRecord, again: RunRecord) -> bool:
         recorded: The recorded run.
         again: The new run; it must have a score for every recorded one.
     """
-    same = ("stage", "train", "evaluations", "trial", "seed", "hparams")
-    if any(getattr(recorded, name) != getattr(again, name) for name in same):
+    same = ("stage", "trial", "seed", "hparams")
+    if recorded.recipe_ids() != again.recipe_ids() or any(
+        getattr(recorded, name) != getattr(again, name) for name in same
+    ):
         return False
     return worst(compare_runs(recorded, again, ("val", "test"))) != "different"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,11 +82,12 @@ def collect(folders: Sequence[Path]) -> Evidence:
     return found
 
 
-def gather(paths: Iterable[Path]) -> Evidence:
+def gather(paths: Iterable[Path], read: Callable[[Path], RunRecord] = read_record) -> Evidence:
     """Read records and sort them by study.
 
     Args:
         paths: Files of records; a file that is named twice is read once.
+        read: Reads a record.
     """
     found = Evidence({}, [], [])
     seen: set[Path] = set()
@@ -96,7 +97,7 @@ def gather(paths: Iterable[Path]) -> Evidence:
             continue
         seen.add(real)
         try:
-            file = RecordFile(path, read_record(path))
+            file = RecordFile(path, read(path))
         except DataError as error:
             found.broken.append(Finding(str(path), "record", "a readable record", one_line(error)))
             continue

@@ -17,7 +17,7 @@ from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import Evidence, collect
 from wsol.study.verification.maps import MAPS, Rescoring
 from wsol.study.verification.scores import SCORES
-from wsol.study.verification.words import Entry, Word, WordCache, cache_key
+from wsol.study.verification.words import Entry, Word, WordCache, cache_key, without_numbers
 
 VerifyProgress = Callable[[int, int], None]
 """Called with the number of records that were checked, and of all records."""
@@ -131,6 +131,6 @@ def _rescored(evidence: Evidence, rescoring: Rescoring, wrong: Container[str], c
         for file in files:
             outcomes = list(rescoring.check(file))
             if not outcomes and file.record.stage == "final" and file.record.status == "complete":
-                known.put(cache_key(file), Entry(word="rescored"))
+                known.put(cache_key(file.path), Entry(word="rescored", record=without_numbers(file.record)))
             yield from outcomes
     known.save()

@@ -13,9 +13,11 @@ from pydantic import ValidationError
 
 from wsol.data.cache import default_cache
 from wsol.errors import DataError
+from wsol.evaluation.observation_file import observations_path
 from wsol.files import hash_file, write_atomic
 from wsol.plugins import load_plugins
 from wsol.recipes import Model
+from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
 from wsol.study.verification.checks import check_record
 from wsol.study.verification.comparison import agrees
@@ -52,10 +54,12 @@ class Entry(Model):
     Attributes:
         word: The word that the files earned.
         finding: (what, expected, found) of the first finding.
+        record: The record without its numbers, which is compared with ledgers; None: the file must be read.
     """
 
     word: Literal["consistent", "rescored"] = "consistent"
     finding: tuple[str, str, str] | None = None
+    record: RunRecord | None = None
 
 
 class _File(Model):
@@ -75,12 +79,28 @@ class WordCache:
         self.path = (default_cache() if folder is None else folder) / FILE_NAME
         self.entries = self._read()
         self._changed = False
+        self._keys: dict[Path, str] = {}
 
     def _read(self) -> dict[str, Entry]:
         try:
             return dict(_File.model_validate_json(self.path.read_bytes()).entries)
         except (OSError, ValidationError):
             return {}
+
+    def read(self, path: Path) -> RunRecord:
+        """Read a record, without its numbers where its word is known: reading all of it takes some milliseconds.
+
+        Raises:
+            DataError: The file is missing, broken, or of another schema version.
+        """
+        entry = self.entries.get(self.key(path))
+        return read_record(path) if entry is None or entry.record is None else entry.record
+
+    def key(self, path: Path) -> str:
+        """The key of a record, computed once."""
+        if path not in self._keys:
+            self._keys[path] = cache_key(path)
+        return self._keys[path]
 
     def put(self, key: str, entry: Entry) -> None:
         """Remember a word."""
@@ -99,13 +119,32 @@ class WordCache:
         self._changed = False
 
 
-def cache_key(file: RecordFile) -> str:
-    """The hash of a record, its observations as they are on the disk, and the version of this package."""
+def cache_key(record: Path) -> str:
+    """The hash of a record, its observations as they are on the disk, and the version of this package.
+
+    Args:
+        record: The file of the record.
+    """
+    files = f"{_hash(record)} {_hash(observations_path(record))}"
+    return hashlib.sha256(f"{files} {importlib.metadata.version('wsol')}".encode()).hexdigest()
+
+
+def _hash(path: Path) -> str:
     try:
-        observations = hash_file(file.observations)
+        return hash_file(path)
     except OSError:
-        observations = ""
-    return hashlib.sha256(f"{file.sha256} {observations} {importlib.metadata.version('wsol')}".encode()).hexdigest()
+        return ""
+
+
+def without_numbers(record: RunRecord) -> RunRecord:
+    """What the cache keeps of a record: all that ledgers and other records are compared with, but no scores.
+
+    Args:
+        record: The record.
+    """
+    results = tuple(result.model_copy(update={"metrics": {}, "sweep": {}}) for result in record.results)
+    lean = {"history": (), "identity": {}, "distributions": {}, "versions": {}, "hardware": {}, "results": results}
+    return record.model_copy(update=lean)
 
 
 def verify_words(
@@ -133,10 +172,10 @@ def verify_words(
         >>> verify_words([])
         {}
     """
-    evidence = gather(paths)
+    known, ledgers = WordCache(cache), LedgerReader()
+    evidence = gather(paths, known.read)
     shown = [file for file in evidence if file.record.stage != "search"]
     plugins = load_plugins() if plugins is None and shown else plugins
-    known, ledgers = WordCache(cache), LedgerReader()
     found = {Path(finding.file): Verification("", finding.line()) for finding in evidence.broken}
     for done, file in enumerate(shown, 1):
         assert plugins is not None
@@ -169,7 +208,7 @@ def _verification(file: RecordFile, plugins: Plugins, known: WordCache, ledgers:
     finding = next(check_opening(file, ledgers.of(file)), None)
     if finding is not None:
         return Verification("", finding.line())
-    key = cache_key(file)
+    key = known.key(file.path)
     entry = known.entries.get(key)
     if entry is None:
         outcomes = list(check_record(file, plugins))
@@ -177,6 +216,7 @@ def _verification(file: RecordFile, plugins: Plugins, known: WordCache, ledgers:
         if found is None and (skipped := [o.check for o in outcomes if isinstance(o, Skipped)]):
             return Verification("" if SCORES in skipped else "consistent")  # all is checked once the plugin is there
         entry = Entry(finding=None if found is None else (found.what, found.expected, found.found))
+        entry = entry.model_copy(update={"record": without_numbers(file.record)})
         known.put(key, entry)
     if entry.finding is not None:
         return Verification("", Finding(file.name, *entry.finding).line())
@@ -191,6 +231,8 @@ def _reproduced(files: Sequence[RecordFile], found: Mapping[Path, Verification])
     for repeat in repeats:
         assert repeat.record.reproduces is not None
         original = by_hash.get(repeat.record.reproduces.record)
-        if original is not None and original.record.reproduces is None and agrees(original.record, repeat.record):
+        if original is None or original.record.reproduces is not None:
+            continue
+        if agrees(read_record(original.path), read_record(repeat.path)):  # with their numbers
             words[original.path] = Verification("reproduced")
     return words

@@ -28,6 +28,9 @@ def test_a_record_is_checked_once_for_each_content(
     monkeypatch.setattr(words, "check_record", lambda file, found: checked.append(file.path.name) or check(file, found))
     verify_words(finals(study), plugins)
     assert checked == []
+    monkeypatch.setattr(words, "read_record", lambda path: pytest.fail(f"{path} was read"))
+    verify_words(finals(study), plugins)
+    monkeypatch.setattr(words, "read_record", read_record)
     spoil_observations(finals(study)[0])
     found = verify_words(finals(study), plugins)
     assert checked == [finals(study)[0].name]
