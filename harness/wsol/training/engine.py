@@ -12,6 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from wsol.errors import RunError
+from wsol.process_state import difference, process_state
 from wsol.records import EpochLog
 from wsol.training import checkpoint
 from wsol.training.batch import Batch
@@ -87,15 +89,22 @@ def train(method: Method, data: TrainLoader, config: TrainConfig) -> TrainState:
     Raises:
         DivergedError: A loss is NaN or infinite.
         DataError: The checkpoint cannot be read or written, or an image cannot be read.
+        RunError: A component broke its contract, for example by changing the state of the process.
     """
     state = checkpoint.load(config.checkpoint, config.key) if config.checkpoint else TrainState(config.key)
     if state.method is not None:
         method.load_state_dict(state.method)
     method.to(config.device)
     if not state.done:
+        process = process_state()
         for index, phase in enumerate(method.phases(data)):
             if index >= state.phase:
                 PhaseRun(phase, index, method, data, config, state).run()
+            if change := difference(process, process_state()):
+                raise RunError(
+                    f"method '{method.name}' changes the process ({change}), which other components use; it must "
+                    "leave everything as it was"
+                )
         state.done = True
         _save(method, config, state)
     method.eval()

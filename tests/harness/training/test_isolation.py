@@ -159,3 +159,17 @@ def test_every_first_party_augmentation_keeps_its_contract(name: str) -> None:
         augment(augmentation, batch, torch.Generator().manual_seed(0), strict=True)
     for own in (wsol.RandomCrop(8), wsol.HorizontalFlip()):
         augment(own, batch, torch.Generator().manual_seed(0), strict=True)
+
+
+def test_a_method_that_changes_the_process_is_named() -> None:
+    def step(batch: wsol.Batch) -> Iterator[wsol.Loss]:
+        np.seterr(all="raise")
+        yield from Linear.step(method, batch)
+
+    method, errors = Linear([]), np.geterr()
+    method.step = step  # type: ignore[method-assign]
+    try:
+        with pytest.raises(wsol.RunError, match=r"^method 'linear' changes the process \(NumPy's error handling"):
+            run(method)
+    finally:
+        np.seterr(**errors)
