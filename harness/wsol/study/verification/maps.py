@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsol.data.views import evaluation_protocol, open_annotations
+from wsol.data.views import SplitAnnotations, evaluation_protocol, open_annotations
 from wsol.errors import DataError, WsolError, one_line
 from wsol.evaluation.observations import Observations
 from wsol.evaluation.predictions.store import ScoreStore
@@ -85,7 +85,11 @@ class Rescoring:
         if broken:
             yield from broken
             return
-        for (index, result), scored in zip(results, self._score(file, scorer, split, stores), strict=True):
+        annotated = self._open(file.record, scorer, split)
+        if line := file.record.data[split].difference(annotated.identity()):
+            yield Finding(file.name, f"data of {split}", "those of this computer", f"{line} here")
+            return
+        for (index, result), scored in zip(results, _score(file, scorer, split, stores, annotated), strict=True):
             found = differences(scored.result.model_dump(), result.model_dump(), tolerance(file))
             for place, expected, stored in found:
                 yield Finding(file.name, f"{label(file, index)} from its maps{place}", expected, stored)
@@ -102,19 +106,12 @@ class Rescoring:
             threads=self.threads,
         )
 
-    def _score(
-        self, file: RecordFile, scorer: Scorer, split: EvalSplit, stores: Sequence[Path]
-    ) -> list[EvaluatedSetting]:
-        record = file.record
+    def _open(self, record: RunRecord, scorer: Scorer, split: EvalSplit) -> SplitAnnotations:
+        """Open the annotations of a split; test is entered in the ledger before."""
         benchmark = self.plugins.create("benchmarks", record.train.benchmark.name, record.train.benchmark.options)
         if split == "test":
             append(self.ledger, self._opening(record, scorer, hash_test_data(benchmark)))
-        found = open_annotations(benchmark, split)
-        store = ScoreStore.open(stores[0])
-        if store.ids != tuple(found.ids) or store.labels.tolist() != list(found.labels):
-            raise DataError(f"{stores[0]}: its images and labels are not those of {split} on this computer")
-        val = [result for result in record.results if result.split == "val"] if split == "test" else []
-        return scorer.score(stores, found.annotations, split, val)
+        return open_annotations(benchmark, split)
 
     def _opening(self, record: RunRecord, scorer: Scorer, data: str) -> LedgerEntry:
         assert record.test is not None  # the record is consistent
@@ -131,6 +128,16 @@ class Rescoring:
             identities=record.test.identities if same else identity_hash(now),
             attempt=record.test.attempt + 1,
         )
+
+
+def _score(
+    file: RecordFile, scorer: Scorer, split: EvalSplit, stores: Sequence[Path], annotated: SplitAnnotations
+) -> list[EvaluatedSetting]:
+    store = ScoreStore.open(stores[0])
+    if store.ids != tuple(annotated.ids) or store.labels.tolist() != list(annotated.labels):
+        raise DataError(f"{stores[0]}: its images and labels are not those of {split} on this computer")
+    val = [result for result in file.record.results if result.split == "val"] if split == "test" else []
+    return scorer.score(stores, annotated.annotations, split, val)
 
 
 def _broken(stores: Sequence[Path], observed: list[Observations] | Finding, index: int) -> Iterator[Finding]:

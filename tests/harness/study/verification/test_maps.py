@@ -50,6 +50,15 @@ def test_other_maps_are_found(study: Path, plugins: Plugins) -> None:
     assert any("test of evaluation 0 from its maps metrics maxboxaccv2 value: " in line for line in lines), lines
 
 
+def test_other_annotations_are_one_line_for_each_run(study: Path, plugins: Plugins) -> None:
+    paths = sorted((study / "runs").glob("*-final*.record.json"))
+    for path in paths:
+        edit(path, lambda content: content["data"]["test"].update(boxes="0" * 16))
+    lines = rescore(study, plugins)
+    assert len(lines) == len(paths)
+    assert all("data of test: expected those of this computer, found boxes 0000000000000000 and " in x for x in lines)
+
+
 def test_broken_maps_are_found_before_test_is_opened(study: Path, plugins: Plugins) -> None:
     paths = sorted((study / "runs").glob("*-final*/test-0.maps"))
     for path in paths[1:]:
