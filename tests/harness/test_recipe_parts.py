@@ -121,7 +121,7 @@ def test_a_study_runs_with_it_from_search_to_page(
     plugin: Path, plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from wsol_leaderboard.build import write_files
-    from wsol_leaderboard.reading import read_records
+    from wsol_leaderboard.reading import collect
     from wsol_leaderboard.table import build_table
 
     content = {
@@ -145,7 +145,7 @@ def test_a_study_runs_with_it_from_search_to_page(
     record = read_record(session.runs / f"{finals[0].run_id}.record.json")
     assert {record.train.ref("smoother").name for record in finals} == {"mean"}
     assert record.recipe_ids() == finals[0].recipe_ids()
-    frame = build_table(read_records([session.folder])[0])
+    frame = build_table(collect([session.folder]))
     assert set(frame["smoother"]) == {"mean", "mean(reach=0.0)"}
     files = write_files(frame, tmp_path / "board")
     page = next(path for path in files if path.suffix == ".html").read_text()
@@ -212,7 +212,7 @@ class Fixed(wsol.Method):
         yield from ()
 
     def localize(self, images, labels, extractor):
-        return extractor(None, images, labels)
+        return extractor(self, images, labels)
 
 
 class Bright(wsol.Extractor):

@@ -41,7 +41,7 @@ def localizer(raw: FloatArray, box_rule: wsol.BoxRule | None = None) -> Localize
 
     method = Fixed(wsol.Options(), wsol.Parts(3, wsol.Schedule(1, 1), 32))
     record: Any = SimpleNamespace(run_id="run")
-    benchmark: Any = SimpleNamespace(crop=32)
+    benchmark: Any = SimpleNamespace(crop=32, class_names=lambda: ["a", "b", "c"])
     return Localizer(record, method.eval(), benchmark, None, MinMax(), box_rule, 0.5)
 
 

@@ -18,6 +18,8 @@ from wsol.study.lease import hold_lease
 from wsol.study.run_records import write_outcome
 from wsol.study.study_folder import OWN_NAMES
 
+pytestmark = pytest.mark.usefixtures("stages_here")
+
 CONTENT: dict[str, Any] = {
     "name": "s",
     "benchmark": "toy",
