@@ -81,7 +81,8 @@ class IdentityCheck:
         if lines and not self.accept:
             raise UsageError("\n".join(f"{line}; {ACCEPT}" for line in lines))
         accepted = tuple(dict.fromkeys([*job.changes, *lines]))
-        update = {"identity": {**before, **now}, "accept_changes": self.accept, "changes": accepted}
+        identity = dict(before) if before and not lines else {**before, **now}  # unchanged: what was sealed, exactly
+        update = {"identity": identity, "accept_changes": self.accept, "changes": accepted}
         return job.model_copy(update=update)
 
     def _present(self, job: Job) -> dict[str, str]:
