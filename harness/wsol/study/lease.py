@@ -242,14 +242,15 @@ def _current(folder: Path) -> LeaseHolder | None:
 
 
 def _read(path: Path) -> LeaseHolder | None:
+    users = f"{path}: wsol did not write this file and does not overwrite it; move it, or give the study another name"
     try:
         return LeaseHolder.model_validate_json(path.read_bytes())
     except FileNotFoundError:
+        if path.is_symlink():  # the user's, and it leads nowhere; writing would replace it
+            raise UsageError(users) from None
         return None
     except ValidationError:
-        raise UsageError(
-            f"{path}: wsol did not write this file and does not overwrite it; move it, or give the study another name"
-        ) from None
+        raise UsageError(users) from None
     except OSError as error:
         raise DataError(f"{path}: the lease of the study cannot be read: {error.strerror or error}") from None
 

@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from wsol.errors import DivergedError, WsolError
+from wsol.errors import DivergedError, WsolError, one_line
 from wsol.study.outcomes import Failure
 from wsol.study.wire import Message, Start, Wire
 
@@ -128,7 +128,7 @@ def describe_failure(error: BaseException) -> Failure:
     if isinstance(error, WsolError):
         diverged = isinstance(error, DivergedError)
         return Failure(error=name, message=str(error), exit_code=error.exit_code, diverged=diverged)
-    message = f"{name}: {error}"
+    message = one_line(error)
     if isinstance(error, SystemExit):
         message = f"a plugin ended its process with sys.exit({error.code!r})"
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))

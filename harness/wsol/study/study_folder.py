@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,10 +135,11 @@ class StudyFolder:
         """
         written = read_plan(self.path)
         if written is None:
-            there = [name for name in OWN_NAMES if (self.path / name).exists()]
+            there = [name for name in OWN_NAMES if os.path.lexists(self.path / name)]  # also a link that leads nowhere
             if there:
+                missing = "no plan" if there[0] == PLAN_NAME else f"no {PLAN_NAME}"
                 raise UsageError(
-                    f"{self.path}: holds {there[0]} but no {PLAN_NAME}, so this study did not write it and does not "
+                    f"{self.path}: holds {there[0]} but {missing}, so this study did not write it and does not "
                     "overwrite it; move it, or give the study another name (--set name=…) or folder (--out)"
                 )
         elif written.key != self.plan.key:

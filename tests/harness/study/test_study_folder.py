@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,16 @@ def test_a_study_file_in_its_results_folder_is_not_changed(tmp_path: Path, name:
     before = file.read_bytes()
     wsol.run_study(file, out=tmp_path / "out", plugins=[TOY], cache=tmp_path / "cache", runner=wsol.SerialRunner())
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [*OWN_NAMES, "lease.json"])
+def test_a_link_of_the_user_that_leads_nowhere_stays(tmp_path: Path, name: str) -> None:
+    link = tmp_path / "out" / "s" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "unmounted" / name)
+    with pytest.raises(wsol.UsageError, match=name):
+        session(tmp_path).search(wsol.SerialRunner())
+    assert os.readlink(link) == str(tmp_path / "unmounted" / name)
 
 
 @pytest.mark.parametrize("name", [*OWN_NAMES, "lease.json"])
