@@ -159,7 +159,7 @@ class Calling(AbstractContextManager[None]):
                 f"{self.where}: {self.component} changes the process ({change}), which other components use; it must "
                 "leave everything as it was"
             )
-        if self.random is not None and self.random != random_state():
+        if self.random is not None and difference(self.random, random_state()):
             raise RunError(
                 f"{self.where}: {self.component} draws from a global random generator, which other components use; it "
                 "must make one of its own"

@@ -152,22 +152,23 @@ def test_ivr_is_swept_in_steps_of_five_percent() -> None:
 
 
 def test_the_percentile_is_chosen_on_stored_maps_and_the_curve_is_kept(tmp_path: Path) -> None:
-    scorer, data, forward = on_maps(swept=None)
-    result = scorer.score(forward, data, "val", tmp_path)[0].result
+    scorer, annotations, store = on_maps(tmp_path / "val.maps", swept=None)
+    result = scorer.score([store], annotations, "val")[0].result
     curve = result.sweep["maxboxaccv2"]
     assert result.sweep["normalizer.percentile"] == [step / 20 for step in range(20)]
     assert curve[0] < max(curve) == result.metrics["maxboxaccv2"].value
     best = result.swept["normalizer.percentile"]
     assert best == result.sweep["normalizer.percentile"][curve.index(max(curve))]
-    sealed, _, _ = on_maps(swept=[result.swept])
-    again = sealed.score(forward, data, "val", tmp_path)[0].result
+    sealed, _, _ = on_maps(store, swept=[result.swept])
+    again = sealed.score([store], annotations, "val")[0].result
     assert again.metrics["maxboxaccv2"].value == max(curve)
 
 
-def on_maps(swept: Any) -> tuple[Scorer, Any, Any]:
-    """A scorer, a split of 12 images and maps of it: the box 1 high, around it up to 0.6, and a hole of varying depth.
+def on_maps(store: Path, swept: Any) -> tuple[Scorer, wsol.Annotations, Path]:
+    """A scorer, the annotations of 12 images and a store of their maps.
 
-    Min-max is misled by the depth of the hole: at one threshold it fits all images only once it is cut off.
+    In a map the box is 1 high, with up to 0.6 around it and a hole of varying depth. Min-max is misled by the depth of
+    the hole: at one threshold it fits all images only once the hole is cut off.
     """
     rng = np.random.default_rng(0)
     boxes, maps = [], []
@@ -180,12 +181,9 @@ def on_maps(swept: Any) -> tuple[Scorer, Any, Any]:
         boxes.append(np.array([[x, y, x + 9, y + 9]]) * 8)
     ids, labels = [str(i) for i in range(12)], np.zeros(12, dtype=np.int64)
     annotations = wsol.Annotations(sizes=np.full((12, 2), 224), boxes=boxes)
-    data = type("Data", (), {"annotations": annotations, "ids": ids, "labels": labels})
-
-    def forward(_: Any, path: Path) -> None:
-        with StoreWriter(path, kind="maps", metadata={}) as writer:
-            writer.append(ids, labels, np.array(maps, dtype=np.float32), None)
+    with StoreWriter(store, kind="maps", metadata={}) as writer:
+        writer.append(ids, labels, np.array(maps, dtype=np.float32), None)
 
     evaluation = EvalSpec(parts=filled(extractor=ComponentRef(name="cam"), normalizer=ComponentRef(name="ivr")))
     protocol = get_protocol("wsoleval-v2")
-    return Scorer([evaluation], swept, load_plugins(), protocol, ["maxboxaccv2"], 0, 1), data, forward
+    return Scorer([evaluation], swept, load_plugins(), protocol, ["maxboxaccv2"], 0, 1), annotations, store

@@ -107,7 +107,7 @@ def print_selection(selection: Selection) -> None:
     """Print the sealed choices, and warn about recipes without one."""
     from rich.table import Table
 
-    table = Table(title=f"sealed up to {selection.seal}", title_justify="left")
+    table = Table(title=f"sealed choices; last seal {selection.seal}", title_justify="left")
     for column in ("recipe", "trial", "chosen on val", "among", "sealed"):
         table.add_column(column, overflow="fold")
     for choice in selection.choices:

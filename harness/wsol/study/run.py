@@ -119,10 +119,10 @@ def run_study(
         >>> import tempfile
         >>> import wsol
         >>> study = {"name": "middle", "benchmark": "sprites", "recipes": {"method": "center"}, "seeds": 1}
-        >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +ELLIPSIS
+        >>> with tempfile.TemporaryDirectory() as folder:  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
         ...     place = Path(folder)
         ...     result = run_study(study, out=place, cache=place, runner=wsol.SerialRunner())
-        sprites · wsoleval-v2 (version 1)...
+        sprites, wsoleval-v2 version 1...
         >>> [record.status for record in result.finals]
         ['complete']
     """

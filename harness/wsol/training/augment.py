@@ -98,7 +98,7 @@ def augment(augmentation: Augmentation, batch: Batch, generator: torch.Generator
             f"{named} writes to the {written[0]} of the batch that it is given; it must return a changed copy"
         )
     if before is not None:
-        if random_state() != before[0]:
+        if difference(before[0], random_state()):
             raise RunError(f"{named} draws from a global random generator; it must use the one that it is given")
         if change := difference(before[1], process_state()):
             raise RunError(f"{named} changes the process ({change}), which other components use")

@@ -593,7 +593,7 @@ def test_the_command_can_leave_the_cache_out(packed: Path) -> None:
 
 def test_the_command_reports_all_problems_and_exits_with_3(packed: Path) -> None:
     data = packed / "data"
-    edit(data / "metadata" / "test" / "localization.txt", 1, f"{ids('test')[0]},9,9,1,1")
+    edit(data / "metadata" / "val" / "localization.txt", 1, f"{ids('val')[0]},9,9,1,1")
     edit(data / "metadata" / "val" / "class_labels.txt", 1, f"{ids('val')[0]},7")
     write_image(data / "images" / ids("val")[1], seed=0, size=(3, 3))
     (data / "images" / ids("test")[1]).write_bytes(b"no image")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from wsol.recipes import EvalSpec
 from wsol.records import MetricValue, Result
-from wsol.study.scoring import EvaluatedSetting, choose
+from wsol.study.scoring import EvaluatedSetting, Setting, choose
 
 VALUES = st.one_of(st.sampled_from([math.nan, math.inf, -math.inf]), st.floats(-100, 100))
 
@@ -26,7 +27,7 @@ def setting(place: int, value: float, larger: bool) -> EvaluatedSetting:
         swept={"normalizer.percentile": place},
     )
     observations: Any = SimpleNamespace()
-    return EvaluatedSetting(result, observations)
+    return EvaluatedSetting(result, observations, Setting(0, result.evaluation, result.swept), Path("val.maps"))
 
 
 @given(st.lists(VALUES, min_size=1, max_size=6), st.booleans())

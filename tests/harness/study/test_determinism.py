@@ -1,4 +1,4 @@
-"""The numbers of a run do not depend on what runs beside it, on the order of sets, or on how it was started."""
+"""The numbers of a run do not depend on the number of threads, except for the rounding of a training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 import wsol
 from tests.support.paths import TOY
-from tests.support.workplace import Workplace
 
 STUDY: dict[str, Any] = {
     "name": "s",
@@ -24,30 +23,6 @@ STUDY: dict[str, Any] = {
     "bootstrap": 20,
     "resources": {"cpus": 1},
 }
-TIMES = {"started", "seconds", "hardware", "test"}
-"""Fields of records that hold times, the machine, or the ledger's lines with their times."""
-
-
-def timeless(records: dict[str, wsol.RunRecord]) -> dict[str, Any]:
-    found = {name: record.model_dump(mode="json", exclude=TIMES) for name, record in records.items()}
-    for record in found.values():
-        for epoch in record["history"]:
-            del epoch["seconds"]
-    return found
-
-
-def test_records_do_not_depend_on_concurrent_runs_and_hash_seeds(tmp_path: Path) -> None:
-    found = []
-    for jobs in (1, 2):
-        place = Workplace(tmp_path / str(jobs), STUDY)
-        place.environment["WSOL_CACHE"] = str(tmp_path / "cache")
-        place.environment["PYTHONHASHSEED"] = str(jobs)
-        done = place.run_process("run", "s.yaml", "--jobs", jobs)
-        assert done.returncode == 0, done.stderr
-        found.append(timeless(place.records()))
-    assert [record["stage"] for record in found[0].values()].count("search") == 2
-    assert len(found[0]) > 2
-    assert found[0] == found[1]
 
 
 def test_threads_move_a_training_by_rounding_only(tmp_path: Path) -> None:
