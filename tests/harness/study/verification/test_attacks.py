@@ -293,6 +293,14 @@ def plan_trials(study: Path, count: int) -> None:
     edit(study / "plan.json", change)
 
 
+def test_a_version_that_writes_records_differently_finds_nothing(
+    study: Path, plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records of a later version have further fields; the files are still what was sealed."""
+    monkeypatch.setattr("wsol.study.verification.choices.record_hash", lambda record: "of further fields")
+    assert findings(study, plugins) == []
+
+
 def test_trials_that_were_planned_after_the_seal_need_no_record(study: Path, plugins: Plugins) -> None:
     plan_trials(study, 5)
     assert findings(study, plugins) == []
