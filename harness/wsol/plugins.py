@@ -89,12 +89,25 @@ def _load(files: tuple[str, ...]) -> Plugins:
     return Plugins(found)
 
 
+_PREPARED: dict[EntryPoint, tuple[str, str]] = {}
+"""Entry points with name and version of their distributions, see :func:`prepare`."""
+
+
+def prepare() -> None:
+    """Find the installed plugins and import none; a process that starts others calls it before it starts them."""
+    _PREPARED.update({entry: _distribution(entry) for entry in _entry_points()})
+
+
 def _entry_points() -> list[EntryPoint]:
-    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    return sorted(_PREPARED or entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
 
 
 def _from_entry_point(entry: EntryPoint) -> Plugin:
-    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")
+    name, version = _PREPARED.get(entry) or _distribution(entry)
     return Plugin(entry.name, name, version, code=_hashed(module_unit(entry.module)))
 
 

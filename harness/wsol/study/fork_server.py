@@ -186,9 +186,11 @@ def _prepare() -> int:
     for name in LIBRARIES:
         importlib.import_module(name)
     from wsol.evaluation.warm import warm_kernels
+    from wsol.plugins import prepare
     from wsol.study import environment, identity
 
     warm_kernels()
+    prepare()
     environment.warm()
     identity.warm()
     gc.collect()
