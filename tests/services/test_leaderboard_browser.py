@@ -10,10 +10,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.support.leaderboard_records import four_recipes, make
+from tests.support.leaderboard_records import four_recipes, make, table_of
 from wsol.records import MetricValue
 from wsol_leaderboard.page import render
-from wsol_leaderboard.table import build_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which is not installed")
@@ -29,9 +28,7 @@ def browse(page: Path, *arguments: str) -> str:
 def page_with(folder: Path, script: str = "") -> Path:
     extra = make("zoom", metrics={"PxAP": MetricValue(value=70.0), "MaxBoxAccV2": MetricValue(value=50.0)})
     path = folder / "leaderboard.html"
-    path.write_text(
-        render(build_table([*four_recipes(), extra])).replace("</body>", f"<script>{script}</script></body>")
-    )
+    path.write_text(render(table_of([*four_recipes(), extra])).replace("</body>", f"<script>{script}</script></body>"))
     return path
 
 
@@ -43,7 +40,7 @@ def test_filters_and_sorting_work(tmp_path):
     click = "document.querySelectorAll('table.ranking thead button')[1].click();"
     dom = browse(page_with(tmp_path, click), "--dump-dom")
     assert "1 of 2 rankings shown" in dom, "the primary metric only, until the reader asks for others"
-    assert re.search(r'data-metric="PxAP"[^>]* hidden', dom)
+    assert re.search(r'data-filters="[^"]*PxAP[^"]*"[^>]* hidden', dom)
     assert 'aria-sort="ascending"' in dom
     assert methods(dom)[:5] == ["acol", "cam", "has", "spg", "zoom"]
 
