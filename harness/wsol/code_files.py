@@ -17,6 +17,8 @@ from pathlib import Path
 
 from wsol.files import check_regular
 
+EDITABLE = "editable"
+"""Origin of a distribution whose version says nothing about its code."""
 CACHES = frozenset({"__pycache__"})
 """Folders within a package that hold no code; hidden files and folders are left out as well."""
 
@@ -202,7 +204,7 @@ def installed_distribution(module: str) -> tuple[str, str] | None:
         version says nothing about its code.
     """
     found = _owner(module)
-    if found is None or _is_editable(found):
+    if found is None or origin(found) == EDITABLE:
         return None
     return found.name, found.version
 
@@ -230,9 +232,17 @@ def _modules(found: Distribution) -> set[str]:
     return {name.partition(".")[0] for name in re.findall(r"^([^/,\n]+)", record, re.MULTILINE)}
 
 
-def _is_editable(found: Distribution) -> bool:
+def origin(found: Distribution) -> str:
+    """Say where a distribution was installed from, if not from a registry.
+
+    Args:
+        found: The distribution.
+
+    Returns:
+        :data:`EDITABLE`, ``from URL``, or an empty text for one from a registry.
+    """
     try:
-        origin = json.loads(found.read_text("direct_url.json") or "{}")
-        return bool(origin.get("dir_info", {}).get("editable"))
-    except (ValueError, AttributeError):
-        return False
+        stated = json.loads(found.read_text("direct_url.json") or "{}")
+        return EDITABLE if stated.get("dir_info", {}).get("editable") else f"from {stated['url']}" if stated else ""
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ""

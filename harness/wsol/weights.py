@@ -112,13 +112,18 @@ def file_names(name: str, url: str | None = None) -> list[str]:
     return [*published, f"{name}-imagenet.pth", f"{name}.pth"]
 
 
-def read_state(path: Path) -> State:
-    """Read a state_dict without running code from the file; raises WeightsError for anything else."""
-    return _read_hashed(path)[0]
+def read_state(path: Path) -> tuple[State, str]:
+    """Read a state_dict without running code from the file, and hash the bytes that it was read from.
 
+    Args:
+        path: The file; it is opened once, so that state and hash are of the same bytes.
 
-def _read_hashed(path: Path) -> tuple[State, str]:
-    """Read a state_dict, and the SHA-256 of the bytes that it was read from: both from one open file."""
+    Returns:
+        The state_dict, and the SHA-256 of the file.
+
+    Raises:
+        WeightsError: The file cannot be read, or is no state_dict.
+    """
     try:
         with path.open("rb") as file:
             hash_ = hash_open_file(file)
@@ -172,7 +177,7 @@ def _find(name: str, file: str | None, url: str | None) -> tuple[State, Path | s
 
 
 def _from(path: Path) -> tuple[State, Path, str]:
-    state, hash_ = _read_hashed(path)
+    state, hash_ = read_state(path)
     return state, path, hash_
 
 

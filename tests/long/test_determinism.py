@@ -6,20 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import wsol
+from tests.support.studies import DETERMINISM
 from tests.support.workplace import Workplace
 
-STUDY: dict[str, Any] = {
-    "name": "s",
-    "benchmark": "sprites",
-    "recipes": [
-        {"method": "cam", "backbone": "tiny", "pooling": "gap", "extractor": "cam", "normalizer": ["minmax", "none"]}
-    ],
-    "schedule": {"epochs": 1},
-    "metrics": ["maxboxaccv2", "pxap", "top1_cls"],
-    "trials": 2,
-    "seeds": 1,
-    "bootstrap": 20,
-}
 TIMES = {"started", "seconds", "hardware", "test"}
 """Fields of records that hold times, the machine, or the ledger's lines with their times."""
 
@@ -35,7 +24,7 @@ def timeless(records: dict[str, wsol.RunRecord]) -> dict[str, Any]:
 def test_records_do_not_depend_on_concurrent_runs_and_hash_seeds(tmp_path: Path) -> None:
     found = []
     for jobs in (1, 2):
-        place = Workplace(tmp_path / str(jobs), STUDY)
+        place = Workplace(tmp_path / str(jobs), DETERMINISM)
         place.environment["WSOL_CACHE"] = str(tmp_path / "cache")
         place.environment["PYTHONHASHSEED"] = str(jobs)
         done = place.run_process("run", "s.yaml", "--jobs", jobs)

@@ -17,6 +17,20 @@ from wsol.study.job import SerialRunner
 from wsol.study.plan import Plan, TrainingCell, make_plan
 from wsol.study.run import run_study
 
+DETERMINISM: dict[str, Any] = {
+    "name": "s",
+    "benchmark": "sprites",
+    "recipes": [
+        {"method": "cam", "backbone": "tiny", "pooling": "gap", "extractor": "cam", "normalizer": ["minmax", "none"]}
+    ],
+    "schedule": {"epochs": 1},
+    "metrics": ["maxboxaccv2", "pxap", "top1_cls"],
+    "trials": 2,
+    "seeds": 1,
+    "bootstrap": 20,
+}
+"""A small study with a training, a sweep and all kinds of metrics, whose numbers must not depend on how it is run."""
+
 DATA_SETS = {
     "CUB": "cub",
     "ImageNet": "ilsvrc",

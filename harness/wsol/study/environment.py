@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from types import MappingProxyType
 
+from wsol.code_files import origin
 from wsol.recipes import JsonObject
 from wsol.registry import Plugin
 
@@ -44,16 +44,8 @@ def installed() -> Mapping[str, str]:
     for one in distributions():
         name, version = one.metadata["Name"], one.version
         if name and name not in found:  # the first one on the path is the one that is imported
-            found[name] = " ".join(filter(None, [version, _origin(one)]))
+            found[name] = " ".join(filter(None, [version, origin(one)]))
     return MappingProxyType(dict(sorted(found.items(), key=lambda pair: pair[0].lower())))
-
-
-def _origin(found: Distribution) -> str:
-    try:
-        origin = json.loads(found.read_text("direct_url.json") or "{}")
-        return "editable" if origin.get("dir_info", {}).get("editable") else f"from {origin['url']}" if origin else ""
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return ""
 
 
 def warm() -> None:

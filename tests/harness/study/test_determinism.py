@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import wsol
 from tests.support.paths import TOY
+from tests.support.studies import DETERMINISM
 
-STUDY: dict[str, Any] = {
-    "name": "s",
-    "benchmark": "sprites",
-    "recipes": [
-        {"method": "cam", "backbone": "tiny", "pooling": "gap", "extractor": "cam", "normalizer": ["minmax", "none"]}
-    ],
-    "schedule": {"epochs": 1},
-    "metrics": ["maxboxaccv2", "pxap", "top1_cls"],
-    "trials": 2,
-    "seeds": 1,
-    "bootstrap": 20,
-    "resources": {"cpus": 1},
-}
+STUDY = {**DETERMINISM, "resources": {"cpus": 1}}
 
 
 def test_threads_move_a_training_by_rounding_only(tmp_path: Path) -> None:
