@@ -12,6 +12,7 @@ from wsol.records import read_record
 from wsol.registry import Plugins
 from wsol.study.identity import TEST_FILES, Identity, annotation_hash, differences, full_identity, identify
 from wsol.study.job import Job
+from wsol.study.jobs import pending
 
 REMOTE = ("version ", "decoder")
 """Beginnings of names that may differ between the driver and the nodes of a cluster."""
@@ -73,7 +74,8 @@ class IdentityCheck:
         Raises:
             UsageError: Something differs, and differences are not accepted; one line for each.
         """
-        return [job if _is_done(job) else self._compared(job, job.identity, SEALED) for job in jobs]
+        todo = {job.run.run_id for job in pending(jobs)}
+        return [self._compared(job, job.identity, SEALED) if job.run.run_id in todo else job for job in jobs]
 
     def _compared(self, job: Job, before: Identity, when: str) -> Job:
         now = self._present(job)
@@ -103,10 +105,6 @@ class IdentityCheck:
 
 def _cell(job: Job) -> str:
     return job.run.train.model_dump_json() + "".join(e.model_dump_json() for e in job.cell_evaluations)
-
-
-def _is_done(job: Job) -> bool:
-    return job.record_path.exists() and read_record(job.record_path).status != "failed"
 
 
 def hash_test_files(plugins: Plugins, ref: ComponentRef) -> dict[str, str]:
