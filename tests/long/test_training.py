@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from wsol.inference.build import WEIGHTS
-from wsol.records import EpochLog, RunRecord
+from wsol.records import WEIGHTS, EpochLog, RunRecord
 from wsol.study.job import Job, RunProgress, SerialRunner, execute
 from wsol.study.passes import Runner
 from wsol.study.run import open_session
