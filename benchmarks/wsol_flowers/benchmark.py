@@ -140,7 +140,11 @@ class Flowers(wsol.FileListBenchmark):
         """Read the masks of ``ids`` at the size of the images; masks of train are never opened."""
         paths = [f"{self.root}/segmim/{segmentation(image_id)}" for image_id in ids]
         sizes = self.sizes(ids, report)
-        found = wsol.ImageFiles(paths).sizes(lambda kind, message: report("unreadable mask", message))
+
+        def unreadable(kind: str, message: str, *, note: bool = False) -> None:
+            report("unreadable mask", message, note=note)
+
+        found = wsol.ImageFiles(paths).sizes(unreadable)
         for image_id, size, mask in zip(ids, sizes.tolist(), found.tolist(), strict=True):
             if all(size) and all(mask) and size != mask:
                 text = f"{mask[0]} x {mask[1]} pixels, the image {size[0]} x {size[1]}"

@@ -89,12 +89,9 @@ class Folder(wsol.Benchmark):
             for path, same in copies(self._paths(split, found), self._paths(other, self._there(other))):
                 report("image in two splits", f"{path}: the same file as {same}")
         images = wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
-
-        def without_images(kind: str, message: str) -> None:  # those are reported when they are decoded
-            if kind != "unreadable image":
-                report(kind, message)
-
-        return images, None if split == "train" else self._annotations(split, found, without_images)
+        if split == "train":
+            return images, None
+        return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
         folder = self.data_folder() / split
@@ -103,7 +100,7 @@ class Folder(wsol.Benchmark):
     def _there(self, split: wsol.Split) -> Found:
         """The images of a split, without reporting its problems."""
         try:
-            return self._found(split, lambda kind, message: None)
+            return self._found(split, wsol.ignore_problem)
         except wsol.DataError:
             return Found()
 

@@ -96,7 +96,9 @@ from .data.readers.matfile import read_mat as read_mat
 from .data.readers.metadata import SplitFiles as SplitFiles
 from .data.readers.problems import (
     box_problem as box_problem,
+    ignore_problem as ignore_problem,
     raise_data_error as raise_data_error,
+    without_kind as without_kind,
 )
 from .data.readers.wsoleval import WsolevalBenchmark as WsolevalBenchmark
 from .data.views import (

@@ -13,7 +13,7 @@ import pytest
 
 import wsol
 from tests.support.official_layouts import write_cub, write_ilsvrc, write_openimages
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.prepare import prepare
 from wsol_cub import Cub
 from wsol_ilsvrc import Ilsvrc

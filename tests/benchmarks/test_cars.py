@@ -13,7 +13,7 @@ import wsol
 from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
 from tests.support.views import open_trial
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.protocols import get_protocol
 from wsol_cars import wsol_benchmarks

@@ -18,7 +18,7 @@ from tests.support.official_layouts import CUB, cub_box, cub_ids, size_of, write
 from tests.support.opened_files import check_annotation_files
 from tests.support.views import open_trial
 from wsol.cli.main import app
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol

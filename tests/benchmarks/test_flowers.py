@@ -20,7 +20,7 @@ from tests.support.opened_files import check_annotation_files
 from tests.support.pictures import SIZE, cut, write
 from tests.support.views import open_trial
 from wsol.cli.main import app
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol

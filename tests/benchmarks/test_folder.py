@@ -17,7 +17,7 @@ from tests.support.official_layouts import write_image, write_lines, write_mask
 from tests.support.opened_files import check_annotation_files
 from tests.support.views import open_trial
 from wsol.cli.main import app
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.data.views import evaluation_transform
 from wsol.plugins import load_plugins

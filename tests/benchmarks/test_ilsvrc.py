@@ -22,7 +22,7 @@ from tests.support.official_layouts import (
     write_lines,
 )
 from tests.support.views import open_trial
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.protocols import get_protocol
 from wsol_ilsvrc import Ilsvrc, wsol_benchmarks

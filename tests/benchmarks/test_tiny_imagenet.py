@@ -18,7 +18,7 @@ from tests.support.paths import SHARED
 from tests.support.pictures import cut, write
 from tests.support.views import open_trial
 from wsol.data.archives import unpack
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.protocols import get_protocol
 from wsol_tiny_imagenet import wsol_benchmarks

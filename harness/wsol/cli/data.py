@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from wsol.data.benchmark import Benchmark
-    from wsol.data.check import CheckReport
+    from wsol.data.checking.report import CheckReport, Problem
     from wsol.options import OptionValues
     from wsol.split_names import Split
 
@@ -91,7 +91,7 @@ def prepare(
 
     After an interruption, the same command continues where it stopped.
     """
-    from wsol.data.check import check as run_check
+    from wsol.data.checking.check import check as run_check
     from wsol.data.prepare import prepare as run_prepare
 
     benchmark = _benchmark(name, root, overrides, plugin)
@@ -129,8 +129,8 @@ def check(
     Annotations of test are read with --split test only. That is an inspection: it is written to the ledger of the
     results folder first, and leaderboard rows on these data are marked 'test inspected'.
     """
-    from wsol.data.check import SPLITS
-    from wsol.data.check import check as run_check
+    from wsol.data.checking.check import SPLITS
+    from wsol.data.checking.check import check as run_check
     from wsol.study.inspection import record_inspection
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
@@ -164,7 +164,7 @@ def cache(
 
 
 def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) -> None:
-    from wsol.data.check import SPLITS
+    from wsol.data.checking.check import SPLITS
     from wsol.data.views import fill_cache, reserve_cache
     from wsol.protocols import get_protocol
 
@@ -226,12 +226,20 @@ def _print_report(report: CheckReport, limit: int) -> None:
         numbers = (part.images, part.classes, part.boxes, part.masked, len(part.problems))
         table.add_row(part.split, *map(str, numbers))
     out.print(table)
-    for kind, count in report.counts().items():
-        out.print(styled((kind, "red"), f": {count}"))
-        of_kind = [problem.message for problem in report.problems if problem.kind == kind]
+    _print_kinds(report.notes, "yellow", limit)
+    _print_kinds(report.problems, "red", limit)
+    if not report.problems:
+        out.print(styled((f"{report.benchmark}: no problem found", "green")))
+
+
+def _print_kinds(problems: Sequence[Problem], colour: str, limit: int) -> None:
+    """Print problems or notes by kind, each kind with its number."""
+    from wsol.data.checking.report import count_kinds
+
+    for kind, count in count_kinds(problems).items():
+        out.print(styled((kind, colour), f": {count}"))
+        of_kind = [problem.message for problem in problems if problem.kind == kind]
         for message in of_kind[: limit or None]:
             print_line(f"  {message}")
         if limit and count > limit:
             print_line(f"  … and {count - limit} more; --limit 0 prints all")
-    if not report.problems:
-        out.print(styled((f"{report.benchmark}: no problem found", "green")))

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -25,8 +25,19 @@ CacheMode = Literal["memmap", "ram", "device", "none"]
 ``device`` also the training images on the GPU, ``none`` not at all: images are decoded whenever they are needed."""
 Masks = tuple[BoolArray | list[BoolArray], BoolArray | None]
 """The foreground, or one mask for each instance, bool [H, W]; and the pixels to ignore, bool [H, W] or None."""
-Report = Callable[[str, str], None]
-"""Called with the kind of a problem, and a message that says what is wrong and where."""
+
+
+class Report(Protocol):
+    """Receives what is found while a data set is read."""
+
+    def __call__(self, kind: str, message: str, *, note: bool = False) -> None:
+        """Report a problem.
+
+        Args:
+            kind: Groups problems in reports: ``"bad box"``.
+            message: What is wrong, and where.
+            note: Whether the data can be used as they are, and the user should only know it: a file that is left out.
+        """
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class ImageList:
         fingerprint: Identifies the content, equally on every machine (ids, labels and sizes of files, or a generator's
             version and seed); recorded with results.
         stamp: Identifies what else a cache of decoded images depends on, on this machine (paths and times of files).
+        paths: The files, in the same order; empty for images that are not files of their own. Checks read them: copies,
+            orientation.
     """
 
     ids: Sequence[str]
@@ -47,6 +60,7 @@ class ImageList:
     load: Callable[[int], ByteArray]
     fingerprint: str
     stamp: str = ""
+    paths: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", immutable(np.asarray(self.labels)))
@@ -157,6 +171,10 @@ class Benchmark(Component, ABC):
     """What to get from where, and the expected folder layout, for ``wsol data info``."""
     archives: ClassVar[tuple[Archive, ...]] = ()
     """The publisher's files, for ``wsol data prepare``."""
+    reads_imports: ClassVar[bool] = False
+    """Whether this is the benchmark that reads what ``wsol data import`` writes; one class at most."""
+    study_template: ClassVar[str] = ""
+    """A commented study for ``wsol data new-study``, YAML with ``${…}`` to fill in; empty: there is none."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:
@@ -186,6 +204,14 @@ class Benchmark(Component, ABC):
         reads no files has none.
         """
         return ()
+
+    def split_rule(self) -> str:
+        """How images were assigned to train, val and test where that is not published; part of a run's identity.
+
+        Returns:
+            For example ``"seed 0, 60/20/20"``; an empty string for published splits and for splits that the user made.
+        """
+        return ""
 
     def training_images(self, *, search: bool) -> ImageList:
         """The images that trials (``search``) or final runs are trained on; trials may see fewer of them."""

@@ -131,7 +131,7 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
     load = ImageFiles(paths)
     content, stamp = load.identity()
     identity = digest("\n".join(ids), labels.tobytes(), content)
-    return ImageList(ids, labels, load, f"{name}-{identity}", stamp)
+    return ImageList(ids, labels, load, f"{name}-{identity}", stamp, paths)
 
 
 class MaskFiles:

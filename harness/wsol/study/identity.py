@@ -31,7 +31,7 @@ NOT_ENGINE = (
     "__main__.py",
     "cli",
     "data/archives.py",
-    "data/check.py",
+    "data/checking",
     "data/prepare.py",
     "data/unpack_marks.py",
     "evaluation/figures.py",

@@ -15,7 +15,7 @@ from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.holdout import hold_out
-from wsol.data.readers.problems import box_problem, leads_outside, raise_data_error
+from wsol.data.readers.problems import box_problem, leads_outside, raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 from wsol.split_names import Split
@@ -156,16 +156,14 @@ class FileListBenchmark(Benchmark):
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; broken images are found when they are loaded."""
-
-        def without_images(kind: str, message: str) -> None:
-            if kind != "unreadable image":
-                report(kind, message)
-
         listing = self.listing(split, report)
         if not listing.ids:
             report("empty split", f"{self.root}: the split '{split}' has no image")
-        images = ImageList(listing.ids, listing.labels, ImageFiles(self._paths(listing.ids)), "")
-        return images, None if split == "train" else self.annotate(split, listing.ids, without_images)
+        paths = self._paths(listing.ids)
+        images = ImageList(listing.ids, listing.labels, ImageFiles(paths), "", paths=paths)
+        return images, None if split == "train" else self.annotate(
+            split, listing.ids, without_kind(report, "unreadable image")
+        )
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
         """Read the sizes of images from the headers of their files.

@@ -6,20 +6,48 @@ import os
 from collections.abc import Sequence
 
 from wsol.arrays import IntArray
+from wsol.data.benchmark import Report
 from wsol.errors import DataError
 
 
-def raise_data_error(kind: str, message: str) -> None:
-    """A :data:`wsol.Report` that stops at the first problem.
+def raise_data_error(kind: str, message: str, *, note: bool = False) -> None:
+    """A :class:`wsol.Report` that stops at the first problem.
 
     Args:
         kind: Kind of the problem; not used.
         message: What is wrong, where, and what to do.
+        note: Whether this is a note, which is ignored here.
 
     Raises:
-        DataError: Always, with ``message``.
+        DataError: With ``message``, unless it is a note.
     """
-    raise DataError(message)
+    if not note:
+        raise DataError(message)
+
+
+def ignore_problem(kind: str, message: str, *, note: bool = False) -> None:
+    """A :class:`wsol.Report` for what is reported elsewhere.
+
+    Args:
+        kind: Kind of the problem; not used.
+        message: What is wrong; not used.
+        note: Whether this is a note; not used.
+    """
+
+
+def without_kind(report: Report, unwanted: str) -> Report:
+    """A report that leaves out one kind of problem, which is reported elsewhere.
+
+    Args:
+        report: Receives everything else.
+        unwanted: The kind to leave out.
+    """
+
+    def filtered(kind: str, message: str, *, note: bool = False) -> None:
+        if kind != unwanted:
+            report(kind, message, note=note)
+
+    return filtered
 
 
 def box_problem(box: Sequence[int], size: Sequence[int] | IntArray) -> str:

@@ -134,7 +134,8 @@ class WsolevalBenchmark(Benchmark):
         """See :meth:`wsol.Benchmark.examine`; missing images are found when they are loaded."""
         ids, labels = self.labelled(split, report)
         files = self.split_files(split, report)
-        images = ImageList(ids, labels, ImageFiles(self.image_paths(split, ids)), "")
+        paths = self.image_paths(split, ids)
+        images = ImageList(ids, labels, ImageFiles(paths), "", paths=paths)
         if split != "train":
             return images, self._annotations(files, ids)
         return images, Annotations(files.sizes(ids)) if files.has_sizes() else None

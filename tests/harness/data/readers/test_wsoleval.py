@@ -13,7 +13,7 @@ from PIL import Image
 import wsol
 from tests.support.data_sets import SIZE, Boxes, Masks, edit, ids, write_data, write_image, write_masks
 from tests.support.views import open_trial
-from wsol.data.check import check
+from wsol.data.checking.check import check
 from wsol.data.decoded import ImageCache
 from wsol.protocols import get_protocol
 

@@ -1,0 +1,46 @@
+"""Sizes and boxes, compared with the decoded images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wsol.arrays import ByteArray
+from wsol.data.checking.inspection import CheckedSplit, Inspection
+from wsol.data.checking.report import Problem
+from wsol.data.readers.problems import box_problem
+
+
+class Sizes(Inspection):
+    """Reports images whose size differs from that in the metadata."""
+
+    def image(self, split: CheckedSplit, index: int, image: ByteArray) -> Iterator[Problem]:
+        """See :class:`Inspection`."""
+        annotations = split.annotations
+        # Without boxes the sizes are those of the masks, which differ from the images' sizes in public data.
+        if annotations is None or (annotations.boxes is None and annotations.masks is not None):
+            return
+        size = annotations.sizes[index]
+        if size.all() and tuple(size) != image.shape[1::-1]:  # a size of 0 was reported when the sizes were read
+            width, height = size.tolist()
+            actual = f"{image.shape[1]} x {image.shape[0]}"
+            where = f"'{split.images.ids[index]}'"
+            yield Problem("wrong size", f"{where}: {width} x {height} by the metadata, {actual} in the file")
+
+
+class Boxes(Inspection):
+    """Counts boxes, and reports those that end before they start or are not inside their image."""
+
+    def begin(self, split: CheckedSplit) -> None:
+        """See :class:`Inspection`."""
+        if split.annotations is not None:
+            split.report.boxes = sum(len(boxes) for boxes in split.annotations.boxes or ())
+
+    def image(self, split: CheckedSplit, index: int, image: ByteArray) -> Iterator[Problem]:
+        """See :class:`Inspection`."""
+        annotations = split.annotations
+        if annotations is None or annotations.boxes is None or not annotations.sizes[index].all():
+            return
+        for box in annotations.boxes[index]:
+            wrong = box_problem(box.tolist(), annotations.sizes[index])
+            if wrong:
+                yield Problem("bad box", f"'{split.images.ids[index]}': box {tuple(box.tolist())} {wrong}")

@@ -1,0 +1,40 @@
+"""Ids and classes of the images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wsol.data.checking.inspection import CheckedSplit, Inspection
+from wsol.errors import WsolError
+from wsol.split_names import Split
+
+
+class Ids(Inspection):
+    """Reports images that are in two splits: a leak from training into evaluation."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Split] = {}
+
+    def begin(self, split: CheckedSplit) -> None:
+        """See :class:`Inspection`."""
+        for image_id in split.images.ids:
+            if image_id in self._seen:
+                split.report("image in two splits", f"'{image_id}' is in {self._seen[image_id]} and in {split.split}")
+            self._seen.setdefault(image_id, split.split)
+
+
+class Classes(Inspection):
+    """Reports classes without a training image, and labels that are no class."""
+
+    def begin(self, split: CheckedSplit) -> None:
+        """See :class:`Inspection`."""
+        images, report = split.images, split.report
+        try:
+            names = split.benchmark.class_names()
+        except WsolError:
+            return  # reported when train is checked
+        counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
+        for label in np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" else ():
+            report("empty class", f"class {label} ('{names[label]}') has no image in train")
+        for index in np.flatnonzero(images.labels >= len(names)).tolist():
+            report("bad label", f"'{images.ids[index]}': class {images.labels[index]} of {len(names)} classes")

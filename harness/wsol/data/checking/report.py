@@ -1,0 +1,89 @@
+"""What a check found: for each split its content, its problems, and what is worth knowing without being a problem."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from wsol.split_names import Split
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem in a data set, or a note about it.
+
+    Attributes:
+        kind: Groups problems in reports: ``bad box``, ``unreadable image``.
+        message: What is wrong, and where.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass
+class SplitReport:
+    """What a split contains, its problems and notes.
+
+    It is a :class:`wsol.Report`: called with a kind and a message, it adds a problem, or with ``note=True`` a note.
+
+    Attributes:
+        split: The split.
+        images: Number of images.
+        classes: Number of classes with an image.
+        boxes: Number of boxes.
+        masked: Number of images with masks.
+        problems: The problems, in the order they were found; the data are refused because of them.
+        notes: What the user should know, for example files that are left out. The data are not refused.
+    """
+
+    split: Split
+    images: int = 0
+    classes: int = 0
+    boxes: int = 0
+    masked: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def __call__(self, kind: str, message: str, *, note: bool = False) -> None:
+        """Add a problem or a note.
+
+        Args:
+            kind: Kind of the problem.
+            message: What is wrong, and where.
+            note: Whether the data can be used as they are.
+        """
+        (self.notes if note else self.problems).append(Problem(kind, message))
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The result of checking a data set.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        splits: The result for each split.
+    """
+
+    benchmark: str
+    splits: tuple[SplitReport, ...]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The problems of all splits."""
+        return [problem for split in self.splits for problem in split.problems]
+
+    @property
+    def notes(self) -> list[Problem]:
+        """The notes of all splits."""
+        return [note for split in self.splits for note in split.notes]
+
+    def counts(self) -> dict[str, int]:
+        """The number of problems of each kind, the most frequent first."""
+        return count_kinds(self.problems)
+
+
+def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
+    """Count problems by kind, the most frequent first."""
+    return dict(Counter(problem.kind for problem in problems).most_common())
