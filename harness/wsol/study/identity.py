@@ -32,6 +32,7 @@ NOT_ENGINE = (
     "cli",
     "data/archives.py",
     "data/checking",
+    "data/importing",
     "data/prepare.py",
     "data/unpack_marks.py",
     "evaluation/figures.py",
