@@ -13,7 +13,7 @@ from wsol.split_names import Split
 
 Edges = tuple[float, float, float, float]
 """x0, y0, x1, y1: positions of a box's edges in pixels of the stored image. 0 is the left or top edge of the first
-pixel, and the width or height the right or bottom edge of the last one; a box of the first pixel alone is (0, 0, 1, 1)."""
+pixel, the width or height the right or bottom edge of the last one; a box of the first pixel alone is (0, 0, 1, 1)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SourceImage:
     ignore: Callable[[], BoolArray] | None = None
 
 
-class Format(Protocol):
+class AnnotationFormat(Protocol):
     """Reads one format of annotations."""
 
     def read(self, report: Report) -> Sequence[SourceImage]:
