@@ -37,6 +37,7 @@ class Folder(wsol.Benchmark):
     options: FolderOptions
     metrics: tuple[str, ...] = ("maxboxaccv2", "maxboxacc", "pxap", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
+    reads_imports = True
     licence = "your own"
     source = (
         "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
@@ -76,11 +77,27 @@ class Folder(wsol.Benchmark):
             raise wsol.UsageError("folder: train has image labels only; boxes and masks are of val and test")
         return self._annotations(split, self._found(split, wsol.raise_data_error), wsol.raise_data_error)
 
+    def split_rule(self) -> str:
+        """See :meth:`wsol.Benchmark.split_rule`: that of ``wsol data import``, from its manifest."""
+        manifest = self.manifest()
+        return "" if manifest is None else manifest.split_rule
+
+    def manifest(self) -> wsol.ImportManifest | None:
+        """The manifest of ``wsol data import``; None for another folder, and where no folder is given."""
+        try:
+            root = self.data_folder()
+        except wsol.DataError:
+            return None
+        return wsol.read_import_manifest(root)
+
     def annotation_files(self, split: wsol.EvalSplit) -> list[Path]:
-        """See :meth:`wsol.Benchmark.annotation_files`: the file of boxes, and the masks in the folders of classes."""
+        """See :meth:`wsol.Benchmark.annotation_files`: the file of boxes, the masks, and the manifest of an import."""
         root, kinds = self.data_folder(), self._kinds(split)
         boxes = [root / f"{split}.csv"] if "boxes" in kinds else []
-        return [*boxes, *(sorted((root / f"{split}_masks").rglob("*.png")) if "masks" in kinds else [])]
+        manifest = [
+            path for path in [root / wsol.ImportManifest.file_name] if path.is_file()
+        ]  # says what the values of masks mean
+        return [*boxes, *manifest, *(sorted((root / f"{split}_masks").rglob("*.png")) if "masks" in kinds else [])]
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; copies of other splits' files are reported too."""

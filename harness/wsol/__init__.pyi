@@ -87,6 +87,11 @@ from .data.images import (
     decode_image as decode_image,
     decode_values as decode_values,
 )
+from .data.import_manifest import (
+    ImportManifest as ImportManifest,
+    MaskValues as MaskValues,
+    read_import_manifest as read_import_manifest,
+)
 from .data.readers.file_list import (
     FileListBenchmark as FileListBenchmark,
     ImageListBuilder as ImageListBuilder,

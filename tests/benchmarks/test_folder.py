@@ -23,7 +23,9 @@ from wsol.data.views import evaluation_transform
 from wsol.plugins import load_plugins
 from wsol.protocols import get_protocol
 from wsol.study.config import validate_study
+from wsol.study.identity import split_identity
 from wsol.study.plan import make_plan
+from wsol.study.test_data_names import hash_test_data
 from wsol_cub import Cub
 from wsol_folder import Folder, wsol_benchmarks
 from wsol_folder.copies import copies
@@ -489,3 +491,34 @@ def test_real_photographs_read_as_a_folder_equal_those_read_as_cub(cub20: Path, 
 def test_every_file_with_annotations_is_named(tmp_path: Path, split: str) -> None:
     both = write_masks(write_boxes(write_images(tmp_path / "both")))
     assert len(check_annotation_files(folder(both), split)) > 1
+
+
+MANIFEST = wsol.ImportManifest(
+    format="voc",
+    conventions="",
+    options={},
+    classes={},
+    source="0" * 64,
+    split_rule="seed 0, 60/20/20, rule 1, source 00000000",
+    masks=None,
+    images={},
+    skipped={},
+)
+
+
+def test_the_rule_of_the_split_is_that_of_the_manifest(boxes: Path) -> None:
+    assert (folder(boxes).split_rule(), Folder().split_rule()) == ("", "")
+    before = hash_test_data(folder(boxes))
+    (boxes / "import.json").write_text(MANIFEST.to_text())
+    assert folder(boxes).split_rule() == MANIFEST.split_rule
+    assert split_identity(folder(boxes)) == {"split": MANIFEST.split_rule}
+    assert check(folder(boxes)).problems == []
+    assert hash_test_data(folder(boxes)) != before, "the manifest is among the files of annotations"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", MANIFEST.to_text().replace('"wsol_import": 1', '"wsol_import": 2')])
+def test_an_edited_manifest_is_one_line(boxes: Path, text: str) -> None:
+    (boxes / "import.json").write_text(text)
+    with pytest.raises(wsol.DataError, match=r"import\.json: not a manifest of 'wsol data import'.*") as caught:
+        folder(boxes).split_rule()
+    assert "\n" not in str(caught.value)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from wsol.records import Condition
 from wsol.study.components_used import UsedComponent, named_files
+from wsol.study.identity import SPLIT
 
 MARK = True
 """Value of a mark; its default is None."""
@@ -27,11 +28,14 @@ class Facts:
         file_marks: Marks of the options that name files, see :func:`file_marks`.
         changes: Accepted changes of the identity, see :attr:`wsol.RunRecord.changes`.
         marks: Marks that the steps of the study gave the run: ``"sealed after test"``.
+        split: How images were assigned to train, val and test where that is not published, see
+            :meth:`wsol.Benchmark.split_rule`.
     """
 
     file_marks: Sequence[str] = ()
     changes: Sequence[str] = ()
     marks: Sequence[str] = ()
+    split: str = ""
 
 
 Rule = Callable[[Facts], Iterable[tuple[str, JsonValue, JsonValue]]]
@@ -39,6 +43,7 @@ Rule = Callable[[Facts], Iterable[tuple[str, JsonValue, JsonValue]]]
 
 
 RULES: tuple[Rule, ...] = (
+    lambda facts: [(SPLIT, facts.split, "")] if facts.split else [],
     lambda facts: [(name, MARK, None) for name in facts.file_marks],
     lambda facts: [("changes accepted", MARK, None)] if facts.changes else [],
     lambda facts: [(name, MARK, None) for name in facts.marks],

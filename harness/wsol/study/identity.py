@@ -66,6 +66,8 @@ NOT_ENGINE = (
 """Modules and folders of the engine that decide no number of a run: they start, check, show or publish runs."""
 TEST_FILES = "data test files"
 """Name of the hash of test's annotation files, whose content is not parsed before the seal."""
+SPLIT = "split"
+"""Name of the rule by which images were assigned to train, val and test, where that is not published."""
 ONE_SIDED = ("code ", "file ")
 """Beginnings of names that count as a difference also where only one of two identities has them."""
 SHOWN = 8
@@ -92,11 +94,12 @@ def identify(
         plugins: The loaded plugins.
 
     Returns:
-        ``code NAME``, ``version DISTRIBUTION``, ``file PART.OPTION``, ``protocol`` and ``decoder``.
+        ``code NAME``, ``version DISTRIBUTION``, ``file PART.OPTION``, ``protocol``, ``decoder`` and, where the
+        benchmark has a rule of its own, ``split``.
 
     Raises:
         UsageError: The file of a plugin was changed after it was loaded.
-        DataError: A file that an option names is missing or cannot be read.
+        DataError: A file that an option names, or that states the rule of the split, is missing or cannot be read.
     """
     used = used_components(train, evaluations, metrics, plugins)
     rules = get_protocol(protocol)
@@ -105,7 +108,21 @@ def identify(
         **_file_hashes(used),
         "protocol": f"{rules.name} version {rules.version}",
         "decoder": decoder(),
+        **split_identity(plugins.create("benchmarks", train.benchmark.name, train.benchmark.options)),
     }
+
+
+def split_identity(benchmark: Benchmark) -> dict[str, str]:
+    """Identify how images were assigned to train, val and test; empty for published splits and those of the user.
+
+    Args:
+        benchmark: The benchmark.
+
+    Raises:
+        DataError: The file that states the rule cannot be read.
+    """
+    rule = benchmark.split_rule()
+    return {SPLIT: rule} if rule else {}
 
 
 def on_device(identity: Identity, device: str, precision: str, weights: Identity) -> dict[str, str]:

@@ -42,7 +42,7 @@ from wsol.records import (
 )
 from wsol.split_names import EvalSplit
 from wsol.study.conditions import Facts, ranking_conditions
-from wsol.study.identity import TEST_FILES
+from wsol.study.identity import SPLIT, TEST_FILES
 from wsol.study.lease import check_lease
 from wsol.study.ledger import now
 from wsol.study.outcomes import CheckOutcome, PredictOutcome, ScoreOutcome, TrainOutcome
@@ -340,7 +340,8 @@ class _Run:
                 outcome["observations"], outcome["gallery"] = on_test.observations, on_test.gallery
             self._keep(scratch)
             outcome["changes"] = tuple(dict.fromkeys(changes))
-            outcome["conditions"] = ranking_conditions(Facts(trained.file_marks, outcome["changes"], job.marks))
+            split = trained.identity.get(SPLIT, "")
+            outcome["conditions"] = ranking_conditions(Facts(trained.file_marks, outcome["changes"], job.marks, split))
         return outcome
 
     def _keep(self, scratch: Path) -> None:

@@ -27,6 +27,8 @@ from wsol.records import Result, RunIdentity, RunRecord, RunSettings, TestOpenin
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import environment
+from wsol.study.conditions import Facts, ranking_conditions
+from wsol.study.identity import SPLIT, split_identity
 from wsol.study.ledger import (
     FILE_NAME,
     LedgerEntry,
@@ -207,10 +209,13 @@ def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None
     predictions = source if logits is None else WithLogits(source, logits)
     scores = _evaluate(given, parts, predictions, annotations, calibrations, outside, progress)
     data = annotation_data(image_data(images.fingerprint, images.ids, images.labels), annotations)
+    rule = split_identity(parts.benchmark)
     record = RunRecord(
         **vars(identity),
         status="complete",
         results=(_result(given, parts, identity.evaluations[0], scores),),
+        identity=rule,
+        conditions=ranking_conditions(Facts(split=rule.get(SPLIT, ""))),
         data={given.split: data},
         test=opening,
         settings=_settings(given, parts),

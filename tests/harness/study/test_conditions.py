@@ -45,3 +45,8 @@ def test_marks_follow_in_the_order_of_the_rules() -> None:
 
 def test_a_run_without_anything_to_say_has_no_condition() -> None:
     assert ranking_conditions(Facts()) == {}
+
+
+def test_the_rule_of_a_split_is_a_condition() -> None:
+    rule = "seed 0, 60/20/20, rule 1, source 1a2b3c4d"
+    assert ranking_conditions(Facts(split=rule)) == {"split": Condition(value=rule, default="")}

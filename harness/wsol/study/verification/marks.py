@@ -9,6 +9,7 @@ from wsol.records import Condition, RunRecord
 from wsol.registry import Plugins
 from wsol.study.components_used import used_components
 from wsol.study.conditions import Facts, file_marks, ranking_conditions
+from wsol.study.identity import SPLIT
 from wsol.study.selection import SEALED_AFTER_TEST
 from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import RecordFile
@@ -17,7 +18,8 @@ from wsol.study.verification.folders import RecordFile
 def check_conditions(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     """Check that the conditions of a complete run are those of its options and accepted changes.
 
-    The mark ``sealed after test`` follows from the sealed choice, see :func:`wsol.study.selection.selection_marks`.
+    The condition ``split`` follows from the identity. The mark ``sealed after test`` follows from the sealed
+    choice, see :func:`wsol.study.selection.selection_marks`.
 
     Args:
         file: The record.
@@ -34,8 +36,8 @@ def check_conditions(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
         of_files = _file_marks(record, plugins)
     except WsolError as error:
         yield Skipped(file.name, "marks of options", one_line(error))
-        of_files = tuple(name for name in record.conditions if name != "changes accepted" and name not in marks)
-    expected = ranking_conditions(Facts(of_files, record.changes, marks))
+        of_files = tuple(name for name in record.conditions if name not in ("changes accepted", SPLIT, *marks))
+    expected = ranking_conditions(Facts(of_files, record.changes, marks, record.identity.get(SPLIT, "")))
     for name in dict.fromkeys([*expected, *record.conditions]):
         wanted, found = expected.get(name), record.conditions.get(name)
         if wanted != found:
