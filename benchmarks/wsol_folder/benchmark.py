@@ -100,15 +100,21 @@ class Folder(wsol.Benchmark):
         return [*boxes, *manifest, *(sorted((root / f"{split}_masks").rglob("*.png")) if "masks" in kinds else [])]
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
-        """See :meth:`wsol.Benchmark.examine`; copies of other splits' files are reported too."""
+        """See :meth:`wsol.Benchmark.examine`."""
+        images = self.examine_images(split, report)
+        if split == "train":
+            return images, None
+        found = self._found(split, wsol.ignore_problem)
+        return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
+
+    def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
+        """See :meth:`wsol.Benchmark.examine_images`; copies of other splits' files are reported too."""
         found = self._found(split, report)
         for other in _SPLITS[: _SPLITS.index(split)]:
             for path, same in copies(self._paths(split, found), self._paths(other, self._there(other))):
                 report("image in two splits", f"{path}: the same file as {same}")
-        images = wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
-        if split == "train":
-            return images, None
-        return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
+        paths = self._paths(split, found)
+        return wsol.ImageList(self._ids(split, found), _labels(found), wsol.ImageFiles(paths), "", paths=paths)
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
         folder = self.data_folder() / split

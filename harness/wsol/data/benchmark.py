@@ -239,13 +239,32 @@ class Benchmark(Component, ABC):
         Returns:
             Images and annotations; None for what cannot be read, and for annotations of train.
         """
-        images, annotations = None, None
+        images = self.examine_images(split, report)
+        if images is None or split == "train":
+            return images, None
         try:
-            images = self.images(split)
-            annotations = None if split == "train" else self.annotations(split)
+            return images, self.annotations(split)
         except DataError as error:
             report("cannot be read", str(error))
-        return images, annotations
+            return images, None
+
+    def examine_images(self, split: Split, report: Report) -> ImageList | None:
+        """List a split for a check that may not read its annotations; like :meth:`examine` without annotations.
+
+        A missing or broken file does not stop it: the file is reported here, or when it is decoded.
+
+        Args:
+            split: The split.
+            report: Called for each problem.
+
+        Returns:
+            The images; None if they cannot be listed.
+        """
+        try:
+            return self.images(split)
+        except DataError as error:
+            report("cannot be read", str(error))
+            return None
 
     @classmethod
     def check_class(cls) -> None:

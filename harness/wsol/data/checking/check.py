@@ -61,7 +61,7 @@ def _examine(
     benchmark: Benchmark, split: Split, report: SplitReport, whole: bool
 ) -> tuple[ImageList | None, Annotations | None]:
     try:
-        return benchmark.examine(split, report) if whole else (benchmark.images(split), None)
+        return benchmark.examine(split, report) if whole else (benchmark.examine_images(split, report), None)
     except WsolError as error:
         report("cannot be read", str(error))
         return None, None

@@ -156,14 +156,18 @@ class FileListBenchmark(Benchmark):
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; broken images are found when they are loaded."""
+        images = self.examine_images(split, report)
+        return images, None if split == "train" else self.annotate(
+            split, images.ids, without_kind(report, "unreadable image")
+        )
+
+    def examine_images(self, split: Split, report: Report) -> ImageList:
+        """See :meth:`wsol.Benchmark.examine_images`."""
         listing = self.listing(split, report)
         if not listing.ids:
             report("empty split", f"{self.root}: the split '{split}' has no image")
         paths = self._paths(listing.ids)
-        images = ImageList(listing.ids, listing.labels, ImageFiles(paths), "", paths=paths)
-        return images, None if split == "train" else self.annotate(
-            split, listing.ids, without_kind(report, "unreadable image")
-        )
+        return ImageList(listing.ids, listing.labels, ImageFiles(paths), "", paths=paths)
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
         """Read the sizes of images from the headers of their files.

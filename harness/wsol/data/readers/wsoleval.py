@@ -132,13 +132,17 @@ class WsolevalBenchmark(Benchmark):
 
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; missing images are found when they are loaded."""
-        ids, labels = self.labelled(split, report)
+        images = self.examine_images(split, report)
         files = self.split_files(split, report)
-        paths = self.image_paths(split, ids)
-        images = ImageList(ids, labels, ImageFiles(paths), "", paths=paths)
         if split != "train":
-            return images, self._annotations(files, ids)
-        return images, Annotations(files.sizes(ids)) if files.has_sizes() else None
+            return images, self._annotations(files, images.ids)
+        return images, Annotations(files.sizes(images.ids)) if files.has_sizes() else None
+
+    def examine_images(self, split: Split, report: Report) -> ImageList:
+        """See :meth:`wsol.Benchmark.examine_images`."""
+        ids, labels = self.labelled(split, report)
+        paths = self.image_paths(split, ids)
+        return ImageList(ids, labels, ImageFiles(paths), "", paths=paths)
 
     def split_files(self, split: Split, report: Report | None = None) -> SplitFiles:
         """The text files of a split.
