@@ -1,0 +1,55 @@
+"""The formats of annotations that can be imported, and which of them a source has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsol.data.importing.source import SourceReader
+from wsol.data.importing.voc import VocReader
+from wsol.errors import DataError, UsageError
+from wsol.options import OptionValues, suggest
+
+FORMATS: dict[str, type[SourceReader]] = {reader.name: reader for reader in (VocReader,)}
+"""Name on the command line → reader."""
+
+
+def open_source(name: str, source: Path, values: OptionValues) -> SourceReader:
+    """Open annotations.
+
+    Args:
+        name: A name of :data:`FORMATS`, or ``auto``.
+        source: The folder, or the file with the annotations.
+        values: Option of the format → value.
+
+    Returns:
+        A reader; its ``name`` is the format.
+
+    Raises:
+        UsageError: An unknown format or option, or a wrong value.
+        DataError: The source is missing, or its format is not clear.
+    """
+    if name == "auto":
+        name = detect_format(source)
+    if name not in FORMATS:
+        raise UsageError(f"format '{name}': no such format{suggest(name, ['auto', *FORMATS])}")
+    return FORMATS[name].from_values(source, values)
+
+
+def detect_format(source: Path) -> str:
+    """Name the one format that a source has.
+
+    Args:
+        source: The folder, or the file with the annotations.
+
+    Raises:
+        DataError: The source is missing, or has none or several of the formats.
+    """
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder")
+    found = {name: shown for name, reader in FORMATS.items() if (shown := reader.recognise(source))}
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        raise DataError(f"{source}: no annotations of a known format in it; --format names one: {', '.join(FORMATS)}")
+    both = ", ".join(f"{name} ({shown})" for name, shown in found.items())
+    raise DataError(f"{source}: has annotations of several formats: {both}; choose one with --format")

@@ -1,0 +1,169 @@
+"""The images of a source, and the rules by which a name in an annotation finds its image.
+
+A name is compared, in this order, exactly; without its ending; without regard to case, Unicode form (NFC) and ending.
+The first comparison that finds an image decides. Of several images, the one whose folders agree with most of the
+name's last folders is taken; if that leaves more than one, the name is ambiguous.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+from wsol.errors import DataError
+from wsol.split_names import Split
+
+IMAGE_ENDINGS = (
+    ".bmp",
+    ".gif",
+    ".jfif",
+    ".jpe",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+"""Endings of image files, in any case."""
+IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img")
+"""Names of the folder with the images, where a source has one."""
+ANNOTATION_FOLDERS = frozenset(
+    ("annotations", "labels", "masks", "segmentationclass", "segmentationobject", "segmentationclassraw", "trimaps")
+)
+"""Names of folders, in lower case, that contain masks or texts, no images."""
+SPLIT_FOLDERS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""Folder, in lower case and without digits at its end → split."""
+
+
+@dataclass(frozen=True)
+class ImageMatch:
+    """The image that a name stands for.
+
+    Attributes:
+        name: The image; empty if there is none, or more than one.
+        rule: How the names differ: empty for equal names, ``ending``, or ``case or Unicode form``.
+        candidates: The images between which the name does not decide.
+    """
+
+    name: str = ""
+    rule: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class ImageIndex:
+    """The image files below a folder.
+
+    Args:
+        folder: The folder; hidden files and folders of masks in it are left out.
+
+    Attributes:
+        folder: The folder.
+        names: Paths of the images below it, with ``/``, sorted.
+
+    Raises:
+        DataError: The folder is missing or contains no image.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder of images; give it with the option 'images'")
+        self.folder = folder
+        self.names = sorted(_image_names(folder))
+        if not self.names:
+            raise DataError(f"{folder}: no image in it ({', '.join(IMAGE_ENDINGS)} count); see the option 'images'")
+        self._by: list[tuple[str, Callable[[str], str], dict[str, list[str]]]] = []
+        for rule, key in (("", _same), ("ending", stem), ("case or Unicode form", _loose)):
+            found: dict[str, list[str]] = {}
+            for name in self.names:
+                found.setdefault(key(PurePosixPath(name).name), []).append(name)
+            self._by.append((rule, key, found))
+
+    def path(self, name: str) -> Path:
+        """The file of an image."""
+        return self.folder / name
+
+    def find(self, reference: str) -> ImageMatch:
+        r"""Find the image that a name stands for.
+
+        Args:
+            reference: A file name, or a path with ``/`` or ``\``; leading folders need not exist.
+        """
+        *folders, last = [part for part in reference.strip().replace("\\", "/").split("/") if part] or [""]
+        for rule, key, images in self._by:
+            if found := images.get(key(last)):
+                best = _closest(found, folders)
+                return ImageMatch(best[0], rule) if len(best) == 1 else ImageMatch(candidates=tuple(best))
+        return ImageMatch()
+
+
+def default_image_folder(source: Path) -> Path:
+    """The folder of a source that contains its images: one of :data:`IMAGE_FOLDERS`, or else the source itself."""
+    there = {entry.name for entry in source.iterdir() if entry.is_dir()} if source.is_dir() else set()
+    return next((source / name for name in IMAGE_FOLDERS if name in there), source)
+
+
+def split_of(path: str) -> Split | None:
+    """The split that the folders of a path name, by the first one that names any.
+
+    Example:
+        >>> split_of("valid/images/1.jpg"), split_of("train2017/1.jpg"), split_of("1.jpg")
+        ('val', 'train', None)
+    """
+    for folder in PurePosixPath(path).parts[:-1]:
+        if split := SPLIT_FOLDERS.get(folder.lower().rstrip("0123456789")):
+            return split
+    return None
+
+
+def stem(name: str) -> str:
+    """A file name without the ending of an image; other endings, as in ``img.v2``, are part of the name."""
+    base, ending = os.path.splitext(name)
+    return base if ending.lower() in IMAGE_ENDINGS else name
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _loose(name: str) -> str:
+    return unicodedata.normalize("NFC", stem(name)).casefold()
+
+
+def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
+    """The images whose folders agree with most of the last ones in ``folders``."""
+
+    def agreement(name: str) -> int:
+        pairs = zip(reversed(PurePosixPath(name).parts[:-1]), reversed(folders), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: _loose(pair[0]) == _loose(pair[1]), pairs))
+
+    scores = {name: agreement(name) for name in names}
+    best = max(scores.values())
+    return [name for name, score in scores.items() if score == best]
+
+
+def _image_names(folder: Path) -> list[str]:
+    found = []
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        below = PurePosixPath(Path(parent).relative_to(folder).as_posix())
+        folders[:] = [name for name in folders if name[0] != "." and name.lower() not in ANNOTATION_FOLDERS]
+        found += [
+            str(below / name) for name in files if name[0] != "." and re.search(r"\.\w+$", name) and stem(name) != name
+        ]
+    return found

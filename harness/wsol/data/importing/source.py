@@ -1,0 +1,226 @@
+"""What the readers of all formats share: their base class and options, and how raw annotations become entries."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from wsol.arrays import BoolArray
+from wsol.data.benchmark import Report
+from wsol.data.files import ImageFiles
+from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
+from wsol.data.importing.entry import Edges, SourceImage, SourceObject
+from wsol.data.importing.exif import stored_orientation
+from wsol.data.importing.image_index import ImageIndex, default_image_folder, split_of, stem
+from wsol.data.importing.notes import CountedNotes
+from wsol.errors import DataError
+from wsol.options import Options, OptionValues, build_options, option
+from wsol.split_names import Split
+
+
+class SourceOptions(Options):
+    """Options of all formats."""
+
+    images: str | None = option(None, "folder of the images, in the source or anywhere; null: found by its name")
+    missing_images: Literal["refuse", "skip"] = option("refuse", "annotations without an image")
+    overhang: float = option(1.0, "pixels that a box may reach outside its image, and is clipped by", ge=0, le=65536)
+    check_sizes: bool = option(True, "whether sizes that annotations state must be those of the files")
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """An object as a file states it.
+
+    Attributes:
+        category: Name of its class.
+        where: Its place, ``FILE:LINE``.
+        box: Computes its edges from the image's size; None where the source has no box.
+        mask: Reads its mask, given the image's size; None where the source has none.
+        given: The box as the file writes it, for messages.
+    """
+
+    category: str
+    where: str
+    box: Callable[[Size], Edges] | None = None
+    mask: Callable[[Size], BoolArray] | None = None
+    given: str = ""
+
+
+@dataclass
+class RawImage:
+    """An image as a file states it.
+
+    Attributes:
+        name: The image, as :class:`ImageIndex` names it.
+        where: Place of its annotations.
+        objects: Its objects.
+        stated: Width and height that the annotations state; None where they state none.
+        split: The split that the source assigns it to.
+        ignore: Reads the pixels to ignore, given the image's size.
+    """
+
+    name: str
+    where: str
+    objects: list[RawObject] = field(default_factory=list)
+    stated: Size | None = None
+    split: Split | None = None
+    ignore: Callable[[Size], BoolArray] | None = None
+
+
+class SourceReader(ABC):
+    """Reads annotations of one format.
+
+    Args:
+        source: The folder, or the file with the annotations.
+        options: An instance of ``Options``; by default the defaults.
+
+    Raises:
+        DataError: The source, or the folder of images, is missing.
+    """
+
+    name: ClassVar[str]
+    """Name on the command line."""
+    summary: ClassVar[str]
+    """What the format is and how it counts, in one line."""
+    Options: ClassVar[type[SourceOptions]] = SourceOptions
+    """Class of the options."""
+
+    def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
+        if not source.exists():
+            raise DataError(f"{source}: no such file or folder")
+        self.source = source
+        self.folder = source if source.is_dir() else source.parent
+        self.shared = options or self.Options()
+        self.notes = CountedNotes()
+        self.index = ImageIndex(self._image_folder())
+
+    @classmethod
+    @abstractmethod
+    def recognise(cls, source: Path) -> str:
+        """What in a source shows that it has this format, such as ``"Annotations/1.xml"``; empty if nothing does."""
+
+    @abstractmethod
+    def raw_images(self, report: Report) -> list[RawImage]:
+        """Parse the annotations; images are named as in ``self.index``."""
+
+    @classmethod
+    def from_values(cls, source: Path, values: OptionValues) -> SourceReader:
+        """Make a reader from options as a user writes them; raises UsageError for wrong ones."""
+        options = build_options(cls.Options, values, f"format '{cls.name}'")
+        return cls(source, options if isinstance(options, SourceOptions) else None)
+
+    def read(self, report: Report) -> list[SourceImage]:
+        """See :meth:`AnnotationFormat.read`."""
+        raws = _merged(self.raw_images(report), report)
+        if not any(raw.objects for raw in raws):
+            report("nothing to import", f"{self.source}: no object of a class in the annotations of an image")
+        annotated = {raw.name for raw in raws}
+        bare = [name for name in self.index.names if name not in annotated]
+        for name in bare:
+            self.notes.add("no annotation", f"images in {self.index.folder} without an annotation", name)
+        entries = self._entries([*raws, *(RawImage(name, "") for name in bare)], report)
+        self.notes.report(report)
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def find_image(self, references: Sequence[str], where: str, report: Report) -> str:
+        """Find the image that the annotations are of.
+
+        Args:
+            references: Names for it, the most reliable one first.
+            where: Place of the annotations, for messages.
+            report: Receives a problem where there is none, or more than one.
+
+        Returns:
+            The image as ``self.index`` names it; empty if a problem was reported.
+        """
+        for reference in references:
+            match = self.index.find(reference)
+            if match.candidates:
+                report("ambiguous image", f"{where}: '{reference}' may be {' or '.join(match.candidates[:3])}")
+                return ""
+            if match.name:
+                if match.rule and not (match.rule == "ending" and stem(reference) == reference):
+                    text = f"names that match an image's up to {match.rule}"
+                    self.notes.add("matched name", text, f"{reference} → {match.name}")
+                return match.name
+        named = " or ".join(dict.fromkeys(f"'{reference}'" for reference in references if reference)) or "no name"
+        text = f"{where}: no image {named} in {self.index.folder}"
+        if self.shared.missing_images == "skip":
+            self.notes.add("missing image", f"annotations left out, whose image is not in {self.index.folder}", where)
+        else:
+            report("missing image", f"{text} (option missing_images=skip leaves such annotations out)")
+        return ""
+
+    def _image_folder(self) -> Path:
+        if self.shared.images is None:
+            return default_image_folder(self.folder)
+        given = Path(self.shared.images).expanduser()
+        return given if given.is_absolute() or given.is_dir() else self.folder / given
+
+    def _entries(self, raws: Sequence[RawImage], report: Report) -> list[SourceImage]:
+        sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws]).sizes(report)
+        entries = []
+        for raw, (width, height) in zip(raws, sizes.tolist(), strict=True):
+            if width and self._right_size(raw, (width, height), report):
+                entries.append(self._entry(raw, (width, height), report))
+        return entries
+
+    def _right_size(self, raw: RawImage, size: Size, report: Report) -> bool:
+        if raw.stated is None or raw.stated == size:
+            return True
+        if min(raw.stated) <= 0:
+            self.notes.add("no size", "annotations that state no size of their image", raw.where)
+            return True
+        problem = size_problem(raw.stated, size, stored_orientation(self.index.path(raw.name)))
+        if self.shared.check_sizes:
+            report(
+                "other size", f"{raw.where}: '{raw.name}' {problem} (option check_sizes=false: only the file counts)"
+            )
+            return False
+        self.notes.add("other size", "images annotated with another size than their file's, which counts", raw.where)
+        return True
+
+    def _entry(self, raw: RawImage, size: Size, report: Report) -> SourceImage:
+        objects = [made for item in raw.objects if (made := self._object(item, raw.name, size, report))]
+        ignore = raw.ignore
+        return SourceImage(
+            self.index.path(raw.name),
+            raw.name,
+            size,
+            tuple(objects),
+            raw.split or split_of(self._below_source(raw.name)),
+            None if ignore is None else lambda: ignore(size),
+        )
+
+    def _below_source(self, name: str) -> str:
+        path = self.index.path(name)
+        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else name
+
+    def _object(self, item: RawObject, image: str, size: Size, report: Report) -> SourceObject | None:
+        read = item.mask
+        mask = None if read is None else lambda: read(size)
+        if item.box is None:
+            return SourceObject(item.category, None, mask)
+        edges = item.box(size)
+        problem = edges_problem(edges, size, self.shared.overhang)
+        if problem:
+            report("bad box", f"{item.where}: box {item.given} of '{image}' {problem}")
+            return None
+        clipped = clip_edges(edges, size)
+        if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > 1e-6:
+            text = f"boxes that reach up to {self.shared.overhang:g} pixels outside their image, clipped"
+            self.notes.add("clipped box", text, item.where)
+        return SourceObject(item.category, clipped, mask)
+
+
+def _merged(raws: Sequence[RawImage], report: Report) -> list[RawImage]:
+    """One item for each image; an image that is annotated in two places is a problem."""
+    found: dict[str, RawImage] = {}
+    for raw in raws:
+        first = found.setdefault(raw.name, raw)
+        if first is not raw:
+            report("annotated twice", f"{raw.where}: '{raw.name}' is annotated in {first.where} already")
+    return list(found.values())
