@@ -148,7 +148,7 @@ class Folder(wsol.Benchmark):
         sizes = wsol.ImageFiles(self._paths(split, found)).sizes(report)
         boxes = None
         if "boxes" in kinds:
-            boxes = read_boxes(root / f"{split}.csv", found.names, sizes, int(self.options.exclusive), report)
+            boxes = read_boxes(root / f"{split}.csv", found.names, sizes, report, exclusive=self.options.exclusive)
         if "masks" not in kinds:
             return wsol.Annotations(sizes, boxes)
         paths = mask_paths(root / f"{split}_masks", found.names, report)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 import wsol
 
 
 def read_boxes(
-    path: Path, names: Sequence[str], sizes: wsol.IntArray, last: int, report: wsol.Report
+    path: Path, names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report, *, exclusive: bool
 ) -> list[wsol.IntArray]:
     """Read the boxes of every image.
 
@@ -19,45 +17,48 @@ def read_boxes(
         path: A box file in pixels; see :func:`wsol.read_box_rows`.
         names: The images, as paths below the split's folder.
         sizes: Widths and heights in pixels, int64 [N, 2]; 0 where unknown.
-        last: What to subtract from x1 and y1: 1 if the file states the first pixel after the box.
         report: Receives everything that is wrong, with file and line; such lines are left out.
+        exclusive: Whether the file states the first pixel after the box.
 
     Returns:
         For each image int64 [G, 4], (x0, y0, x1, y1) in pixels, the last column and row included.
     """
-    rows = {name: row for row, name in enumerate(names)}
-    boxes: list[list[list[int]]] = [[] for _ in names]
+    matcher = wsol.NameMatcher(names)
+    boxes = wsol.BoxCollector(path, names, sizes, report, exclusive=exclusive, edges=True)
     seen = [False] * len(names)
     try:
-        for line, image_id, box, problem in wsol.read_box_rows(path, "pixels", several=True)[1]:
-            row = rows.get(image_id)
-            if row is not None:
-                seen[row] = True
-            elif image_id:
-                report("unknown id", str(wsol.DataError.at(path, line, f"there is no image '{image_id}'")))
-                continue
-            if box is None or row is None:
-                report("bad line", str(wsol.DataError.at(path, line, wsol.counted(1, problem))))
-                continue
-            pixels, problem = _box(box, sizes[row].tolist(), last)
-            if problem:
-                given = ",".join(f"{value:g}" for value in box)
-                report("bad box", str(wsol.DataError.at(path, line, f"box {given} of '{image_id}' {problem}")))
-            else:
-                boxes[row].append(pixels)
+        for line in wsol.read_box_rows(path, "pixels", several=True)[1]:
+            if line.image_id:  # the line without an id is about the unit, which the collector checks
+                row = _row(path, line, matcher, seen, report)
+                if row is not None:
+                    boxes.add(f"{path}:{line.line}", row, line.numbers)
+            elif line.line > 1:
+                report("bad line", str(wsol.DataError.at(path, line.line, "no image is named; write its path first")))
     except wsol.DataError as error:
         report("unreadable boxes", str(error))
-        return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
+        return boxes.finish()
     for name, found in zip(names, seen, strict=True):
         if not found:
             report("missing line", f"{path}: no line for '{name}'")
-    return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
+    matcher.note_other_forms(str(path), report)
+    return boxes.finish()
 
 
-def _box(numbers: Sequence[float], size: Sequence[int], last: int) -> tuple[list[int], str]:
-    """The box, and what is wrong with it (an empty string for a valid one)."""
-    if not all(number.is_integer() for number in numbers):
-        return [], "should be whole numbers: pixels of the stored image"
-    x0, y0, x1, y1 = (int(number) for number in numbers)
-    box = [x0, y0, x1 - last, y1 - last]
-    return box, wsol.box_problem(box, size)
+def _row(path: Path, line: wsol.BoxRow, matcher: wsol.NameMatcher, seen: list[bool], report: wsol.Report) -> int | None:
+    """The image of a line with four numbers; None for any other line, which is reported.
+
+    An image that is meant by a wrong line counts as seen, so that it is not reported a second time.
+    """
+    row = matcher.find(line.image_id)
+    if row is None:
+        meant, hint = matcher.near(line.image_id)
+        text = f"there is no image '{line.image_id}'{hint}"
+        report("unknown id", str(wsol.DataError.at(path, line.line, text)))
+    else:
+        meant = row
+    if meant is not None:
+        seen[meant] = True
+    if row is None or len(line.numbers) == 4:
+        return row
+    report("bad line", str(wsol.DataError.at(path, line.line, wsol.counted(1, line.problem))))
+    return None

@@ -92,13 +92,23 @@ from .data.import_manifest import (
     MaskValues as MaskValues,
     read_import_manifest as read_import_manifest,
 )
+from .data.readers.box_collector import BoxCollector as BoxCollector
 from .data.readers.file_list import (
     FileListBenchmark as FileListBenchmark,
     ImageListBuilder as ImageListBuilder,
     ImageTable as ImageTable,
 )
+from .data.readers.image_kind import (
+    ImageKind as ImageKind,
+    image_kind as image_kind,
+)
 from .data.readers.matfile import read_mat as read_mat
 from .data.readers.metadata import SplitFiles as SplitFiles
+from .data.readers.names import (
+    NameMatcher as NameMatcher,
+    name_problem as name_problem,
+    shown as shown,
+)
 from .data.readers.problems import (
     box_problem as box_problem,
     ignore_problem as ignore_problem,

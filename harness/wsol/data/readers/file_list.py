@@ -15,7 +15,8 @@ from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.holdout import hold_out
-from wsol.data.readers.problems import box_problem, leads_outside, raise_data_error, without_kind
+from wsol.data.readers.box_collector import BoxCollector
+from wsol.data.readers.problems import leads_outside, raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 from wsol.split_names import Split
@@ -196,17 +197,14 @@ class FileListBenchmark(Benchmark):
             The boxes, with the sizes of the images.
         """
         sizes = self.sizes(ids, report)
-        found = []
-        for image_id, size in zip(ids, sizes, strict=True):
+        found = BoxCollector(source, ids, sizes, report)
+        for row, image_id in enumerate(ids):
             where, box = boxes.get(image_id, ("", ()))
-            problem = box_problem(box, size) if where else ""
-            if not where:
+            if where:
+                found.add(where, row, box)
+            else:
                 report("missing line", f"{source}: no valid box for '{image_id}'")
-            elif problem:
-                report("bad box", f"{where}: box {tuple(box)} of '{image_id}' {problem}")
-            good = [tuple(box)] if where and not problem else []
-            found.append(np.array(good, dtype=np.int64).reshape(-1, 4))
-        return Annotations(sizes, boxes=found)
+        return Annotations(sizes, boxes=found.finish())
 
     def _paths(self, ids: Sequence[str]) -> list[str]:
         return [f"{self.root}/{image_id}" for image_id in ids]

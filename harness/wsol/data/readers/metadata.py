@@ -21,7 +21,8 @@ import numpy as np
 
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
-from wsol.data.readers.problems import box_problem, raise_data_error
+from wsol.data.readers.box_collector import BoxCollector
+from wsol.data.readers.problems import raise_data_error
 from wsol.errors import DataError
 from wsol.files import read_text
 
@@ -132,17 +133,13 @@ class SplitFiles:
             Boxes of each image, int64 [G, 4]: x0, y0, x1, y1 in pixels; x1 and y1 may be the width and the height.
         """
         path = self.folder / "localization.txt"
-        boxes: list[list[tuple[int, ...]]] = [[] for _ in ids]
+        boxes = BoxCollector(path, ids, sizes, self.report)
         seen = [False] * len(ids)
         for number, index, box in self._integers(path, ids, 4):
             seen[index] = True
-            problem = box_problem(box, sizes[index])
-            if problem:
-                self.report("bad box", f"{path}:{number}: box {box} of '{ids[index]}' {problem}")
-            else:
-                boxes[index].append(box)
+            boxes.add(f"{path}:{number}", index, box)
         self._complete(path, ids, seen)
-        return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in boxes]
+        return boxes.finish()
 
     def masks(self, ids: Sequence[str]) -> list[MaskNames]:
         """Mask files of each image."""

@@ -66,13 +66,18 @@ def box_problem(box: Sequence[int], size: Sequence[int] | IntArray) -> str:
         ''
         >>> box_problem((0, 5, 9, 4), (10, 10))
         'ends before it starts'
+        >>> box_problem((10, 0, 10, 9), (10, 10))
+        'has no pixel inside the image of 10 x 10 pixels'
     """
     x0, y0, x1, y1 = box
     width, height = (int(side) for side in size)
     if x1 < x0 or y1 < y0:
         return "ends before it starts"
+    image = f"the image of {width} x {height} pixels" if width and height else "the image"
+    if x1 < 0 or y1 < 0 or (width and x0 >= width) or (height and y0 >= height):
+        return f"has no pixel inside {image}"
     if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
-        return f"is not inside the image of {width} x {height} pixels"
+        return f"is not inside {image}"
     return ""
 
 

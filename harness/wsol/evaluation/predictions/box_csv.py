@@ -50,12 +50,14 @@ class BoxRow(NamedTuple):
         image_id: The image, without surrounding spaces.
         box: (x0, y0, x1, y1); None where there is a problem.
         problem: What is wrong with the line, ``""`` when nothing is; a kind of :class:`Problems`.
+        numbers: Its numbers as they are written, also of a wrong box; empty if a cell is no number.
     """
 
     line: int
     image_id: str
     box: Box | None
     problem: str = ""
+    numbers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def _rows(lines: Iterator[tuple[int, list[str]]], check: _RowCheck) -> Iterator[
     for line, cells in lines:
         box = _parse(cells[1:])
         problem = check.problem(cells[0], box)
-        yield BoxRow(line, cells[0], None if problem else box, problem)
+        yield BoxRow(line, cells[0], None if problem else box, problem, _numbers(cells[1:]))
     if check.unit_seems_wrong:
         problem = f"unit line{{s}} {{seem}} wrong, no value is above 1; write '{unit_line('shares')}' instead"
         yield BoxRow(1, "", None, problem)
@@ -274,7 +276,15 @@ def _lines(path: Path, text: io.StringIO) -> Iterator[tuple[int, list[str]]]:
 def _parse(cells: Iterable[str | float]) -> Box | None:
     """Four finite numbers in order; None for anything else."""
     try:
-        x0, y0, x1, y1 = (float(cell) for cell in cells)
-    except (TypeError, ValueError):
+        x0, y0, x1, y1 = _numbers(cells)
+    except ValueError:
         return None
     return (x0, y0, x1, y1) if all(map(math.isfinite, (x0, y0, x1, y1))) and x0 <= x1 and y0 <= y1 else None
+
+
+def _numbers(cells: Iterable[str | float]) -> tuple[float, ...]:
+    """The numbers in cells; none if a cell is no number."""
+    try:
+        return tuple(float(cell) for cell in cells)
+    except (TypeError, ValueError):
+        return ()
