@@ -38,6 +38,7 @@ class Folder(wsol.Benchmark):
     metrics: tuple[str, ...] = ("maxboxaccv2", "maxboxacc", "pxap", "top1_loc", "top1_cls")
     schedule = wsol.Schedule(epochs=50, decay_every=15, batch_size=32)
     reads_imports = True
+    study_template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
     licence = "your own"
     source = (
         "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "

@@ -27,6 +27,7 @@ SHOWN_KEYS = 3
 _LOG = logging.getLogger(__name__)
 
 _WANTED = ContextVar("pretrained weights are wanted", default=True)
+_DOWNLOADS = ContextVar("weights may be downloaded", default=True)
 _LOADED: ContextVar[dict[str, str] | None] = ContextVar("hashes of the weights that were loaded", default=None)
 
 State = Mapping[str, Tensor]
@@ -41,6 +42,16 @@ def no_pretrained() -> Iterator[None]:
         yield
     finally:
         _WANTED.reset(token)
+
+
+@contextmanager
+def no_downloads() -> Iterator[None]:
+    """Build networks inside the block with weights that are on this machine; others raise WeightsError."""
+    token = _DOWNLOADS.set(False)
+    try:
+        yield
+    finally:
+        _DOWNLOADS.reset(token)
 
 
 @contextmanager
@@ -191,10 +202,12 @@ def _download(name: str, url: str | None) -> tuple[State, str, str]:
     try:
         if url is None:
             raise OSError("there is no download for it")
+        downloaded = Path(torch.hub.get_dir()) / "checkpoints" / file_names(name, url)[0]
+        if not (_DOWNLOADS.get() or downloaded.is_file()):
+            raise OSError("nothing is downloaded now")
         state: State = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True, weights_only=True
         )
-        downloaded = Path(torch.hub.get_dir()) / "checkpoints" / file_names(name, url)[0]
         hash_ = hash_file(downloaded) if downloaded.is_file() else ""
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         folder = os.environ.get(FOLDER_VARIABLE)

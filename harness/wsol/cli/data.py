@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +15,6 @@ from wsol.cli.common import (
     DataRoot,
     PluginFiles,
     ResultsFolder,
-    err,
     load_plugins,
     out,
     print_json,
@@ -25,32 +22,27 @@ from wsol.cli.common import (
     styled,
     warn,
 )
+from wsol.cli.data_common import (
+    BenchmarkOption,
+    Limit,
+    Name,
+    create_benchmark,
+    print_kinds,
+    progress_bars,
+)
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from wsol.data.benchmark import Benchmark
-    from wsol.data.checking.report import CheckReport, Problem
-    from wsol.options import OptionValues
+    from wsol.data.checking.report import CheckReport
     from wsol.split_names import Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
 _TEST_UNREAD = "annotations of test were not read; 'wsol data check --split test' reads them, and is an inspection"
 
-Name = Annotated[str, typer.Argument(metavar="BENCHMARK", help="Name of a benchmark ('wsol benchmarks').")]
 OneSplit = Annotated[
     Literal["train", "val", "test"] | None,
     typer.Option("--split", help="Only this split. Default: all three.", show_default=False),
-]
-Limit = Annotated[
-    int, typer.Option("--limit", min=0, max=2**31, help="Most problems of each kind to print; 0 prints all.")
-]
-BenchmarkOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change an option of the benchmark (repeatable).", show_default=False
-    ),
 ]
 
 
@@ -94,21 +86,21 @@ def prepare(
     from wsol.data.checking.check import check as run_check
     from wsol.data.prepare import prepare as run_prepare
 
-    benchmark = _benchmark(name, root, overrides, plugin)
+    benchmark = create_benchmark(name, root, overrides, plugin)
     if benchmark.archives:
-        with _progress() as advance:
+        with progress_bars() as advance:
             run_prepare(type(benchmark), benchmark.data_folder(), archives, download, advance, print_line)
     else:
         print_line(f"{name} has no archives to unpack; 'wsol data info {name}' describes the files that it needs")
-    with _progress() as advance:
-        report = run_check(_benchmark(name, root, overrides, plugin), progress=advance, annotated=["val"])
+    with progress_bars() as advance:
+        report = run_check(create_benchmark(name, root, overrides, plugin), progress=advance, annotated=["val"])
     _print_report(report, limit)
     print_line(_TEST_UNREAD)
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
         if benchmark.cache == "memmap":
-            _fill_cache(_benchmark(name, root, overrides, plugin), None, folder)
+            _fill_cache(create_benchmark(name, root, overrides, plugin), None, folder)
         else:
             print_line(f"images are not decoded now: this benchmark keeps them as 'cache: {benchmark.cache}' says")
 
@@ -135,10 +127,10 @@ def check(
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
 
-    benchmark = _benchmark(name, root, overrides, plugin)
+    benchmark = create_benchmark(name, root, overrides, plugin)
     if split == "test":
         record_inspection((out_folder or default_out()) / FILE_NAME, benchmark, f"wsol data check {name}", warn)
-    with _progress() as advance:
+    with progress_bars() as advance:
         report = run_check(benchmark, [split] if split else SPLITS, advance, ["test"] if split == "test" else ["val"])
     if as_json:
         print_json({**dataclasses.asdict(report), "counts": report.counts()})
@@ -160,7 +152,7 @@ def cache(
     plugin: PluginFiles = None,
 ) -> None:
     """Decode the images of a data set before its first study, for example once on every node of a cluster."""
-    _fill_cache(_benchmark(name, root, overrides, plugin), split, folder)
+    _fill_cache(create_benchmark(name, root, overrides, plugin), split, folder)
 
 
 def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) -> None:
@@ -174,7 +166,7 @@ def _fill_cache(benchmark: Benchmark, split: Split | None, folder: Path | None) 
     if needed:
         print_line(f"decoded images will take {needed / 2**20:,.1f} MiB more in {where}")
     for part in splits:
-        with _progress() as advance:
+        with progress_bars() as advance:
             path = fill_cache(benchmark, protocol, part, folder, partial(advance, part))
         print_line(path)
 
@@ -191,33 +183,6 @@ def _print_archives(component: type[Benchmark]) -> None:
         print_line(f"  gives ROOT/{archive.gives}" + (f"; {archive.note}" if archive.note else ""))
 
 
-def _benchmark(name: str, root: Path | None, overrides: list[str] | None, plugin: list[Path] | None) -> Benchmark:
-    from wsol.study.config import apply_override
-
-    options: OptionValues = {}
-    for override in overrides or []:
-        apply_override(options, override)
-    if root:
-        options["root"] = str(root)
-    return load_plugins(plugin).create("benchmarks", name, options)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """One progress bar for each split, on standard error; yields the function that progress is reported to."""
-    from rich.progress import Progress
-
-    with Progress(console=err, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(split: str, done: int, total: int) -> None:
-            if split not in tasks:
-                tasks[split] = bar.add_task(split, total=total)
-            bar.update(tasks[split], completed=done)
-
-        yield advance
-
-
 def _print_report(report: CheckReport, limit: int) -> None:
     from rich.table import Table
 
@@ -226,20 +191,7 @@ def _print_report(report: CheckReport, limit: int) -> None:
         numbers = (part.images, part.classes, part.boxes, part.masked, len(part.problems))
         table.add_row(part.split, *map(str, numbers))
     out.print(table)
-    _print_kinds(report.notes, "yellow", limit)
-    _print_kinds(report.problems, "red", limit)
+    print_kinds(report.notes, "yellow", limit)
+    print_kinds(report.problems, "red", limit)
     if not report.problems:
         out.print(styled((f"{report.benchmark}: no problem found", "green")))
-
-
-def _print_kinds(problems: Sequence[Problem], colour: str, limit: int) -> None:
-    """Print problems or notes by kind, each kind with its number."""
-    from wsol.data.checking.report import count_kinds
-
-    for kind, count in count_kinds(problems).items():
-        out.print(styled((kind, colour), f": {count}"))
-        of_kind = [problem.message for problem in problems if problem.kind == kind]
-        for message in of_kind[: limit or None]:
-            print_line(f"  {message}")
-        if limit and count > limit:
-            print_line(f"  … and {count - limit} more; --limit 0 prints all")

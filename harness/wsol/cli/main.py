@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wsol import interrupts
-from wsol.cli import common, compare, data, inspect, localize, plot, reproduce, run, score, verify
+from wsol.cli import common, compare, data, inspect, localize, new_study, plot, reproduce, run, score, verify
 from wsol.cli.ending import EXIT_CODES, ended
 from wsol.errors import one_line
 
@@ -49,6 +49,7 @@ app.command(rich_help_panel="Results")(reproduce.env)
 app.command(rich_help_panel="Results")(compare.compare)
 app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)
+data.data_app.command("new-study")(new_study.new_study)
 app.add_typer(data.data_app, name="data", rich_help_panel="Information")
 app.command(rich_help_panel="Information")(inspect.studies)
 app.command(rich_help_panel="Information")(inspect.plugins)

@@ -174,7 +174,8 @@ class Benchmark(Component, ABC):
     reads_imports: ClassVar[bool] = False
     """Whether this is the benchmark that reads what ``wsol data import`` writes; one class at most."""
     study_template: ClassVar[str] = ""
-    """A commented study for ``wsol data new-study``, YAML with ``${…}`` to fill in; empty: there is none."""
+    """A commented study for ``wsol data new-study``: a Jinja template of YAML, filled in by
+    :func:`wsol.study.new_study.write_study`; empty: there is none."""
 
     @abstractmethod
     def class_names(self) -> Sequence[str]:

@@ -47,6 +47,7 @@ NOT_ENGINE = (
     "study/identity_check.py",
     "study/lease.py",
     "study/ledger.py",
+    "study/new_study.py",
     "study/observer.py",
     "study/openings.py",
     "study/publish.py",

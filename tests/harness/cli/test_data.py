@@ -11,7 +11,8 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from tests.support.data_sets import edit, ids, write_data, write_image
-from wsol.cli.data import _progress, data_app
+from wsol.cli.data import data_app
+from wsol.cli.data_common import progress_bars
 from wsol.errors import DataError, UsageError
 from wsol.files import MARGIN
 from wsol.plugins import load_plugins
@@ -159,7 +160,7 @@ def test_each_split_has_a_progress_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Progress, "add_task", lambda self, name, **rest: (added.append(name), add(self, name, **rest))[1]
     )
-    with _progress() as advance:
+    with progress_bars() as advance:
         for part in ("train", "val"):
             for done in range(3):
                 advance(part, done, 3)
