@@ -8,11 +8,8 @@ import numpy as np
 
 import wsol
 from wsol_folder.boxes import read_boxes
-from wsol_folder.copies import copies
 from wsol_folder.images import Found, class_names, find_images
 from wsol_folder.masks import LabelMasks, compare_sizes, mask_paths
-
-_SPLITS: tuple[wsol.Split, ...] = ("train", "val", "test")
 
 
 class FolderOptions(wsol.BenchmarkOptions):
@@ -109,24 +106,14 @@ class Folder(wsol.Benchmark):
         return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
 
     def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
-        """See :meth:`wsol.Benchmark.examine_images`; copies of other splits' files are reported too."""
+        """See :meth:`wsol.Benchmark.examine_images`."""
         found = self._found(split, report)
-        for other in _SPLITS[: _SPLITS.index(split)]:
-            for path, same in copies(self._paths(split, found), self._paths(other, self._there(other))):
-                report("image in two splits", f"{path}: the same file as {same}")
         paths = self._paths(split, found)
         return wsol.ImageList(self._ids(split, found), _labels(found), wsol.ImageFiles(paths), "", paths=paths)
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
         folder = self.data_folder() / split
         return find_images(folder, self.class_names(), report, all_classes=split == "train")
-
-    def _there(self, split: wsol.Split) -> Found:
-        """The images of a split, without reporting its problems."""
-        try:
-            return self._found(split, wsol.ignore_problem)
-        except wsol.DataError:
-            return Found()
 
     def _paths(self, split: wsol.Split, found: Found) -> list[str]:
         return [str(self.data_folder() / split / name) for name in found.names]

@@ -9,6 +9,7 @@ import numpy as np
 
 from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.checking.annotations import Boxes, Sizes
+from wsol.data.checking.copies import Copies
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.labels import Classes, Ids
 from wsol.data.checking.masks import MaskContent
@@ -19,7 +20,7 @@ from wsol.split_names import EvalSplit, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ANNOTATED: tuple[EvalSplit, ...] = ("val", "test")
-INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, MaskContent, Sizes, Boxes)
+INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, Copies, MaskContent, Sizes, Boxes)
 """In the order in which problems of one image are reported."""
 CheckProgress = Callable[[Split, int, int], None]
 """Called with the split, the number of images done and the number of all images."""
@@ -54,6 +55,8 @@ def check(
             report.classes = len(np.unique(images.labels[images.labels >= 0]))
             _inspect(CheckedSplit(benchmark, images, annotations, report), inspections, progress)
         reports.append(report)
+    for inspection in inspections:
+        inspection.finish()
     return CheckReport(benchmark.name, tuple(reports))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar, get_args
 
 from wsol.arrays import ByteArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList
@@ -32,6 +33,12 @@ class CheckedSplit:
         """Name of the split."""
         return self.report.split
 
+    @property
+    def has_published_size(self) -> bool:
+        """Whether the split has exactly the published number of images."""
+        sizes = self.benchmark.split_sizes
+        return sizes is not None and len(self.images) == sizes[get_args(Split).index(self.split)]
+
 
 class Inspection:
     """Looks for one kind of problem.
@@ -39,6 +46,9 @@ class Inspection:
     One object inspects the splits of a check one after the other, so that it can compare them. A subclass overrides
     what it needs.
     """
+
+    of_images_only: ClassVar[bool] = False
+    """Whether it looks at images and labels only, never at annotations."""
 
     def begin(self, split: CheckedSplit) -> None:
         """Called before the first image of a split is decoded."""
@@ -58,3 +68,6 @@ class Inspection:
 
     def end(self, split: CheckedSplit) -> None:
         """Called after the last image of a split."""
+
+    def finish(self) -> None:
+        """Called after the last split of a check: for what concerns several splits."""

@@ -1,0 +1,169 @@
+"""Images that a data set contains twice: in two splits, under two classes, or twice in one split.
+
+Images are compared by the bytes of their files, and only files of equal size are opened. Of those the last 4 KiB are
+hashed, and the whole file only where these are equal too: for a million photographs, of which nearly every one shares
+its size with another, that is a million small reads, a few percent of the time that decoding them takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import ClassVar, TypeVar
+
+from wsol.data.checking.inspection import CheckedSplit, Inspection
+from wsol.data.checking.report import SplitReport
+from wsol.data.files import in_threads
+from wsol.errors import WsolError
+from wsol.split_names import Split
+
+TAIL = 4096
+"""Bytes at the end of a file that are hashed first: beginnings are often equal, the compressed pixels are not."""
+SHOWN = 6
+"""Most files of a group that a message names."""
+ENTRY = "#"
+"""Separates name and class in the file names of an image that is one entry for each of its classes."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A file of an image list.
+
+    Attributes:
+        path: The file.
+        split: The split whose list contains it.
+        label: Its class in the list.
+    """
+
+    path: str
+    split: Split
+    label: int
+
+    @property
+    def entry(self) -> str:
+        """Of an image with an entry for each of its classes, ``CLASS/STEM#CLASS.ext``, ``STEM``; otherwise empty."""
+        path = PurePath(self.path)
+        stem, _, name = path.stem.rpartition(ENTRY)
+        return stem if name == path.parent.name else ""
+
+
+class Copies(Inspection):
+    """Reports groups of files with equal bytes, each once.
+
+    A copy in another split, under another class, or within test is a problem; within train or val under one class it is
+    a note. The files of a split with exactly its published number of images are what they are: copies are notes there.
+    """
+
+    of_images_only: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._files: list[ImageFile] = []
+        self._reports: dict[Split, SplitReport] = {}
+        self._names: Sequence[str] = ()
+        self._published = True
+
+    def begin(self, split: CheckedSplit) -> None:
+        """See :class:`Inspection`."""
+        self._reports[split.split] = split.report
+        self._published &= split.has_published_size
+        try:
+            self._names = split.benchmark.class_names()
+        except WsolError:
+            self._names = ()  # reported when train is checked
+        labels = split.images.labels.tolist()
+        files = zip(split.images.paths, labels, strict=False)  # images that are no files have no paths
+        self._files += [ImageFile(path, split.split, label) for path, label in files]
+
+    def finish(self) -> None:
+        """See :class:`Inspection`."""
+        for group in equal_files(self._files):
+            found = _judged(group)
+            if found:
+                kind, problem = found
+                last = [split for split in self._reports if any(file.split == split for file in group)][-1]
+                note = self._published or not problem
+                self._reports[last](kind, self._message(group), note=note)
+
+    def _message(self, group: Sequence[ImageFile]) -> str:
+        several = len({file.label for file in group}) > 1
+        shown = [f"{file.path} (class '{self._name(file.label)}')" if several else file.path for file in group[:SHOWN]]
+        more = f" and {len(group) - SHOWN} more" if len(group) > SHOWN else ""
+        return f"{', '.join(shown)}{more}: the same bytes"
+
+    def _name(self, label: int) -> str:
+        return self._names[label] if 0 <= label < len(self._names) else str(label)
+
+
+def _judged(group: Sequence[ImageFile]) -> tuple[str, bool] | None:
+    """The kind of a group of copies, and whether it is a problem; None for the entries of one image in one split."""
+    splits = list(dict.fromkeys(file.split for file in group))
+    if len(splits) > 1:
+        return "copies in two splits", True
+    images = _images(group)
+    if len(images) == 1:
+        return None
+    if len({frozenset(labels) for labels in images}) > 1:
+        return "copies under two classes", True
+    return f"copies in {splits[0]}", splits[0] == "test"
+
+
+def _images(group: Sequence[ImageFile]) -> list[set[int]]:
+    """The classes of each image of a group in one split; the entries of one image count as one."""
+    images: dict[tuple[str, int], set[int]] = {}
+    for number, file in enumerate(group):
+        images.setdefault((file.entry, -1) if file.entry else ("", number), set()).add(file.label)
+    return list(images.values())
+
+
+def equal_files(files: Sequence[ImageFile]) -> list[list[ImageFile]]:
+    """Group files with equal bytes; empty, missing and unreadable files are in no group.
+
+    Args:
+        files: The files; a file that is listed twice, also by links, is a copy of itself.
+
+    Returns:
+        Groups of at least two files, in the order of their first files.
+    """
+    if len(files) < 2:
+        return []
+    groups = _split([list(range(len(files)))], lambda index: _size(files[index].path))
+    groups = _split(groups, lambda index: _hash(files[index].path, tail=True))
+    groups = _split(groups, lambda index: _hash(files[index].path, tail=False))
+    return [[files[index] for index in group] for group in sorted(groups)]
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+def _split(groups: Iterable[Sequence[int]], key: Callable[[int], T | None]) -> list[list[int]]:
+    """Split groups by a key that is computed in threads; drops items without a key, and groups of one."""
+    flat = [(number, item) for number, group in enumerate(groups) for item in group]
+    found: dict[tuple[int, T], list[int]] = defaultdict(list)
+    for (number, item), value in zip(flat, in_threads(lambda place: key(flat[place][1]), len(flat)), strict=True):
+        if value is not None:
+            found[number, value].append(item)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _size(path: str) -> int | None:
+    """The size of a file in bytes; None for a missing or empty one, which has no copies."""
+    try:
+        return os.path.getsize(path) or None
+    except OSError:
+        return None
+
+
+def _hash(path: str, *, tail: bool) -> bytes | None:
+    """A hash of the end or of all of a file; None for one that cannot be read, which is reported when it is decoded."""
+    try:
+        with open(path, "rb") as file:
+            if tail:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+                return hashlib.sha256(file.read(TAIL)).digest()
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:
+        return None
