@@ -113,7 +113,7 @@ def test_json_has_every_problem(root: Path) -> None:
     assert report["counts"] == {"unreadable image": 1}
     assert report["splits"][0]["problems"][0]["message"].endswith("no such image")
     without_annotations = json.loads(run("check", "cub", "--root", root, "--json").stdout)
-    assert without_annotations["counts"] == {"cannot be read": 1}
+    assert without_annotations["counts"] == {"unreadable image": 1}
 
 
 def test_cache_decodes_a_split(root: Path, tmp_path: Path) -> None:
