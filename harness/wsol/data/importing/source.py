@@ -14,7 +14,7 @@ from wsol.data.files import ImageFiles
 from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
 from wsol.data.importing.entry import Edges, SourceImage, SourceObject
 from wsol.data.importing.exif import stored_orientation
-from wsol.data.importing.image_index import ImageIndex, default_image_folder, split_of, stem
+from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
 from wsol.data.importing.notes import CountedNotes
 from wsol.errors import DataError
 from wsol.options import Options, OptionValues, build_options, option
@@ -92,7 +92,7 @@ class SourceReader(ABC):
         if not source.exists():
             raise DataError(f"{source}: no such file or folder")
         self.source = source
-        self.folder = source if source.is_dir() else source.parent
+        self.folder = source if source.is_dir() else _data_folder(source)
         self.shared = options or self.Options()
         self.notes = CountedNotes()
         self.index = ImageIndex(self._image_folder())
@@ -214,6 +214,12 @@ class SourceReader(ABC):
             text = f"boxes that reach up to {self.shared.overhang:g} pixels outside their image, clipped"
             self.notes.add("clipped box", text, item.where)
         return SourceObject(item.category, clipped, mask)
+
+
+def _data_folder(file: Path) -> Path:
+    """The folder of a data set whose annotations are in one file: the folder above ``annotations``, ``labels`` …"""
+    parent = file.absolute().parent
+    return parent.parent if parent.name.lower() in ANNOTATION_FOLDERS else parent
 
 
 def _merged(raws: Sequence[RawImage], report: Report) -> list[RawImage]:
