@@ -103,17 +103,30 @@ class Folder(wsol.Benchmark):
         if split == "train":
             return images, None
         found = self._found(split, wsol.ignore_problem)
-        return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
+        try:
+            return images, self._annotations(split, found, wsol.without_kind(report, "unreadable image"))  # by decoding
+        except wsol.DataError as error:
+            report("cannot be read", str(error))
+            return images, None
 
     def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
-        found = self._found(split, report)
+        found = self._found(split, wsol.without_kind(report, "empty class"))  # reported by its label
         paths = self._paths(split, found)
         return wsol.ImageList(self._ids(split, found), _labels(found), wsol.ImageFiles(paths), "", paths=paths)
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
-        folder = self.data_folder() / split
-        return find_images(folder, self.class_names(), report, all_classes=split == "train")
+        return find_images(self.data_folder() / split, self._classes(split, report), report)
+
+    def _classes(self, split: wsol.Split, report: wsol.Report) -> list[str] | None:
+        """The classes; None where val or test can be listed without them, and train has been reported."""
+        try:
+            return self.class_names()
+        except wsol.DataError as error:
+            if split == "train":
+                raise
+            report("cannot be read", str(error))
+            return None
 
     def _paths(self, split: wsol.Split, found: Found) -> list[str]:
         return [str(self.data_folder() / split / name) for name in found.names]

@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import wsol
+from wsol_folder.entries import Entry, OtherFiles, count_images, read_folder
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""Suffixes of images, in any case; other files and hidden files are ignored."""
+_SPLIT_NAMES = {
+    "train": ("training", "train_images"),
+    "val": ("valid", "validation", "dev"),
+    "test": ("testing", "evaluation"),
+}
+"""Usual names of folders that a split may be stored in instead."""
 
 
 @dataclass
@@ -18,7 +23,7 @@ class Found:
 
     Attributes:
         names: Paths below the folder of the split.
-        labels: Classes.
+        labels: Classes; -1 where the classes are not known, because train cannot be read.
     """
 
     names: list[str] = field(default_factory=list)
@@ -27,63 +32,155 @@ class Found:
 
 def class_names(train: Path) -> list[str]:
     """Names of the folders in ``train``, sorted; raises DataError if there are none."""
-    if not train.is_dir():
-        raise wsol.DataError(f"{train}: no such folder; it needs a folder of images for every class")
-    names = [folder.name for folder in _visible(train) if folder.is_dir()]
+    check_folder(train, "it needs a folder of images for every class")
+    names = [entry.name for entry in read_folder(train, _only_folder) if entry.is_folder and not _name_problem(entry)]
     if not names:
         raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images")
     return names
 
 
-def find_images(split: Path, classes: Sequence[str], report: wsol.Report, *, all_classes: bool) -> Found:
+def check_folder(folder: Path, needs: str) -> None:
+    """Check that the folder of a split exists.
+
+    Args:
+        folder: The folder.
+        needs: What to say where it does not.
+
+    Raises:
+        DataError: It does not exist; the message names a folder that may be meant.
+    """
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        raise wsol.DataError(f"{folder.parent}: no such folder")
+    there = [entry.name for entry in read_folder(folder.parent, wsol.ignore_problem) if entry.is_folder]
+    meant = [name for name in there if name.lower() in (folder.name, *_SPLIT_NAMES.get(folder.name, ()))]
+    hint = f"; is it '{wsol.shown(meant[0])}'? Then rename it" if len(meant) == 1 else ""
+    raise wsol.DataError(f"{folder}: no such folder; {needs}{hint}")
+
+
+def find_images(split: Path, classes: Sequence[str] | None, report: wsol.Report) -> Found:
     """List the images in the class folders of a split.
 
     Args:
         split: Folder of the split.
-        classes: Names of the classes.
-        report: Called for a folder that is not a class, and an image outside the class folders.
-        all_classes: Whether to report classes without an image.
+        classes: Names of the classes; None if they are not known.
+        report: Called for every file and folder that is not listed and not hidden.
 
     Returns:
         The images.
 
     Raises:
-        DataError: The folder is missing or contains no image.
+        DataError: The folder is missing.
     """
-    if not split.is_dir():
-        raise wsol.DataError(f"{split}: no such folder (see 'wsol data info folder')")
-    found = Found()
-    index = {name: label for label, name in enumerate(classes)}
-    for entry in _visible(split):
-        if not entry.is_dir():
-            _outside(entry, report)
-        elif entry.name not in index:
-            report("unknown class", f"{entry}: train has no folder '{entry.name}'; classes are the folders of train")
-        else:
-            images = _images(entry, report)
-            if all_classes and not images:
-                report("empty class", f"{entry}: no image in it; {', '.join(SUFFIXES)} count")
-            found.names += [f"{entry.name}/{image}" for image in images]
-            found.labels += [index[entry.name]] * len(images)
-    if not found.names:
-        raise wsol.DataError(f"{split}: no image in its class folders; {', '.join(SUFFIXES)} count")
-    return found
+    check_folder(split, "'wsol data info folder' describes the layout")
+    return _SplitReader(split, classes, report).read()
 
 
-def _images(folder: Path, report: wsol.Report) -> list[str]:
-    names = []
-    for entry in _visible(folder):
-        if entry.is_dir():
-            report("folder in a class", f"{entry}: a folder inside a class; images belong directly in the class folder")
-        elif entry.suffix.lower() in SUFFIXES:
-            names.append(entry.name)
-    return names
+class _SplitReader:
+    """Lists a split; see :func:`find_images`."""
+
+    def __init__(self, split: Path, classes: Sequence[str] | None, report: wsol.Report) -> None:
+        self.split = split
+        self.classes = None if classes is None else wsol.NameMatcher(classes)
+        self.report = report
+        self.found = Found()
+        self.others = OtherFiles()
+
+    def read(self) -> Found:
+        """List all class folders."""
+        entries = read_folder(self.split, self.report)
+        if self.split.name == "train":
+            self._compare_names([entry.name for entry in entries if entry.is_folder])
+        for entry in entries:
+            if entry.is_folder:
+                self._read_class(entry)
+            elif self._kind(entry, entry.name) != "other":
+                self.report("image without class", f"{_shown(entry)}: an image outside the class folders")
+        if not self.found.names:
+            self.report("empty split", f"{self.split}: no image in its class folders")
+        self._report_classes()
+        self.others.note(self.split, self.report)
+        return self.found
+
+    def _read_class(self, folder: Entry) -> None:
+        label = -1 if self.classes is None else self.classes.find(folder.name)
+        if problem := _name_problem(folder):
+            self._report_folder(folder, "bad name", f"its name {problem}; rename it")
+        elif label is None and self.classes is not None:
+            hint = self.classes.near(folder.name)[1]
+            text = f"train has no folder '{wsol.shown(folder.name)}'; classes are the folders of train{hint}"
+            self._report_folder(folder, "unknown class", text)
+        elif label is not None:
+            images = self._images(folder)
+            self.found.names += images
+            self.found.labels += [label] * len(images)
+
+    def _images(self, folder: Entry) -> list[str]:
+        names = []
+        for entry in read_folder(folder.path, self.report):
+            name = f"{folder.name}/{entry.name}"
+            if entry.is_folder:
+                text = "a folder inside a class; images belong directly in the class folder"
+                self._report_folder(entry, "folder in a class", text)
+            elif (kind := self._kind(entry, name)) == "unsupported":
+                text = f"{_shown(entry)}: an image of a kind that is not read; convert it, for example to PNG"
+                self.report("unsupported image", text)
+            elif kind == "image" and (problem := wsol.name_problem(name)):
+                self.report("bad name", f"{_shown(entry)}: its name {problem}; rename it")
+            elif kind == "image":
+                names.append(name)
+        return names
+
+    def _kind(self, entry: Entry, name: str) -> wsol.ImageKind | None:
+        """What a file is; None if it cannot be read, which is reported. Other files are collected under ``name``."""
+        try:
+            kind = wsol.image_kind(str(entry.path))
+        except OSError as error:
+            self.report("unreadable file", f"{_shown(entry)}: cannot be read: {error.strerror or error}")
+            return None
+        if kind == "other":
+            self.others.names.append(name)
+        return kind
+
+    def _report_folder(self, folder: Entry, kind: str, text: str) -> None:
+        """Report a folder that is not read; without an image in it, that is a note."""
+        count = count_images(folder.path)
+        holds = f" ({count} {'image' if count == 1 else 'images'} in it)" if count else " (no image in it)"
+        self.report(kind, f"{_shown(folder)}: {text}{holds}", note=not count)
+
+    def _report_classes(self) -> None:
+        if self.classes is None:
+            return
+        self.classes.note_other_forms(str(self.split), self.report)
+        images = set(self.found.labels)
+        empty = [name for label, name in enumerate(self.classes.names) if label not in images]
+        if self.split.name == "train":
+            for name in empty:
+                self.report("empty class", f"{self.split / name}: no image in it")
+        elif empty and images:
+            text = f"{len(empty)} of {len(self.classes.names)} classes have no image: {', '.join(empty[:10])}"
+            self.report("class without images", f"{self.split}: {text}{' …' if len(empty) > 10 else ''}", note=True)
+
+    def _compare_names(self, names: Sequence[str]) -> None:
+        """Report classes whose names differ only in upper and lower case or in their Unicode form."""
+        first: dict[str, str] = {}
+        for name in names:
+            other = first.setdefault(wsol.comparable_name(name), name)
+            if other != name:
+                text = f"'{other}' and '{name}' differ only in upper and lower case or in their Unicode form"
+                self.report("similar classes", f"{wsol.shown(f'{self.split}: {text}')}; rename or merge them")
 
 
-def _outside(entry: Path, report: wsol.Report) -> None:
-    if entry.suffix.lower() in SUFFIXES:
-        report("image without class", f"{entry}: an image outside the class folders")
+def _only_folder(kind: str, message: str, *, note: bool = False) -> None:
+    """A report for the names of classes: files are listed elsewhere, but without the folder nothing can be."""
+    if kind == "unreadable folder":
+        raise wsol.DataError(message)
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda path: path.name)
+def _name_problem(folder: Entry) -> str:
+    return wsol.name_problem(f"{folder.name}/-")  # as a part of ids, a name may end with a space
+
+
+def _shown(entry: Entry) -> str:
+    return wsol.shown(str(entry.path))

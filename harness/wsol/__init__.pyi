@@ -101,11 +101,13 @@ from .data.readers.file_list import (
 from .data.readers.image_kind import (
     ImageKind as ImageKind,
     image_kind as image_kind,
+    kind_by_ending as kind_by_ending,
 )
 from .data.readers.matfile import read_mat as read_mat
 from .data.readers.metadata import SplitFiles as SplitFiles
 from .data.readers.names import (
     NameMatcher as NameMatcher,
+    comparable_name as comparable_name,
     name_problem as name_problem,
     shown as shown,
 )

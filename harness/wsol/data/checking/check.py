@@ -57,7 +57,17 @@ def check(
         reports.append(report)
     for inspection in inspections:
         inspection.finish()
+    _keep_first(reports)
     return CheckReport(benchmark.name, tuple(reports))
+
+
+def _keep_first(reports: Sequence[SplitReport]) -> None:
+    """Keep the first of equal problems: what is wrong with the whole data set is found in every split."""
+    seen: set[Problem] = set()
+    for report in reports:
+        for found in (report.problems, report.notes):
+            found[:] = [problem for problem in dict.fromkeys(found) if problem not in seen]
+            seen.update(found)
 
 
 def _examine(

@@ -83,7 +83,7 @@ class NameMatcher:
     @cached_property
     def _looser(self) -> tuple[_Index, ...]:
         """Ways to compare names, the strictest first."""
-        return tuple(_Index(self.names, form) for form in (nfc, _case, _stem, _file_stem))
+        return tuple(_Index(self.names, form) for form in (nfc, comparable_name, _stem, _file_stem))
 
 
 class _Index:
@@ -181,12 +181,13 @@ def _group(names: Sequence[str], form: Callable[[str], str]) -> dict[str, list[i
     return grouped
 
 
-def _case(name: str) -> str:
-    return nfc(name).casefold()
+def comparable_name(name: str) -> str:
+    """A form of a name that is equal for names which differ only in upper and lower case or in their Unicode form."""
+    return nfc(nfc(name).casefold())
 
 
 def _stem(name: str) -> str:
-    return posixpath.splitext(_case(name))[0]
+    return posixpath.splitext(comparable_name(name))[0]
 
 
 def _file_stem(name: str) -> str:
@@ -204,6 +205,6 @@ def _difference(name: str, meant: str) -> str:
         return " (with its folder)"
     if name.replace("\\", "/").rpartition("/")[2] == meant.rpartition("/")[2]:
         return " (in another folder)"
-    if _case(name).endswith(_case(meant)):
+    if comparable_name(name).endswith(comparable_name(meant)):
         return " (upper and lower case differ)"
     return " (the ending differs)" if _stem(name) == _stem(meant) else ""
