@@ -39,7 +39,7 @@ class Cars(wsol.FileListBenchmark):
     protocol = "legacy"
     schedule = wsol.Schedule(epochs=200, decay_every=80, batch_size=16)
     split_sizes = (8144 - 5 * 196, 5 * 196, 8041)
-    landmark = "cars_train"
+    landmark = ("cars_train", "cars_test", "devkit")
     folders = ("stanford_cars",)
     licence = "images collected from the web, their authors' rights apply; offered for research, without a licence text"
     citation = (

@@ -137,14 +137,17 @@ class Flowers(wsol.FileListBenchmark):
         return lister.listing()
 
     def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
-        """Read the masks of ``ids`` at the size of the images; masks of train are never opened."""
+        """Read the masks of ``ids`` at the size of the images; masks of train are never opened.
+
+        Without the folder of images, the sizes of the segmentations are taken: they equal those of the images.
+        """
         paths = [f"{self.root}/segmim/{segmentation(image_id)}" for image_id in ids]
-        sizes = self.sizes(ids, report)
 
         def unreadable(kind: str, message: str, *, note: bool = False) -> None:
             report("unreadable mask", message, note=note)
 
         found = wsol.ImageFiles(paths).sizes(unreadable)
+        sizes = self.sizes(ids, report) if (self.root / "jpg").is_dir() else found.copy()
         for image_id, size, mask in zip(ids, sizes.tolist(), found.tolist(), strict=True):
             if all(size) and all(mask) and size != mask:
                 text = f"{mask[0]} x {mask[1]} pixels, the image {size[0]} x {size[1]}"

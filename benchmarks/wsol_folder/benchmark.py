@@ -54,7 +54,7 @@ class Folder(wsol.Benchmark):
         self.resize, self.crop = self.options.resize, self.options.crop
         if self.crop > self.resize:
             raise wsol.UsageError(f"benchmark 'folder': crop {self.crop} is larger than resize {self.resize}")
-        found = self._kinds("val")
+        found = self._kinds("val") or self._kinds("test")
         if "boxes" not in found and "masks" in found:
             self.metrics = ("pxap", "top1_cls")
         elif "masks" not in found and "boxes" in found:
@@ -68,6 +68,11 @@ class Folder(wsol.Benchmark):
         """Images of the class folders; an id is ``<split>/<class>/<file>``."""
         found = self._found(split, wsol.raise_data_error)
         return wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
+
+    def image_table(self, split: wsol.Split) -> wsol.ImageTable:
+        """See :meth:`wsol.Benchmark.image_table`: the class folders are listed, and no image is opened."""
+        found = self._found(split, wsol.raise_data_error)
+        return wsol.ImageTable(self._ids(split, found), _labels(found))
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
         """See :meth:`wsol.Benchmark.annotations`: boxes, masks or both."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
 
 import wsol
 
+SIDE = 64
+"""Width and height of the images in pixels, as published."""
 ANNOTATIONS = "val/val_annotations.txt"
 Box = tuple[int, ...]
 
@@ -31,7 +36,7 @@ class TinyImageNet(wsol.FileListBenchmark):
     resize = 72
     crop = 64
     split_sizes = (200 * (500 - 10), 200 * 10, 10_000)
-    landmark = "wnids.txt"
+    landmark: ClassVar[str] = "wnids.txt"
     folders = ("tiny-imagenet-200",)
     licence = "images of ImageNet: for non-commercial research and education only, their authors' rights apply"
     citation = (
@@ -109,6 +114,12 @@ class TinyImageNet(wsol.FileListBenchmark):
             for where, (name, *corners) in _rows(path, 5, report, keep=names) if names else ():
                 _add_box(boxes, wanted, f"train/{wnid}/images/{name}", where, corners, report)
         return self.boxed(ids, boxes, self.root / "train", report)
+
+    def sizes(self, ids: Sequence[str], report: wsol.Report) -> wsol.IntArray:
+        """See :meth:`wsol.FileListBenchmark.sizes`; all images are of one size where the images of test are absent."""
+        if (self.root / "val" / "images").is_dir():
+            return super().sizes(ids, report)
+        return np.full((len(ids), 2), SIDE, dtype=np.int64)
 
     def annotation_files(self, split: wsol.EvalSplit) -> Sequence[Path]:
         """See :meth:`wsol.Benchmark.annotation_files`; of val also the lines of images that train keeps."""

@@ -66,6 +66,7 @@ from .data.benchmark import (
     Benchmark as Benchmark,
     BenchmarkOptions as BenchmarkOptions,
     ImageList as ImageList,
+    ImageTable as ImageTable,
     Report as Report,
     Schedule as Schedule,
 )
@@ -96,7 +97,6 @@ from .data.readers.box_collector import BoxCollector as BoxCollector
 from .data.readers.file_list import (
     FileListBenchmark as FileListBenchmark,
     ImageListBuilder as ImageListBuilder,
-    ImageTable as ImageTable,
 )
 from .data.readers.image_kind import (
     ImageKind as ImageKind,

@@ -231,7 +231,8 @@ def test_missing_and_broken_files_are_named(root: Path) -> None:
     (root / "devkit" / "cars_meta.mat").unlink()
     with pytest.raises(wsol.DataError, match=r"cars_meta.mat: no such file"):
         cars(root).class_names()
-    shutil.rmtree(root / "cars_train")
+    for folder in ("cars_train", "cars_test", "devkit"):
+        shutil.rmtree(root / folder)
     with pytest.raises(wsol.DataError, match=r"no 'cars_train' there; 'wsol data info cars' says"):
         cars(root).images("test")
 
@@ -256,3 +257,11 @@ def test_an_independent_reader_agrees(root: Path) -> None:
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
     assert len(check_annotation_files(cars(root), split)) == 2
+
+
+def test_test_is_scored_without_the_files_of_train(root: Path) -> None:
+    before = cars(root).annotations("test")
+    shutil.rmtree(root / "cars_train")
+    (root / "devkit" / "cars_train_annos.mat").unlink()
+    assert cars(root).annotations("test").sizes.tolist() == before.sizes.tolist()
+    assert cars(root).image_table("test").ids == cars(root).images("test").ids

@@ -268,3 +268,11 @@ def test_a_missing_or_broken_list_is_named(root: Path) -> None:
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
     assert len(check_annotation_files(flowers(root), split)) > 2
+
+
+def test_annotations_do_not_need_the_images(root: Path) -> None:
+    before, table = flowers(root).annotations("test"), flowers(root).image_table("test")
+    shutil.rmtree(root / "jpg")
+    after = flowers(root).annotations("test")
+    assert after.sizes.tolist() == before.sizes.tolist()
+    assert flowers(root).image_table("test").ids == table.ids

@@ -293,3 +293,12 @@ def test_real_files_pass_the_check(real: Path) -> None:
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_every_file_with_annotations_is_named(root: Path, split: str) -> None:
     assert len(check_annotation_files(tiny(root), split)) >= 2
+
+
+def test_test_is_scored_without_any_image(root: Path) -> None:
+    before, table = tiny(root).annotations("test"), tiny(root).image_table("test")
+    shutil.rmtree(root / "val" / "images")
+    shutil.rmtree(root / "train")
+    after = tiny(root).annotations("test")
+    assert after.sizes.tolist() == before.sizes.tolist()
+    assert tiny(root).image_table("test").ids == table.ids

@@ -13,6 +13,7 @@ import numpy as np
 
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
+from wsol.data.holdout import hold_out
 from wsol.errors import DataError, PluginError
 from wsol.isolation import immutable
 from wsol.options import Options as AnyOptions
@@ -67,6 +68,35 @@ class ImageList:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """The images of a split by name, without the images.
+
+    Attributes:
+        ids: Image ids, each once; of data sets in files the paths below their folder, with slashes.
+        labels: Classes, int64 [N]; -1 for an unknown class.
+        fingerprint: What else identifies the split besides ids, classes and the files of its annotations: a generator's
+            version and seed. Empty for data in files.
+    """
+
+    ids: Sequence[str]
+    labels: IntArray
+    fingerprint: str = ""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def held_out(self, per_class: int, val: bool) -> ImageTable:
+        """The images that :func:`wsol.hold_out` chooses (``val``), or all others, in this order.
+
+        Args:
+            per_class: Images to hold out of each class.
+            val: Whether to return the images that are held out, or the rest.
+        """
+        rows = np.flatnonzero(hold_out(self.ids, self.labels, per_class) == val)
+        return ImageTable([self.ids[row] for row in rows.tolist()], self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -188,6 +218,18 @@ class Benchmark(Component, ABC):
         Raises:
             DataError: A file is missing or broken; the message names file and line.
         """
+
+    def image_table(self, split: Split) -> ImageTable:
+        """Ids and classes in the order of :meth:`images`; what scoring stored maps needs besides the annotations.
+
+        By default the images are listed. A benchmark whose metadata name the images overrides this, so that it works
+        without image files and without the files of other splits.
+
+        Raises:
+            DataError: A file is missing or broken; the message names file and line.
+        """
+        images = self.images(split)
+        return ImageTable(images.ids, images.labels, images.fingerprint)
 
     @abstractmethod
     def annotations(self, split: Split) -> Annotations:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable
 from wsol.data.cache import OnDecoded, Transform, cached_images, default_cache, missing_bytes, reserve
 from wsol.data.decoded import DEFAULT_CACHE, DecodedImages, ImageCache
 from wsol.data.digests import annotation_data, digested, image_data
@@ -15,6 +16,8 @@ from wsol.errors import DataError
 from wsol.protocols import EvalProtocol, get_protocol
 from wsol.records import SplitData
 from wsol.split_names import EvalSplit, Split
+
+L = TypeVar("L", ImageList, ImageTable)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class SplitAnnotations:
         ids: Image ids.
         labels: Classes, int64 [N].
         annotations: Boxes or masks.
-        fingerprint: Identifies the content of the images.
+        fingerprint: Name of the split; the content of the images is no part of it.
     """
 
     ids: Sequence[str]
@@ -139,7 +142,7 @@ def open_split(
 
 
 def open_annotations(benchmark: Benchmark, split: EvalSplit) -> SplitAnnotations:
-    """Open the annotations of a split, for the stage that scores. Decodes no image.
+    """Open the annotations of a split, for the stage that scores. Needs no image where its metadata name the images.
 
     Test is opened only for a run of a sealed selection, see :func:`wsol.study.selection.check_opening`.
 
@@ -153,12 +156,29 @@ def open_annotations(benchmark: Benchmark, split: EvalSplit) -> SplitAnnotations
     Raises:
         DataError: The data are missing or broken.
     """
-    images = _not_empty(benchmark, split, benchmark.images(split))
-    annotations = digested(benchmark.annotations(split), images.ids)
-    return SplitAnnotations(images.ids, images.labels, annotations, images.fingerprint)
+    table = named_images(benchmark, split)
+    annotations = digested(benchmark.annotations(split), table.ids)
+    return SplitAnnotations(table.ids, table.labels, annotations, table.fingerprint)
 
 
-def _not_empty(benchmark: Benchmark, split: Split, images: ImageList) -> ImageList:
+def named_images(benchmark: Benchmark, split: Split) -> ImageTable:
+    """Ids and classes of a split, without its images where the benchmark knows them from its metadata.
+
+    Args:
+        benchmark: The data set.
+        split: The split.
+
+    Returns:
+        The table, with a name of the split as its fingerprint where the benchmark gives none.
+
+    Raises:
+        DataError: The metadata are missing or broken, or the split is empty.
+    """
+    table = _not_empty(benchmark, split, benchmark.image_table(split))
+    return replace(table, fingerprint=table.fingerprint or f"{benchmark.name}-{split}")
+
+
+def _not_empty(benchmark: Benchmark, split: Split, images: L) -> L:
     if len(images) == 0:
         raise DataError(f"{benchmark.name}: the split '{split}' is empty")
     return images

@@ -417,7 +417,7 @@ _CHECKED: dict[str, CheckOutcome] = {}
 
 def _joined(predicted: PredictOutcome, scored: ScoreOutcome) -> SplitData:
     """What identifies a split: the images that were predicted, and the annotations that they were scored against."""
-    return scored.data.model_copy(update={"pixels": predicted.data.pixels})
+    return predicted.data.model_copy(update={"boxes": scored.data.boxes, "masks": scored.data.masks})
 
 
 def _observations(scratch: Path, split: EvalSplit) -> Path:

@@ -100,7 +100,7 @@ def kept_bytes(cell: TrainingCell, study: Study, plugins: Plugins) -> KeptBytes 
 
 def _images(benchmark: Benchmark, split: EvalSplit) -> int | None:
     try:
-        return len(benchmark.images(split))
+        return len(benchmark.image_table(split))
     except DataError:
         sizes = benchmark.split_sizes
         return None if sizes is None else sizes[1 if split == "val" else 2]

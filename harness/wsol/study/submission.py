@@ -9,7 +9,7 @@ from typing import get_args
 
 from wsol.data.benchmark import Annotations
 from wsol.data.digests import annotation_data, digested, image_data
-from wsol.data.views import evaluation_protocol
+from wsol.data.views import evaluation_protocol, named_images
 from wsol.errors import UsageError
 from wsol.evaluation.describe import box_threshold, describe
 from wsol.evaluation.evaluate import Calibrations, Scores, summarise
@@ -43,6 +43,7 @@ from wsol.study.session import default_out
 from wsol.study.submission_checks import (
     UNCHANGED,
     ScoringComponents,
+    check_classes,
     check_component,
     check_count,
     check_inputs,
@@ -187,19 +188,22 @@ def score_submission(
 
 
 def _score(given: Submission, plugins: Plugins, progress: ScoringProgress | None) -> ScoredSubmission:
-    started = now()
+    started, noted = now(), list[str]()
     parts = _create(given, plugins)
-    images = parts.benchmark.images(given.split)
+    images = named_images(parts.benchmark, given.split)
     unchanged = given.normalizer is not None and given.normalizer.name == UNCHANGED
     source, problems = open_maps(given.maps, images, normalised=unchanged)
     logits = None if given.logits is None else open_logits(given.logits, images)
     identity = _identity(given, parts, source.kind == "boxes")
     calibrations = _calibrations(given, parts.protocol)
     seen = source.logits if logits is None else logits
-    check_inputs(source.kind, None if seen is None else seen.shape[1], parts, calibrations)
+    classes = None if seen is None else seen.shape[1]
+    check_inputs(source.kind, classes, parts, calibrations)
+    if classes is not None and (unknown := check_classes(classes, images.labels, parts.benchmark)):
+        noted.append(unknown)
     if not given.overwrite:
         check_replaced(given.record, identity, given.split, _settings(given, parts))
-    opening, noted = _open_test(given, identity, parts, calibrations) if given.split == "test" else (None, [])
+    opening = _open_test(given, identity, parts, calibrations, noted.append) if given.split == "test" else None
     annotations = digested(parts.benchmark.annotations(given.split), images.ids)
     outside: list[int] = []
     if isinstance(source, SubmittedBoxes):
@@ -285,9 +289,13 @@ def _identity(given: Submission, parts: ScoringComponents, boxes: bool) -> RunId
 
 
 def _open_test(
-    given: Submission, run: RunIdentity, parts: ScoringComponents, calibrations: list[Calibrations] | None
-) -> tuple[TestOpening, list[str]]:
-    """Append the test evaluation to the ledger, before an annotation is read; returns warnings too."""
+    given: Submission,
+    run: RunIdentity,
+    parts: ScoringComponents,
+    calibrations: list[Calibrations] | None,
+    warned: Callable[[str], None],
+) -> TestOpening:
+    """Append the test evaluation to the ledger, before an annotation is read."""
     cell = cell_name(run.train, run.evaluations[0])
     setting = [run.evaluations[0].model_dump(mode="json"), parts.protocol.name, calibrations]
     entry = LedgerEntry(
@@ -302,9 +310,8 @@ def _open_test(
     )
     before = read_ledger(given.ledger).entries
     attempt = count_attempts(before, entry) + 1
-    warnings: list[str] = []
-    head = append(given.ledger, entry.model_copy(update={"attempt": attempt}), warnings.append)
-    opening = TestOpening(
+    head = append(given.ledger, entry.model_copy(update={"attempt": attempt}), warned)
+    return TestOpening(
         selection=entry.selection,
         identities=entry.identities,
         data=entry.data,
@@ -312,7 +319,6 @@ def _open_test(
         evaluations=count_openings([*before, entry], cell, entry.data).evaluations,
         ledger=head,
     )
-    return opening, warnings
 
 
 def _calibrations(given: Submission, protocol: EvalProtocol) -> list[Calibrations] | None:

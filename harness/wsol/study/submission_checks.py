@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wsol.arrays import IntArray
 from wsol.components import BoxRule, Normalizer
 from wsol.data.benchmark import Benchmark
-from wsol.errors import DataError, UsageError
+from wsol.errors import DataError, UsageError, one_line
 from wsol.evaluation.evaluate import Calibrations, carries
 from wsol.evaluation.metric import Metric
 from wsol.evaluation.observation_file import observations_path
@@ -156,7 +157,6 @@ def check_inputs(
 
     Raises:
         UsageError: The parts do not fit the submission, or the primary metric lacks something.
-        DataError: The logits are of another number of classes than the benchmark's.
     """
     if kind == "maps" and parts.protocol.interpolation is None:
         raise UsageError(f"protocol '{parts.protocol.name}' scores boxes, not maps; give boxes, or another protocol")
@@ -174,6 +174,27 @@ def check_inputs(
             f"the primary metric '{primary.name}' needs what was chosen on val: name a record of the same maps on val "
             "that has this metric with --calibration"
         )
-    expected = len(parts.benchmark.class_names())
-    if classes is not None and classes != expected:
-        raise DataError(f"the logits are of {classes} classes, but benchmark '{parts.benchmark.name}' has {expected}")
+
+
+def check_classes(classes: int, labels: IntArray, benchmark: Benchmark) -> str:
+    """Check that logits are of the benchmark's classes.
+
+    Args:
+        classes: Number of columns of the logits.
+        labels: Classes of the images, int64 [N].
+        benchmark: The data set; its classes may be known from files of train only, which scoring does not need.
+
+    Returns:
+        A warning where the benchmark does not know its classes; otherwise an empty string.
+
+    Raises:
+        DataError: The logits are of another number of classes than the benchmark's, or of fewer than the images'.
+    """
+    unknown = ""
+    try:
+        expected = len(benchmark.class_names())
+    except DataError as error:
+        expected, unknown = max(classes, int(labels.max()) + 1), one_line(error)
+    if classes != expected:
+        raise DataError(f"the logits are of {classes} classes, but benchmark '{benchmark.name}' has {expected}")
+    return unknown and f"the number of classes, {classes}, could not be compared with the benchmark's: {unknown}"

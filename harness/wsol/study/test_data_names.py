@@ -20,13 +20,14 @@ def hash_test_data(benchmark: Benchmark) -> str:
         benchmark: The benchmark.
 
     Returns:
-        Hash of the fingerprint, ids and labels of the test images, and of the bytes of the annotation files.
+        Hash of the ids and labels of the test images, of a generator's fingerprint, and of the bytes of the annotation
+        files. The image files are no part of it: the name is the same without them.
 
     Raises:
         DataError: The list of images is missing or broken, or a file cannot be read.
     """
-    images = benchmark.images("test")
-    content = [images.fingerprint, list(images.ids), images.labels.tolist(), annotation_hash(benchmark)]
+    table = benchmark.image_table("test")
+    content = [table.fingerprint, list(table.ids), table.labels.tolist(), annotation_hash(benchmark)]
     return content_hash([benchmark.name, *content])
 
 

@@ -147,7 +147,7 @@ def test_each_stage_reads_only_what_it_needs(tmp_path: Path) -> None:
         (lambda: open_train(benchmark, cache), [("images", "train")]),
         (lambda: open_split(benchmark, "val", PROTOCOL, cache), [("images", "val")]),
         (lambda: open_split(benchmark, "test", PROTOCOL, cache), [("images", "test")]),
-        (lambda: open_annotations(benchmark, "val"), [("annotations", "val"), ("images", "val")]),
+        (lambda: open_annotations(benchmark, "val"), [("annotations", "val")]),
         (lambda: fill_cache(benchmark, PROTOCOL, "test", tmp_path / "cache"), [("images", "test")]),
     ):
         benchmark.asked = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -12,37 +11,13 @@ from typing import ClassVar
 import numpy as np
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
 from wsol.data.files import ImageFiles, image_list
-from wsol.data.holdout import hold_out
 from wsol.data.readers.box_collector import BoxCollector
 from wsol.data.readers.problems import leads_outside, raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
 from wsol.split_names import Split
-
-
-@dataclass(frozen=True)
-class ImageTable:
-    """Images of a split.
-
-    Attributes:
-        ids: Image ids: paths below the folder of the data set, with slashes.
-        labels: Classes, int64 [N]; -1 for an unknown class.
-    """
-
-    ids: Sequence[str]
-    labels: IntArray
-
-    def held_out(self, per_class: int, val: bool) -> ImageTable:
-        """The images that :func:`wsol.hold_out` chooses (``val``), or all others, in this order.
-
-        Args:
-            per_class: Images to hold out of each class.
-            val: Whether to return the images that are held out, or the rest.
-        """
-        rows = np.flatnonzero(hold_out(self.ids, self.labels, per_class) == val)
-        return ImageTable([self.ids[row] for row in rows.tolist()], self.labels[rows])
 
 
 class ImageListBuilder:
@@ -97,8 +72,8 @@ class ImageListBuilder:
 class FileListBenchmark(Benchmark):
     """Reads a data set from its own files; a subclass implements :meth:`listing` and :meth:`annotate`."""
 
-    landmark: ClassVar[str]
-    """A path that exists in the folder of a complete data set."""
+    landmark: ClassVar[str | tuple[str, ...]]
+    """A path in the folder of the data set, by which the folder is recognised; or several, of which one is enough."""
     folders: ClassVar[tuple[str, ...]] = ()
     """Folders below the root that may contain the data set instead of the root itself."""
 
@@ -135,19 +110,24 @@ class FileListBenchmark(Benchmark):
         if given.name in self.folders:  # the archive was unpacked into the folder above
             refuse_unfinished(given.parent)
         for folder in (*self.folders, ""):
-            if (given / folder / self.landmark).exists():
+            if any((given / folder / landmark).exists() for landmark in self._landmarks()):
                 return given / folder
         raise DataError(
-            f"{given}: no '{self.landmark}' there; 'wsol data info {self.name}' says what belongs in it, and "
+            f"{given}: no '{self._landmarks()[0]}' there; 'wsol data info {self.name}' says what belongs in it, and "
             f"'wsol data prepare {self.name}' unpacks what its publisher offers"
         )
 
     def images(self, split: Split) -> ImageList:
         """See :meth:`wsol.Benchmark.images`."""
+        listing = self.image_table(split)
+        return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids))
+
+    def image_table(self, split: Split) -> ImageTable:
+        """See :meth:`wsol.Benchmark.image_table`: what :meth:`listing` gives, without opening an image."""
         listing = self.listing(split, raise_data_error)
         if not listing.ids:
             raise DataError(f"{self.root}: the split '{split}' has no image")
-        return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids))
+        return listing
 
     def annotations(self, split: Split) -> Annotations:
         """See :meth:`wsol.Benchmark.annotations`; annotations of train are never read."""
@@ -205,6 +185,10 @@ class FileListBenchmark(Benchmark):
             else:
                 report("missing line", f"{source}: no valid box for '{image_id}'")
         return Annotations(sizes, boxes=found.finish())
+
+    @classmethod
+    def _landmarks(cls) -> tuple[str, ...]:
+        return (cls.landmark,) if isinstance(cls.landmark, str) else cls.landmark
 
     def _paths(self, ids: Sequence[str]) -> list[str]:
         return [f"{self.root}/{image_id}" for image_id in ids]

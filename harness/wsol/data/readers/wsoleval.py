@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, Report
+from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
 from wsol.data.files import ImageFiles, MaskFiles, image_list
 from wsol.data.readers.metadata import SplitFiles
 from wsol.data.readers.problems import leads_outside, raise_data_error
@@ -64,6 +64,8 @@ class WsolevalBenchmark(Benchmark):
     def labelled(self, split: Split, report: Report | None = None) -> tuple[list[str], IntArray]:
         """Read the ids and classes of the images of a split.
 
+        Classes of val and test are compared with those of train, as far as the files of train can be read.
+
         Args:
             split: The split.
             report: Called for each problem; None: the first problem is raised as DataError.
@@ -75,7 +77,7 @@ class WsolevalBenchmark(Benchmark):
             return self._train
         files = self.split_files(split, report)
         ids = files.ids()
-        return ids, files.labels(ids, None if split == "train" else self._num_classes)
+        return ids, files.labels(ids, None if split == "train" else self._known_classes())
 
     def image_paths(self, split: Split, ids: Sequence[str]) -> list[str]:
         """Paths of images, which may not exist.
@@ -89,6 +91,10 @@ class WsolevalBenchmark(Benchmark):
         """
         folder = self._image_folder(ids[:PROBED])
         return [f"{folder}/{self.inside(image_id)}" for image_id in ids]
+
+    def image_table(self, split: Split) -> ImageTable:
+        """See :meth:`wsol.Benchmark.image_table`: from the text files alone."""
+        return ImageTable(*self.labelled(split))
 
     def images(self, split: Split) -> ImageList:
         """See :meth:`wsol.Benchmark.images`."""
@@ -167,6 +173,13 @@ class WsolevalBenchmark(Benchmark):
     @property
     def _num_classes(self) -> int:
         return int(self._train[1].max()) + 1
+
+    def _known_classes(self) -> int | None:
+        """The number of classes; None without the files of train, whose problems are reported when they are used."""
+        try:
+            return self._num_classes
+        except DataError:
+            return None
 
     def _annotations(self, files: SplitFiles, ids: Sequence[str]) -> Annotations:
         if self.annotation == "boxes":

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from wsol.arrays import Array, IntArray
-from wsol.data.benchmark import ImageList
+from wsol.data.benchmark import ImageTable
 from wsol.errors import DataError
 from wsol.evaluation.geometry import BoxProblem, sanitize_boxes, sanitize_map
 from wsol.evaluation.predictions.box_csv import parse_box_csv
@@ -86,7 +86,7 @@ class MapFolder:
             return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predictions | SubmittedBoxes, Problems]:
+def open_maps(path: Path, images: ImageTable, *, normalised: bool) -> tuple[Predictions | SubmittedBoxes, Problems]:
     """Open predictions for the images of a split and check them, without any annotation.
 
     Missing images, unreadable or wrongly shaped maps, and values that are not allowed are errors. Names of no image of
@@ -124,7 +124,7 @@ def open_maps(path: Path, images: ImageList, *, normalised: bool) -> tuple[Predi
     return source, problems
 
 
-def open_logits(path: Path, images: ImageList) -> Array:
+def open_logits(path: Path, images: ImageTable) -> Array:
     """Read the logits in a score-map store for the images of a split.
 
     Args:
@@ -158,7 +158,7 @@ def fingerprint(path: Path) -> str:
     return found.hexdigest()[:16]
 
 
-def _open_store(path: Path, images: ImageList, problems: Problems) -> OrderedStore:
+def _open_store(path: Path, images: ImageTable, problems: Problems) -> OrderedStore:
     store = ScoreStore.open(path)
     problems.compare(store.ids, images.ids)
     problems.check(path)
@@ -171,13 +171,13 @@ def _open_store(path: Path, images: ImageList, problems: Problems) -> OrderedSto
     return OrderedStore(store, images.ids, images.labels, rows)
 
 
-def _open_folder(path: Path, images: ImageList, problems: Problems) -> MapFolder:
+def _open_folder(path: Path, images: ImageTable, problems: Problems) -> MapFolder:
     names = [file.relative_to(path).as_posix().removesuffix(".npy") for file in sorted(path.rglob("*.npy"))]
     problems.compare(names, images.ids)
     return MapFolder(path, images.ids, images.labels)
 
 
-def _open_box_csv(path: Path, images: ImageList, problems: Problems) -> SubmittedBoxes:
+def _open_box_csv(path: Path, images: ImageTable, problems: Problems) -> SubmittedBoxes:
     file = parse_box_csv(path, problems)
     problems.compare(file.named, images.ids)
     problems.check(path)
