@@ -86,7 +86,15 @@ from .data.files import (
 from .data.holdout import hold_out as hold_out
 from .data.images import (
     decode_image as decode_image,
-    decode_values as decode_values,
+)
+from .data.masks.reader import (
+    LabelMasks as LabelMasks,
+    ReadMask as ReadMask,
+    UnclearMaskError as UnclearMaskError,
+)
+from .data.masks.rule import (
+    MaskOptions as MaskOptions,
+    MaskRule as MaskRule,
 )
 from .data.import_manifest import (
     ImportManifest as ImportManifest,

@@ -33,7 +33,7 @@ from wsol.cli.data_common import (
 
 if TYPE_CHECKING:
     from wsol.data.benchmark import Benchmark
-    from wsol.data.checking.report import CheckReport
+    from wsol.data.checking.report import CheckReport, SplitReport
     from wsol.split_names import Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
@@ -191,7 +191,19 @@ def _print_report(report: CheckReport, limit: int) -> None:
         numbers = (part.images, part.classes, part.boxes, part.masked, len(part.problems))
         table.add_row(part.split, *map(str, numbers))
     out.print(table)
+    for part in report.splits:
+        _print_shares(part)
     print_kinds(report.notes, "yellow", limit)
     print_kinds(report.problems, "red", limit)
     if not report.problems:
         out.print(styled((f"{report.benchmark}: no problem found", "green")))
+
+
+def _print_shares(part: SplitReport) -> None:
+    """Print how much of the images the objects cover, so that inverted masks and boxes of another unit are noticed."""
+    for kind, shares in (("boxes", part.box_shares), ("masks", part.mask_shares)):
+        if shares is not None:
+            print_line(
+                f"{part.split}: {kind} cover {shares.mean:.1%} of their images on average, from "
+                f"{shares.smallest:.1%} ('{shares.smallest_id}') to {shares.largest:.1%} ('{shares.largest_id}')"
+            )

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
-from wsol.arrays import Array, BoolArray, ByteArray
+from wsol.arrays import BoolArray, ByteArray
 from wsol.errors import DataError
 from wsol.files import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+T = TypeVar("T")
 
 
 def decode_image(path: Path) -> ByteArray:
@@ -64,29 +66,27 @@ def decode_mask(path: Path, above: int = 0) -> BoolArray:
         return np.asarray(image.convert("L")) > above
 
 
-def decode_values(path: Path) -> Array:
-    """Decode an image file that stores labels.
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height from the header of an image file; raises DataError like :func:`decode_image`."""
+    with _opened(path) as image:
+        return image.size
+
+
+def use_image(path: Path, use: Callable[[Image], T]) -> T:
+    """Open an image file, and compute something from it while it is open.
 
     Args:
         path: The file.
+        use: Takes the image, whose pixels are not decoded yet; an error that it raises means a broken file.
 
     Returns:
-        Pixel values as stored, [H, W]: indices of a palette rather than its colours, grey of any depth, or bool; of an
-        image with several channels the largest one.
+        What ``use`` returns.
 
     Raises:
         DataError: The file is missing, truncated or not an image.
     """
     with _opened(path) as image:
-        grey = len(image.getbands()) == 1
-        values: Array = np.asarray(image) if grey else np.asarray(image.convert("RGB")).max(axis=2)
-        return values
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header of an image file; raises DataError like :func:`decode_image`."""
-    with _opened(path) as image:
-        return image.size
+        return use(image)
 
 
 @contextmanager

@@ -310,7 +310,7 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
     Args:
         content: The mapping to change.
         override: ``key=value``. The key is a path with dots, ``recipes.0.method.lr``; list entries are counted from 0.
-            The value is read as YAML.
+            The value is read as YAML, except that one that begins with ``#`` is text: a colour, not a comment.
         option: The command-line option of the change, for messages.
 
     Raises:
@@ -327,7 +327,7 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
     if not separator or not key:
         raise UsageError(f"{where}: write key=value, for example --set schedule.epochs=2")
     try:
-        value = load_yaml(text)
+        value = text if text.startswith("#") else load_yaml(text)
     except yaml.YAMLError:
         raise UsageError(f"{where}: the value is not valid YAML") from None
     *parents, last = key.split(".")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from wsol.arrays import ByteArray
+from wsol.data.benchmark import Annotations
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.report import Problem
+from wsol.data.checking.shares import Shares, summarize
 from wsol.data.readers.problems import box_problem
 
 
@@ -28,12 +32,13 @@ class Sizes(Inspection):
 
 
 class Boxes(Inspection):
-    """Counts boxes, and reports those that end before they start or are not inside their image."""
+    """Counts and measures boxes, and reports those that end before they start or are not inside their image."""
 
     def begin(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
-        if split.annotations is not None:
-            split.report.boxes = sum(len(boxes) for boxes in split.annotations.boxes or ())
+        if split.annotations is not None and split.annotations.boxes is not None:
+            split.report.boxes = sum(len(boxes) for boxes in split.annotations.boxes)
+            split.report.box_shares = box_shares(split.images.ids, split.annotations)
 
     def image(self, split: CheckedSplit, index: int, image: ByteArray) -> Iterator[Problem]:
         """See :class:`Inspection`."""
@@ -44,3 +49,25 @@ class Boxes(Inspection):
             wrong = box_problem(box.tolist(), annotations.sizes[index])
             if wrong:
                 yield Problem("bad box", f"'{split.images.ids[index]}': box {tuple(box.tolist())} {wrong}")
+
+
+def box_shares(ids: Sequence[str], annotations: Annotations) -> Shares | None:
+    """Measure boxes.
+
+    Args:
+        ids: The images.
+        annotations: Sizes and boxes, in the same order.
+
+    Returns:
+        The shares of the boxes in their images, each clipped to 1; None without a box in an image of known size.
+    """
+    boxes = annotations.boxes or ()
+    owners = np.repeat(np.arange(len(boxes)), [len(found) for found in boxes])
+    if not len(owners):
+        return None
+    x0, y0, x1, y1 = np.concatenate([found.reshape(-1, 4) for found in boxes]).astype(np.float64).T
+    pixels = np.maximum(x1 - x0 + 1, 0) * np.maximum(y1 - y0 + 1, 0)
+    areas = annotations.sizes[owners].prod(axis=1).astype(np.float64)
+    shares = np.full(len(owners), np.nan)
+    np.divide(pixels, areas, out=shares, where=areas > 0)
+    return summarize(np.minimum(shares, 1), [ids[owner] for owner in owners])

@@ -1,0 +1,1 @@
+"""Masks in image files: what their pixel values are, and which of them are the object."""

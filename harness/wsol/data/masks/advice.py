@@ -1,0 +1,98 @@
+"""What to write where nothing says what the values of masks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsol.data.masks.levels import level_name
+
+MANY = 16
+"""More values than this in one mask look like those between two values, as blurred and JPEG-compressed masks have."""
+SHOWN = 8
+"""Most values that a message names."""
+TRIMAP = (1, 2, 3)
+"""Values of the trimaps of Oxford-IIIT Pet: the animal, the background, and the border between them."""
+UNKNOWN = (127, 128)
+"""Values that trimaps of matting data sets give to the border between object and background, 255 and 0."""
+VOID = 255
+"""Value that label images of segmentation data sets give to pixels without a label."""
+
+
+def name_values(values: Sequence[float], coloured: bool) -> str:
+    """Name values, the first ones of many.
+
+    Example:
+        >>> name_values([0, 1, 255], False)
+        '0, 1 and 255'
+    """
+    names = [level_name(value, coloured) for value in values[:SHOWN]]
+    if len(values) > SHOWN:
+        return f"{', '.join(names)} and {len(values) - SHOWN} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
+    """Say which options state what values mean.
+
+    Args:
+        values: All values of the masks, sorted.
+        coloured: Whether they are colours.
+        levels: Most values in one mask.
+
+    Returns:
+        The end of an error message.
+    """
+    if levels > MANY:
+        return _soft(values, coloured)
+    if tuple(values) == TRIMAP:
+        return _write("if they are trimaps with 1 for the object, 2 outside and 3 for the border", object=1, ignore=3)
+    positive = [value for value in values if value]
+    if not coloured and len(positive) == 2 and positive[0] in UNKNOWN and positive[1] == VOID:
+        return _write(f"if {positive[0]} is the border of the object", object=VOID, ignore=positive[0])
+    if not coloured and VOID in positive and 0 in values and positive != [VOID]:
+        one = len(positive) == 2
+        return _write(f"if {VOID} marks pixels without a label", object=positive[0] if one else "any", ignore=VOID) + (
+            "" if one else "; 'object: any' takes all other values but 0"
+        )
+    first = level_name(positive[0] if positive else 0, coloured)
+    return (
+        f"state those of the object, for example 'object: {first}' (--set object={first}), those to leave out with "
+        "'ignore', and 'outside: any' if all others are background; 'object: any' takes every value but "
+        f"{level_name(0, coloured)}, as of numbered objects"
+    )
+
+
+def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
+    r"""Say how to state values whose meaning is not stated and that differ between masks.
+
+    Args:
+        role: The option that states them.
+        values: The values, each with whether it is a colour.
+
+    Returns:
+        The end of an error message.
+
+    Example:
+        >>> advise_stating("object", [(255, False), (1, False)])
+        "if all of them are, write 'object: [1, 255]' (--set \"object=[1, 255]\")"
+    """
+    if len({coloured for _, coloured in values}) > 1:
+        return "save all masks as grey, or all in colours"
+    names = f"[{', '.join(level_name(*value) for value in sorted(values))}]"
+    return f"if all of them are, write '{role}: {names}' (--set \"{role}={names}\")"
+
+
+def _write(case: str, **options: int | str) -> str:
+    study = ", ".join(f"{name}: {value}" for name, value in options.items())
+    line = " ".join(f"--set {name}={value}" for name, value in options.items())
+    return f"{case}, write '{study}' ({line})"
+
+
+def _soft(values: Sequence[int], coloured: bool) -> str:
+    if coloured:
+        return "so many colours come from a photograph or from JPEG; save the masks as PNG with one colour a meaning"
+    half = max(values) // 2 if max(values) > VOID else VOID // 2
+    return (
+        _write("if these are values between background and object, as blurred or JPEG masks have", threshold=half)
+        + ": the object is where the value is greater; 'object: any' if they number the objects"
+    )

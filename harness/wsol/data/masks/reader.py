@@ -1,0 +1,145 @@
+"""Masks of a benchmark that are images of labels, one for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsol.arrays import BoolArray
+from wsol.data.benchmark import Masks
+from wsol.data.masks.advice import advise, advise_stating, name_values
+from wsol.data.masks.levels import Levels, level_name, masked, read_levels
+from wsol.data.masks.rule import MaskRule
+from wsol.errors import DataError
+
+
+_MEANINGS = {"object": "the object", "outside": "the background"}
+
+
+class UnclearMaskError(DataError):
+    """A mask with values that nothing says the meaning of.
+
+    Args:
+        message: What is wrong, where, and what to do.
+        values: The values of the mask, see :class:`ReadMask`.
+    """
+
+    def __init__(self, message: str, values: tuple[tuple[int, bool], ...]) -> None:
+        super().__init__(message)
+        self.values = values
+
+
+@dataclass(frozen=True)
+class ReadMask:
+    """A mask as it was read.
+
+    Attributes:
+        foreground: The object, bool [H, W].
+        ignore: The pixels to ignore, bool [H, W] or None.
+        values: The values of the file, each with whether it is a colour; empty where a threshold is compared.
+        follows: The value whose meaning is not stated but follows, see :class:`wsol.MaskRule`; None if there is none.
+    """
+
+    foreground: BoolArray
+    ignore: BoolArray | None
+    values: tuple[tuple[int, bool], ...] = ()
+    follows: tuple[int, bool] | None = None
+
+
+class LabelMasks:
+    """Reads masks from image files whose pixel values say what is the object.
+
+    Called with the index of an image, as :attr:`wsol.Annotations.masks`. Where the meaning of a value follows without
+    being stated, it must be the same value in all masks that the object reads.
+
+    Args:
+        paths: The mask of each image.
+        rule: What the values mean.
+
+    Example:
+        >>> LabelMasks(["/data/cat/1.png"], MaskRule(object=(1,), ignore=(3,))).paths
+        ['/data/cat/1.png']
+    """
+
+    def __init__(self, paths: Sequence[str], rule: MaskRule | None = None) -> None:
+        self.paths = paths
+        self.rule = rule or MaskRule()
+        self._followed: dict[str, tuple[tuple[int, bool], int]] = {}
+
+    def __call__(self, index: int) -> Masks:
+        """Read the mask of image ``index``.
+
+        Returns:
+            The foreground and the pixels to ignore, bool [H, W] or None.
+
+        Raises:
+            DataError: The file is missing or broken, or the meaning of a value is not clear.
+        """
+        mask = self.read(index)
+        if mask.follows is not None:
+            known, first = self._followed.setdefault("value", (mask.follows, index))
+            if known != mask.follows:
+                here, there = level_name(*mask.follows), level_name(*known)
+                raise DataError(
+                    f"{self.paths[index]}: {_MEANINGS[self.rule.follows]} is {here} here, and {there} in "
+                    f"{self.paths[first]}; {advise_stating(self.rule.follows, [known, mask.follows])}"
+                )
+        return mask.foreground, mask.ignore
+
+    def read(self, index: int) -> ReadMask:
+        """Read the mask of image ``index`` without comparing it with others; raises as a call does."""
+        path, rule = Path(self.paths[index]), self.rule
+        levels = read_levels(path, alpha=rule.alpha, colours=rule.coloured, soft=rule.threshold is not None)
+        self._check_kind(path, levels)
+        ignore = masked(levels, rule.ignore) if rule.ignore else None
+        if rule.threshold is not None:
+            foreground = np.asarray(levels.pixels > rule.threshold)
+            return ReadMask(foreground if ignore is None else foreground & ~ignore, ignore)
+        present = levels.present()
+        values = tuple((value, levels.coloured) for value in present)
+        left = rule.open_values(present)
+        if rule.unclear(left):
+            raise UnclearMaskError(
+                f"{path}: the mask has the values {name_values(present, levels.coloured)}, and not every one is stated "
+                f"to be object or background; {advise(present, levels.coloured, len(present))}",
+                values,
+            )
+        follows = (left[0], levels.coloured) if left and rule.rest is None else None
+        return ReadMask(masked(levels, rule.objects(left)), ignore, values, follows)
+
+    def _check_kind(self, path: Path, levels: Levels) -> None:
+        """Check that the values are of the kind that the rule states."""
+        rule = self.rule
+        numbers = bool(rule.object or rule.outside or rule.ignore) and not rule.coloured
+        if levels.coloured and numbers:
+            raise DataError(
+                f"{path}: a mask of colours, but the values are stated as numbers; state colours: '#rrggbb'"
+            )
+        if rule.threshold is None and not levels.whole:
+            half = 0.5 if levels.pixels.max() <= 1 else levels.pixels.max() / 2
+            raise DataError(
+                f"{path}: values between whole numbers, {levels.pixels.min():g} to {levels.pixels.max():g}; state a "
+                f"threshold, for example 'threshold: {half:g}' (--set threshold={half:g})"
+            )
+        if rule.threshold is not None and 0 < rule.threshold < 1 < levels.pixels.max() and levels.whole:
+            raise DataError(
+                f"{path}: the threshold {rule.threshold:g} looks like a share, but the values go up to "
+                f"{levels.pixels.max():g}; a threshold is in the file's own scale, such as 127 of 255"
+            )
+        self._check_palette(path, levels)
+
+    def _check_palette(self, path: Path, levels: Levels) -> None:
+        """Check that index 0 is the background where nothing else is stated: some programs put white first."""
+        rule, palette = self.rule, levels.palette
+        if palette is None or not len(palette) or rule.object or rule.outside or rule.rest:
+            return
+        black = [value for value in levels.present() if value < len(palette) and not palette[value].any()]
+        if palette[0].any() and black:
+            raise DataError(
+                f"{path}: index 0 of the palette is not black, but index {black[0]} is; state the index of the "
+                "object: 'object: 0' (--set object=0) or 'object: "
+                f"{black[0]}' (--set object={black[0]})"
+            )
