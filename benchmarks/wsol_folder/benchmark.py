@@ -9,17 +9,16 @@ import numpy as np
 import wsol
 from wsol_folder.boxes import read_boxes
 from wsol_folder.images import Found, class_names, find_images
-from wsol_folder.masks import LabelMasks, compare_sizes, mask_paths
+from wsol_folder.masks import compare_sizes, mask_paths
 
 
-class FolderOptions(wsol.BenchmarkOptions):
+class FolderOptions(wsol.MaskOptions):
     """Options of ``folder``."""
 
     label: str | None = wsol.option(None, "name of these data in results, which are not compared between folders")
     resize: int = wsol.option(256, "side in pixels that training images are resized to", ge=1)
     crop: int = wsol.option(224, "side in pixels of a network input, at most resize", ge=1)
     exclusive: bool = wsol.option(False, "x1, y1 of boxes are the first pixel after the box, not its last one")
-    ignore: int | None = wsol.option(None, "value of mask pixels that are left out of the score", ge=1, le=65535)
 
 
 class Folder(wsol.Benchmark):
@@ -44,8 +43,9 @@ class Folder(wsol.Benchmark):
         "image_id,x0,y0,x1,y1 as second, and then one line a box. An image is a path below ROOT/val or ROOT/test, "
         "such as cat/1.jpg; a box is in whole pixels of the stored image, its last column and row included; several "
         "lines are several boxes.\n"
-        "Masks, instead or as well: ROOT/val_masks/cat/1.png for ROOT/val/cat/1.jpg, of the same size; what is not 0 "
-        "is the object.\n"
+        "Masks, instead or as well: ROOT/val_masks/cat/1.png for ROOT/val/cat/1.jpg, of the same size; 0 is "
+        "the background and one other value the object, or state the values: object, ignore, outside, threshold, "
+        "alpha.\n"
         "Train has no annotations. Then: wsol data check folder --root ROOT"
     )
 
@@ -92,6 +92,13 @@ class Folder(wsol.Benchmark):
         except wsol.DataError:
             return None
         return wsol.read_import_manifest(root)
+
+    def mask_rule(self) -> wsol.MaskRule:
+        """What the values of masks mean: as the options state; where they state nothing, as an import's manifest."""
+        rule, manifest = self.options.mask_rule(), self.manifest()
+        if rule != wsol.MaskRule() or manifest is None or manifest.masks is None:
+            return rule
+        return wsol.MaskRule(object=manifest.masks.object, ignore=manifest.masks.ignore)
 
     def annotation_files(self, split: wsol.EvalSplit) -> list[Path]:
         """See :meth:`wsol.Benchmark.annotation_files`: the file of boxes, the masks, and the manifest of an import."""
@@ -159,7 +166,7 @@ class Folder(wsol.Benchmark):
             return wsol.Annotations(sizes, boxes)
         paths = mask_paths(root / f"{split}_masks", found.names, report)
         compare_sizes(paths, found.names, sizes, report)
-        return wsol.Annotations(sizes, boxes, LabelMasks(paths, self.options.ignore))
+        return wsol.Annotations(sizes, boxes, wsol.LabelMasks(paths, self.mask_rule()))
 
     def _check_kinds(self, root: Path) -> None:
         """Check that val and test have the same kinds of annotations: selection and scores must use the same kind."""

@@ -10,27 +10,6 @@ import numpy as np
 import wsol
 
 
-class LabelMasks:
-    """Reads masks from image files whose pixels are 0 for the background and not 0 for the object.
-
-    Args:
-        paths: The mask of each image.
-        ignore: Pixel value to leave out of the score, or None.
-    """
-
-    def __init__(self, paths: Sequence[str], ignore: int | None) -> None:
-        self.paths = paths
-        self.ignore = ignore
-
-    def __call__(self, index: int) -> tuple[wsol.BoolArray, wsol.BoolArray | None]:
-        """The foreground and the pixels to ignore, bool [H, W] or None, of image ``index``; raises DataError."""
-        values = wsol.decode_values(Path(self.paths[index]))
-        if self.ignore is None:
-            return values != 0, None
-        ignored = values == self.ignore
-        return (values != 0) & ~ignored, ignored
-
-
 def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[str]:
     """Find the mask of each image.
 

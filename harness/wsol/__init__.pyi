@@ -86,6 +86,12 @@ from .data.files import (
 from .data.holdout import hold_out as hold_out
 from .data.images import (
     decode_image as decode_image,
+    decode_values as decode_values,
+)
+from .data.import_manifest import (
+    ImportManifest as ImportManifest,
+    MaskValues as MaskValues,
+    read_import_manifest as read_import_manifest,
 )
 from .data.masks.reader import (
     LabelMasks as LabelMasks,
@@ -95,11 +101,6 @@ from .data.masks.reader import (
 from .data.masks.rule import (
     MaskOptions as MaskOptions,
     MaskRule as MaskRule,
-)
-from .data.import_manifest import (
-    ImportManifest as ImportManifest,
-    MaskValues as MaskValues,
-    read_import_manifest as read_import_manifest,
 )
 from .data.readers.box_collector import BoxCollector as BoxCollector
 from .data.readers.file_list import (

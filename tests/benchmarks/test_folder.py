@@ -312,13 +312,15 @@ def test_a_mask_value_may_mark_ignored_pixels(masks: Path) -> None:
     foreground, ignore = folder(masks, ignore=255).annotations("val").masks(0)
     assert np.array_equal(foreground, values == 1)
     assert np.array_equal(ignore, values == 255)
-    assert np.array_equal(folder(masks).annotations("val").masks(0)[0], values > 0)
+    assert np.array_equal(folder(masks, object="any").annotations("val").masks(0)[0], values > 0)
+    with pytest.raises(wsol.DataError, match=r"0, 1 and 255.*'object: 1, ignore: 255' \(--set object=1 --set ignore="):
+        folder(masks).annotations("val").masks(0)
 
 
 def test_all_faults_of_masks_are_in_one_report(masks: Path) -> None:
     place = masks / "val_masks"
     (place / "Zebra" / "val0.png").unlink()
-    write_mask(place / "Zebra" / "val1.png", (20, 30), (1, 1, 5, 5))
+    write_mask(place / "Zebra" / "val1.png", (20, 30), (1, 1, 5, 5), 7)
     write_mask(place / "ant" / "val0.png", SIZE, (0, 0, 0, 0))
     write_mask(place / "ant" / "stray.png", SIZE, (0, 0, 1, 1))
     (place / "ant" / "val1.png").write_bytes(b"no image")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 import numpy as np
 
-from wsol.arrays import BoolArray, ByteArray
+from wsol.arrays import Array, BoolArray, ByteArray
 from wsol.errors import DataError
 from wsol.files import write_atomic
 
@@ -64,6 +64,25 @@ def decode_mask(path: Path, above: int = 0) -> BoolArray:
     """
     with _opened(path) as image:
         return np.asarray(image.convert("L")) > above
+
+
+def decode_values(path: Path) -> Array:
+    """Decode an image file that stores labels.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Pixel values as stored, [H, W]: indices of a palette rather than its colours, grey of any depth, or bool; of an
+        image with several channels the largest one.
+
+    Raises:
+        DataError: The file is missing, truncated or not an image.
+    """
+    with _opened(path) as image:
+        grey = len(image.getbands()) == 1
+        values: Array = np.asarray(image) if grey else np.asarray(image.convert("RGB")).max(axis=2)
+        return values
 
 
 def image_size(path: Path) -> tuple[int, int]:

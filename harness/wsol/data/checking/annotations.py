@@ -10,7 +10,7 @@ from wsol.arrays import ByteArray
 from wsol.data.benchmark import Annotations
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.report import Problem
-from wsol.data.checking.shares import Shares, summarize
+from wsol.data.checking.shares import ObjectShares, summarize
 from wsol.data.readers.problems import box_problem
 
 
@@ -51,7 +51,7 @@ class Boxes(Inspection):
                 yield Problem("bad box", f"'{split.images.ids[index]}': box {tuple(box.tolist())} {wrong}")
 
 
-def box_shares(ids: Sequence[str], annotations: Annotations) -> Shares | None:
+def box_shares(ids: Sequence[str], annotations: Annotations) -> ObjectShares | None:
     """Measure boxes.
 
     Args:
@@ -70,4 +70,4 @@ def box_shares(ids: Sequence[str], annotations: Annotations) -> Shares | None:
     areas = annotations.sizes[owners].prod(axis=1).astype(np.float64)
     shares = np.full(len(owners), np.nan)
     np.divide(pixels, areas, out=shares, where=areas > 0)
-    return summarize(np.minimum(shares, 1), [ids[owner] for owner in owners])
+    return summarize(np.minimum(shares, 1), [ids[owner] for owner in owners.tolist()])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from wsol.data.checking.shares import Shares
+from wsol.data.checking.shares import ObjectShares
 from wsol.split_names import Split
 
 
@@ -36,7 +36,7 @@ class SplitReport:
         boxes: Number of boxes.
         masked: Number of images with masks.
         box_shares: Shares of the boxes in their images; None without boxes.
-        mask_shares: Shares of the objects' pixels in the pixels of masks that are not ignored; None without masks.
+        mask_shares: Shares of the objects in the pixels of masks that are not ignored; None without masks.
         problems: The problems, in the order they were found; the data are refused because of them.
         notes: What the user should know, for example files that are left out. The data are not refused.
     """
@@ -46,8 +46,8 @@ class SplitReport:
     classes: int = 0
     boxes: int = 0
     masked: int = 0
-    box_shares: Shares | None = None
-    mask_shares: Shares | None = None
+    box_shares: ObjectShares | None = None
+    mask_shares: ObjectShares | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 

@@ -11,8 +11,8 @@ from wsol.arrays import FloatArray
 
 
 @dataclass(frozen=True)
-class Shares:
-    """Shares of objects in their images, in [0, 1].
+class ObjectShares:
+    """ObjectShares of objects in their images, in [0, 1].
 
     Attributes:
         count: Number of objects: boxes, or masks.
@@ -31,7 +31,7 @@ class Shares:
     largest_id: str
 
 
-def summarize(shares: FloatArray, ids: Sequence[str]) -> Shares | None:
+def summarize(shares: FloatArray, ids: Sequence[str]) -> ObjectShares | None:
     """Summarize shares.
 
     Args:
@@ -43,11 +43,11 @@ def summarize(shares: FloatArray, ids: Sequence[str]) -> Shares | None:
 
     Example:
         >>> summarize(np.array([0.25, 0.75, np.nan]), ["a", "b", "c"])
-        Shares(count=2, mean=0.5, smallest=0.25, smallest_id='a', largest=0.75, largest_id='b')
+        ObjectShares(count=2, mean=0.5, smallest=0.25, smallest_id='a', largest=0.75, largest_id='b')
     """
     known = np.flatnonzero(~np.isnan(shares))
     if not len(known):
         return None
     low, high = (int(known[place]) for place in (shares[known].argmin(), shares[known].argmax()))
     mean = float(shares[known].mean())
-    return Shares(len(known), mean, float(shares[low]), ids[low], float(shares[high]), ids[high])
+    return ObjectShares(len(known), mean, float(shares[low]), ids[low], float(shares[high]), ids[high])

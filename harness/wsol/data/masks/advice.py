@@ -63,7 +63,7 @@ def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
 
 
 def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
-    r"""Say how to state values whose meaning is not stated and that differ between masks.
+    """Say how to state values whose meaning is not stated and that differ between masks.
 
     Args:
         role: The option that states them.
@@ -73,8 +73,8 @@ def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
         The end of an error message.
 
     Example:
-        >>> advise_stating("object", [(255, False), (1, False)])
-        "if all of them are, write 'object: [1, 255]' (--set \"object=[1, 255]\")"
+        >>> print(advise_stating("object", [(255, False), (1, False)]))
+        if all of them are, write 'object: [1, 255]' (--set "object=[1, 255]")
     """
     if len({coloured for _, coloured in values}) > 1:
         return "save all masks as grey, or all in colours"

@@ -15,7 +15,6 @@ from wsol.data.masks.levels import Levels, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
 
-
 _MEANINGS = {"object": "the object", "outside": "the background"}
 
 
