@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsol.data.importing.coco import CocoReader
+from wsol.data.importing.csv_boxes import CsvReader
 from wsol.data.importing.source import SourceReader
 from wsol.data.importing.voc import VocReader
 from wsol.data.importing.yolo import YoloReader
 from wsol.errors import DataError, UsageError
 from wsol.options import OptionValues, suggest
 
-FORMATS: dict[str, type[SourceReader]] = {reader.name: reader for reader in (VocReader, CocoReader, YoloReader)}
+FORMATS: dict[str, type[SourceReader]] = {
+    reader.name: reader for reader in (VocReader, CocoReader, YoloReader, CsvReader)
+}
 """Name on the command line → reader."""
 
 
