@@ -9,7 +9,7 @@ import numpy as np
 import wsol
 from wsol_folder.boxes import read_boxes
 from wsol_folder.images import Found, class_names, find_images
-from wsol_folder.masks import compare_sizes, mask_paths
+from wsol_folder.masks import compare_sizes, list_masks, mask_paths
 
 
 class FolderOptions(wsol.MaskOptions):
@@ -107,7 +107,9 @@ class Folder(wsol.Benchmark):
         manifest = [
             path for path in [root / wsol.ImportManifest.file_name] if path.is_file()
         ]  # says what the values of masks mean
-        return [*boxes, *manifest, *(sorted((root / f"{split}_masks").rglob("*.png")) if "masks" in kinds else [])]
+        masks = root / f"{split}_masks"
+        names = list_masks(masks, wsol.ignore_problem) if "masks" in kinds else []
+        return [*boxes, *manifest, *(masks / name for name in names)]
 
     def examine(self, split: wsol.Split, report: wsol.Report) -> tuple[wsol.ImageList, wsol.Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`."""
@@ -165,7 +167,7 @@ class Folder(wsol.Benchmark):
         if "masks" not in kinds:
             return wsol.Annotations(sizes, boxes)
         paths = mask_paths(root / f"{split}_masks", found.names, report)
-        compare_sizes(paths, found.names, sizes, report)
+        sizes = compare_sizes(paths, found.names, sizes, report)
         return wsol.Annotations(sizes, boxes, wsol.LabelMasks(paths, self.mask_rule()))
 
     def _check_kinds(self, root: Path) -> None:

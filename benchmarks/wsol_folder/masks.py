@@ -2,12 +2,77 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 import wsol
+from wsol_folder.entries import OtherFiles, count_images, read_folder
+
+_ADDED = re.compile(r"[-_.][^-_./]*$")
+"""What programs add to the name of an image to name its mask, such as ``_mask``."""
+
+
+def list_masks(folder: Path, report: wsol.Report) -> list[str]:
+    """List the image files in a folder of masks and in the folders of classes in it.
+
+    Args:
+        folder: Folder of the masks.
+        report: Called for everything that is not listed and not hidden.
+
+    Returns:
+        Paths below ``folder``, sorted.
+    """
+    others, names = OtherFiles(), []
+    for place in [folder, *(entry.path for entry in read_folder(folder, report) if entry.is_folder)]:
+        for entry in read_folder(place, wsol.ignore_problem if place == folder else report):
+            name = entry.path.relative_to(folder).as_posix()
+            if not entry.is_folder:
+                kind = _kind(entry.path, report)
+                names += [name] if kind == "image" else []
+                others.names += [name] if kind == "other" else []
+            elif place != folder and count_images(entry.path):
+                text = "a folder inside a class; masks belong directly in the class folder"
+                report("folder in a class", f"{wsol.shown(str(entry.path))}: {text}")
+    others.note(folder, report)
+    return sorted(names)
+
+
+def _kind(path: Path, report: wsol.Report) -> wsol.ImageKind | None:
+    """What a file is; None if it cannot be read or is an image of a kind that is not read, which is reported."""
+    try:
+        kind = wsol.image_kind(str(path))
+    except OSError as error:
+        report("unreadable file", f"{wsol.shown(str(path))}: cannot be read: {error.strerror or error}")
+        return None
+    if kind == "unsupported":
+        text = "an image of a kind that is not read; convert it to PNG"
+        report("unsupported image", f"{wsol.shown(str(path))}: {text}")
+        return None
+    return kind
+
+
+class _MaskMatcher:
+    """Finds the masks of images by their names: ``cat/1.png`` or ``cat/1.jpg.png`` for ``cat/1.jpg``."""
+
+    def __init__(self, masks: Sequence[str]) -> None:
+        self.by_stem: dict[str, list[str]] = {}
+        for mask in masks:
+            self.by_stem.setdefault(_stem(mask), []).append(mask)
+        self.matcher = wsol.NameMatcher(list(self.by_stem))
+        self.by_start = {_ADDED.sub("", stem): own[0] for stem, own in self.by_stem.items()}
+
+    def find(self, name: str) -> list[str]:
+        """All masks of an image."""
+        rows = [self.matcher.find(stem) for stem in dict.fromkeys((_stem(name), name))]
+        return [mask for row in rows if row is not None for mask in self.by_stem[self.matcher.names[row]]]
+
+    def similar(self, name: str) -> str | None:
+        """A mask that may be meant by a missing one: ``cat/1_mask.png``, or one that differs in case only."""
+        row = self.matcher.near(_stem(name))[0]
+        return self.by_start.get(_stem(name)) if row is None else self.by_stem[self.matcher.names[row]][0]
 
 
 def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[str]:
@@ -16,36 +81,61 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
     Args:
         folder: Folder of the masks.
         names: Images as paths below the folder of the split.
-        report: Called for two images that share a mask, an image without a mask, and a mask without an image.
+        report: Called for two images that share a mask, an image without a mask or with several, and a mask without an
+            image.
 
     Returns:
-        The mask's path for each image: ``cat/1.png`` in ``folder`` for ``cat/1.jpg``.
+        The mask's path for each image; an empty string without one.
     """
+    masks = list_masks(folder, report)
+    matcher = _MaskMatcher(masks)
+    found = {name: matcher.find(name) for name in names}
     owner: dict[str, str] = {}
-    for name in names:
-        mask = str(PurePosixPath(name).with_suffix(".png"))
-        if mask in owner:
-            report("shared mask", f"{folder / mask}: is the mask of '{owner[mask]}' and of '{name}'; rename one")
-        owner.setdefault(mask, name)
-        if not (folder / mask).is_file():
-            report("missing mask", f"{folder / mask}: no such mask, for the image '{name}'")
-    for file in sorted(folder.rglob("*.png")):
-        mask = file.relative_to(folder).as_posix()
-        if mask not in owner and not any(part.startswith(".") for part in PurePosixPath(mask).parts):
-            report("unknown id", f"{file}: a mask without an image")
-    return [str(folder / PurePosixPath(name).with_suffix(".png")) for name in names]
+    for name, own in found.items():
+        if len(own) > 1:
+            report("several masks", f"{folder}: {' and '.join(map(repr, own))} are masks of '{name}'; keep one")
+        elif own and own[0] in owner:
+            text = f"is the mask of '{owner[own[0]]}' and of '{name}'; name them after the whole names of the images"
+            report("shared mask", f"{folder / own[0]}: {text}, as '{name}.png'")
+        owner.update({mask: owner.get(mask, name) for mask in own})
+    left = dict.fromkeys(mask for mask in masks if mask not in owner)
+    for name in [name for name, own in found.items() if not own]:
+        meant = matcher.similar(name)
+        hint = f"; if '{meant}' is its mask, rename it" if meant in left else ""
+        left.pop(meant or "", None)
+        path = folder / f"{_stem(name)}.png"
+        report("missing mask", f"{path}: no such mask, for the image '{name}'{hint}")
+    for mask in left:
+        report("unknown id", f"{folder / mask}: a mask without an image")
+    matcher.matcher.note_other_forms(str(folder), report)
+    return [str(folder / own[0]) if own else "" for own in found.values()]
 
 
-def compare_sizes(paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report) -> None:
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def compare_sizes(
+    paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report
+) -> wsol.IntArray:
     """Report masks that cannot be read or differ in size from their images.
 
     Args:
-        paths: The mask of each image.
+        paths: The mask of each image; empty where it is missing, which has been reported.
         names: Name of each image, for the report; in the order of ``paths``.
         sizes: Width and height of each image in pixels, int64 [N, 2]; an image with a size of 0 is not compared.
         report: Called for each problem.
+
+    Returns:
+        ``sizes``, with 0 for the images whose mask is missing or cannot be read.
     """
-    masks = wsol.ImageFiles(paths).sizes(report)
+
+    def unreadable(kind: str, message: str, *, note: bool = False) -> None:
+        report("unreadable mask", message, note=note)
+
+    there = [row for row, path in enumerate(paths) if path]
+    masks = np.zeros_like(sizes)
+    masks[there] = wsol.ImageFiles([paths[row] for row in there]).sizes(unreadable)
     for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():
         mask, image = masks[row].tolist(), sizes[row].tolist()
         report(
@@ -53,3 +143,4 @@ def compare_sizes(paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArr
             f"{paths[row]}: a mask of {mask[0]} x {mask[1]} pixels for the image '{names[row]}' of "
             f"{image[0]} x {image[1]}; EXIF rotation is not applied",
         )
+    return np.where(masks.all(axis=1, keepdims=True), sizes, 0)
