@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.readers.box_collector import BoxCollector
+from wsol.data.readers.listed_files import HintedLoad, note_unlisted
 from wsol.data.readers.problems import leads_outside, raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
@@ -148,7 +150,19 @@ class FileListBenchmark(Benchmark):
         if not listing.ids:
             report("empty split", f"{self.root}: the split '{split}' has no image")
         paths = self._paths(listing.ids)
-        return ImageList(listing.ids, listing.labels, ImageFiles(paths), "", paths=paths)
+        if split == "train":
+            self._note_unlisted(report)
+        return ImageList(listing.ids, listing.labels, HintedLoad(ImageFiles(paths), paths), "", paths=paths)
+
+    def _note_unlisted(self, report: Report) -> None:
+        """Note images on disk that are in no split, where all splits can be listed."""
+        try:
+            listed = [
+                path for split in get_args(Split) for path in self._paths(self.listing(split, raise_data_error).ids)
+            ]
+        except DataError:
+            return  # reported when that split is checked
+        note_unlisted({os.path.dirname(path) for path in listed}, listed, report)
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
         """Read the sizes of images from the headers of their files.

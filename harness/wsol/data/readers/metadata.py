@@ -13,7 +13,7 @@ The layout is that of Choe et al., "Evaluating weakly supervised object localiza
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,13 @@ import numpy as np
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
 from wsol.data.readers.box_collector import BoxCollector
+from wsol.data.readers.names import NameMatcher
 from wsol.data.readers.problems import raise_data_error
 from wsol.errors import DataError
 from wsol.files import read_text
 
+_HEADERS = frozenset({"image_id", "image_ids", "imageid", "id", "image", "filename", "file_name", "name", "path"})
+"""First cells of header lines, in lower case."""
 LARGEST = 2**31 - 1
 """Largest class, side or coordinate that is accepted."""
 
@@ -58,6 +61,8 @@ class SplitFiles:
     def __init__(self, folder: Path, report: Report = raise_data_error) -> None:
         self.folder = folder
         self.report = report
+        self._reported: set[tuple[Path, int]] = set()
+        """Files, and the images of which a wrong line in them was reported: none is reported as missing again."""
 
     def files(self) -> list[Path]:
         """The text files that exist, unread."""
@@ -68,7 +73,7 @@ class SplitFiles:
         path = self.folder / file
         lines = self._lines(path)
         names = [line.strip() for line in lines]
-        if names and all(names) and len(set(names)) == len(names):
+        if names and all(names) and len(set(names)) == len(names) and not _is_header(names[0]):
             return names
         found: dict[str, int] = {}
         for number, (image_id,) in self._rows(path, 1, lines):
@@ -171,12 +176,22 @@ class SplitFiles:
             return None
         return np.stack(numbers, axis=1)
 
-    def _rows(self, path: Path, fields: int, lines: Sequence[str] | None = None) -> Iterator[tuple[int, list[str]]]:
-        """Line numbers from 1, and the fields of each line that has as many as it should."""
+    def _rows(
+        self,
+        path: Path,
+        fields: int,
+        lines: Sequence[str] | None = None,
+        skipped: Callable[[str], None] = lambda line: None,
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Line numbers from 1, and the fields of each line that has as many as it should; others are ``skipped``."""
         for number, line in enumerate(self._lines(path) if lines is None else lines, start=1):
             values = [value.strip() for value in line.rsplit(",", fields - 1)]
-            if len(values) != fields or not values[0]:
-                self.report("bad line", f"{path}:{number}: needs {fields} fields separated by commas, not '{line}'")
+            if number == 1 and _is_header(line):
+                self.report("bad line", f"{path}:1: '{line}' is a header, which these files do not have; remove it")
+            elif len(values) != fields or not values[0]:
+                text = f"needs {fields} fields separated by commas, not '{line}'{_separator_hint(line, fields)}"
+                self.report("bad line", f"{path}:{number}: {text}")
+                skipped(line)
             else:
                 yield number, values
 
@@ -191,12 +206,25 @@ class SplitFiles:
 
     def _keyed(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, list[str]]]:
         """Line numbers, rows of the images in ``ids``, and the values after the id."""
-        rows = {image_id: index for index, image_id in enumerate(ids)}
-        for number, (image_id, *rest) in self._rows(path, values + 1):
-            if image_id in rows:
-                yield number, rows[image_id], rest
-            else:
-                self.report("unknown id", f"{path}:{number}: id '{image_id}' is not in image_ids.txt")
+        matcher = NameMatcher(ids)
+
+        def skipped(line: str) -> None:
+            self._mark(path, matcher.find(line.split(",")[0].strip()))
+
+        for number, (image_id, *rest) in self._rows(path, values + 1, skipped=skipped):
+            row = matcher.find(image_id)
+            if row is not None:
+                yield number, row, rest
+                continue
+            meant, hint = matcher.near(image_id)
+            self._mark(path, meant)
+            self.report("unknown id", f"{path}:{number}: id '{image_id}' is not in image_ids.txt{hint}")
+        matcher.note_other_forms(str(path), self.report)
+
+    def _mark(self, path: Path, row: int | None) -> None:
+        """Remember that a line of an image was reported."""
+        if row is not None:
+            self._reported.add((path, row))
 
     def _integers(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
         for number, index, texts in self._keyed(path, ids, values):
@@ -205,6 +233,7 @@ class SplitFiles:
             except ValueError:
                 numbers = ()
             if not numbers or max(map(abs, numbers)) > LARGEST:
+                self._mark(path, index)
                 self.report("bad line", f"{path}:{number}: '{','.join(texts)}' should be whole numbers")
             else:
                 yield number, index, numbers
@@ -222,6 +251,18 @@ class SplitFiles:
 
     def _complete(self, path: Path, ids: Sequence[str], seen: Sequence[bool]) -> None:
         if path.is_file():
-            for image_id, found in zip(ids, seen, strict=True):
-                if not found:
+            for row, (image_id, found) in enumerate(zip(ids, seen, strict=True)):
+                if not found and (path, row) not in self._reported:
                     self.report("missing line", f"{path}: no valid line for '{image_id}'")
+
+
+def _is_header(line: str) -> bool:
+    return line.split(",")[0].strip().lower() in _HEADERS
+
+
+def _separator_hint(line: str, fields: int) -> str:
+    """A hint for a line of which the fields are separated by another character."""
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), (" ", "spaces")):
+        if fields > 1 and line.count(separator) >= fields - 1:
+            return f"; its fields are separated by {name}"
+    return ""

@@ -139,14 +139,6 @@ def listed(folder: str) -> list[str]:
         return []
 
 
-def near_file(path: str) -> str:
-    """A hint for the path of a missing file, from the names in its folder; an empty string without one."""
-    if os.path.islink(path):
-        return "; it is a link to a file that is not there"
-    folder, name = os.path.split(path)
-    return NameMatcher(listed(folder)).near(name)[1]
-
-
 def name_problem(name: str) -> str:
     """Check whether the name of a file can be an image id.
 

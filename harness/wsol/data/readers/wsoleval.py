@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
 from wsol.data.files import ImageFiles, MaskFiles, image_list
+from wsol.data.readers.listed_files import HintedLoad, note_unlisted
 from wsol.data.readers.metadata import SplitFiles
+from wsol.data.readers.names import find_path
 from wsol.data.readers.problems import leads_outside, raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
@@ -77,7 +80,7 @@ class WsolevalBenchmark(Benchmark):
             return self._train
         files = self.split_files(split, report)
         ids = files.ids()
-        return ids, files.labels(ids, None if split == "train" else self._known_classes())
+        return ids, files.labels(ids, None if split == "train" else self._known_classes(report))
 
     def image_paths(self, split: Split, ids: Sequence[str]) -> list[str]:
         """Paths of images, which may not exist.
@@ -90,7 +93,7 @@ class WsolevalBenchmark(Benchmark):
             DataError: An id leads out of the data folder.
         """
         folder = self._image_folder(ids[:PROBED])
-        return [f"{folder}/{self.inside(image_id)}" for image_id in ids]
+        return [find_path(folder, self.inside(image_id)) for image_id in ids]
 
     def image_table(self, split: Split) -> ImageTable:
         """See :meth:`wsol.Benchmark.image_table`: from the text files alone."""
@@ -147,8 +150,29 @@ class WsolevalBenchmark(Benchmark):
     def examine_images(self, split: Split, report: Report) -> ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
         ids, labels = self.labelled(split, report)
+        for image_id in filter(leads_outside, ids):
+            report("bad line", f"{self.split_files(split).folder}: '{image_id}' leads out of the data folder")
+        rows = [row for row, image_id in enumerate(ids) if not leads_outside(image_id)]
+        ids, labels = [ids[row] for row in rows], labels[rows]
         paths = self.image_paths(split, ids)
-        return ImageList(ids, labels, ImageFiles(paths), "", paths=paths)
+        if split == "train":
+            self._note_unlisted(report)
+        return ImageList(ids, labels, HintedLoad(ImageFiles(paths), paths), "", paths=paths)
+
+    def _note_unlisted(self, report: Report) -> None:
+        """Note images on disk that are in no split, where all splits can be listed."""
+        listed: list[str] = []
+        folders: set[str] = set()
+        for split in get_args(Split):
+            try:
+                ids = self.split_files(split).ids()
+                listed += self.image_paths(split, ids)
+            except DataError:
+                return  # reported when that split is checked
+            folders.add(self._image_folder(ids[:PROBED]))
+        if str(self.root) in folders:  # the root contains other things than images
+            folders = {os.path.dirname(path) for path in listed}
+        note_unlisted(folders, listed, report)
 
     def split_files(self, split: Split, report: Report | None = None) -> SplitFiles:
         """The text files of a split.
@@ -174,11 +198,13 @@ class WsolevalBenchmark(Benchmark):
     def _num_classes(self) -> int:
         return int(self._train[1].max()) + 1
 
-    def _known_classes(self) -> int | None:
+    def _known_classes(self, report: Report | None) -> int | None:
         """The number of classes; None without the files of train, whose problems are reported when they are used."""
         try:
             return self._num_classes
-        except DataError:
+        except DataError as error:
+            if report is not None:
+                report("cannot be read", str(error))
             return None
 
     def _annotations(self, files: SplitFiles, ids: Sequence[str]) -> Annotations:
@@ -188,15 +214,15 @@ class WsolevalBenchmark(Benchmark):
         folder = next(str(place) for place in self._places(self.mask_folders) if place.is_dir())
         names = files.masks(ids)
         masks = MaskFiles(
-            [[f"{folder}/{self.inside(name)}" for name in names.instances] for names in names],
-            [names.ignore and f"{folder}/{self.inside(names.ignore)}" for names in names],
+            [[find_path(folder, self.inside(name)) for name in names.instances] for names in names],
+            [names.ignore and find_path(folder, self.inside(names.ignore)) for names in names],
         )
         return Annotations(masks.sizes(files.report), masks=masks)
 
     def _image_folder(self, ids: Sequence[str]) -> str:
         """The folder of the images; without any image the first existing folder, for the error message."""
         places = [place for place in self._places(self.image_folders) if place.is_dir()]
-        holding = (place for place in places if any((place / image_id).is_file() for image_id in ids))
+        holding = (p for p in places if any(os.path.isfile(find_path(str(p), image_id)) for image_id in ids))
         return str(next(holding, places[0]))
 
     def _places(self, folders: Sequence[str]) -> list[Path]:
