@@ -146,7 +146,7 @@ class Flowers(wsol.FileListBenchmark):
         def unreadable(kind: str, message: str, *, note: bool = False) -> None:
             report("unreadable mask", message, note=note)
 
-        found = wsol.ImageFiles(paths).sizes(unreadable)
+        found = wsol.ImageFiles(paths, self.decoding).sizes(unreadable)
         sizes = self.sizes(ids, report) if (self.root / "jpg").is_dir() else found.copy()
         for image_id, size, mask in zip(ids, sizes.tolist(), found.tolist(), strict=True):
             if all(size) and all(mask) and size != mask:

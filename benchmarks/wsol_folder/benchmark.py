@@ -67,7 +67,9 @@ class Folder(wsol.Benchmark):
     def images(self, split: wsol.Split) -> wsol.ImageList:
         """Images of the class folders; an id is ``<split>/<class>/<file>``."""
         found = self._found(split, wsol.raise_data_error)
-        return wsol.image_list(f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found))
+        return wsol.image_list(
+            f"folder-{split}", self._ids(split, found), _labels(found), self._paths(split, found), self.decoding
+        )
 
     def image_table(self, split: wsol.Split) -> wsol.ImageTable:
         """See :meth:`wsol.Benchmark.image_table`: the class folders are listed, and no image is opened."""
@@ -127,7 +129,9 @@ class Folder(wsol.Benchmark):
         """See :meth:`wsol.Benchmark.examine_images`."""
         found = self._found(split, wsol.without_kind(report, "empty class"))  # reported by its label
         paths = self._paths(split, found)
-        return wsol.ImageList(self._ids(split, found), _labels(found), wsol.ImageFiles(paths), "", paths=paths)
+        return wsol.ImageList(
+            self._ids(split, found), _labels(found), wsol.ImageFiles(paths, self.decoding), "", paths=paths
+        )
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:
         return find_images(self.data_folder() / split, self._classes(split, report), report)
@@ -160,7 +164,7 @@ class Folder(wsol.Benchmark):
     def _annotations(self, split: wsol.Split, found: Found, report: wsol.Report) -> wsol.Annotations:
         kinds, root = self._kinds(split), self.data_folder()
         self._check_kinds(root)
-        sizes = wsol.ImageFiles(self._paths(split, found)).sizes(report)
+        sizes = wsol.ImageFiles(self._paths(split, found), self.decoding).sizes(report)
         boxes = None
         if "boxes" in kinds:
             boxes = read_boxes(root / f"{split}.csv", found.names, sizes, report, exclusive=self.options.exclusive)

@@ -78,6 +78,7 @@ from .data.decoded import (
     DecodedImages as DecodedImages,
     ImageCache as ImageCache,
 )
+from .data.decoding.settings import Decoding as Decoding
 from .data.files import (
     ImageFiles as ImageFiles,
     MaskFiles as MaskFiles,

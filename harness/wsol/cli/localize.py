@@ -46,7 +46,7 @@ def localize(
     claim_outputs(paths, mark=MARK, overwrite=overwrite, inputs=images or ())
     localizer = load_localizer(run, plugin or (), evaluation)
     if images:
-        pictures = [localizer.picture(decode_image(path), label) for path in images]
+        pictures = [localizer.picture(decode_image(path, localizer.benchmark.decoding), label) for path in images]
     else:
         pictures = [localizer.picture(*item) for item in validation_items(localizer, count)]
     make_folder(out_folder, "the folder of heat maps")

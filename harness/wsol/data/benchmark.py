@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
+from pydantic import field_validator
 
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
+from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding, parse_background
 from wsol.data.holdout import hold_out
 from wsol.errors import DataError, PluginError
 from wsol.isolation import immutable
@@ -169,6 +171,21 @@ class BenchmarkOptions(AnyOptions):
     """Options of benchmarks that are read from files."""
 
     root: str | None = option(None, "folder that holds the data set")
+    background: str | None = option(
+        None, "colour below transparent pixels: white, black, '#rrggbb' …; ignore: stored colours; null: refuse them"
+    )
+    bits: int | None = option(None, "bits that images of more than 8 bits use: white is 2^bits - 1", ge=1, le=16)
+    max_pixels: int = option(MAX_PIXELS, "images with more pixels are refused", ge=1, le=2**40)
+
+    @field_validator("background")
+    @classmethod
+    def _check_background(cls, background: str | None) -> str | None:
+        parse_background(background)
+        return background
+
+    def decoding(self) -> Decoding:
+        """How image files are decoded."""
+        return Decoding(parse_background(self.background), self.bits, self.max_pixels)
 
 
 class Benchmark(Component, ABC):
@@ -259,6 +276,11 @@ class Benchmark(Component, ABC):
     def training_images(self, *, search: bool) -> ImageList:
         """The images that trials (``search``) or final runs are trained on; trials may see fewer of them."""
         return self.images("train")
+
+    @property
+    def decoding(self) -> Decoding:
+        """How image files are decoded by the options; for :func:`wsol.image_list` and :class:`wsol.ImageFiles`."""
+        return self.options.decoding() if isinstance(self.options, BenchmarkOptions) else DEFAULT_DECODING
 
     def data_folder(self) -> Path:
         """The absolute path of the data set: the option ``root``, or else ``$WSOL_DATA/<name>``.

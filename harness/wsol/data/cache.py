@@ -25,7 +25,7 @@ from wsol.files import AtomicFile, bytes_on_disk, check_space, lock, make_folder
 
 CACHE = "the image cache"
 """What the files are called in messages."""
-FORMAT = 1
+FORMAT = 2
 """Increased when the same source and transform give other bytes."""
 DIGEST = ".digest"
 """Suffix of the file with the hash of the decoded images."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList, Masks, Report
+from wsol.data.decoding.settings import DEFAULT_DECODING, Decoding
 from wsol.data.images import decode_image, decode_mask, image_size
 from wsol.errors import DataError
 
@@ -78,21 +79,23 @@ class ImageFiles:
 
     Args:
         paths: The files.
+        decoding: How they are decoded, see :attr:`wsol.Benchmark.decoding`.
     """
 
-    def __init__(self, paths: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[str], decoding: Decoding = DEFAULT_DECODING) -> None:
         self.paths = paths
+        self.decoding = decoding
 
     def __call__(self, index: int) -> ByteArray:
         """Decode image ``index``: uint8 [H, W, 3], RGB; raises DataError that names a broken file."""
-        return decode_image(Path(self.paths[index]))
+        return decode_image(Path(self.paths[index]), self.decoding)
 
     def sizes(self, report: Report) -> IntArray:
         """Widths and heights from the headers, int64 [N, 2]; a file that cannot be read is reported and has size 0."""
 
         def size(index: int) -> tuple[int, int]:
             try:
-                return image_size(Path(self.paths[index]))
+                return image_size(Path(self.paths[index]), self.decoding.max_pixels)
             except DataError as error:
                 report("unreadable image", str(error))
                 return 0, 0
@@ -113,7 +116,7 @@ class ImageFiles:
         return states[:, 0].tobytes(), digest("\n".join(self.paths), states[:, 1].tobytes())
 
 
-def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[str]) -> ImageList:
+def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[str], decoding: Decoding) -> ImageList:
     """Make the :class:`wsol.ImageList` of images in files.
 
     Args:
@@ -121,6 +124,8 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
         ids: Image ids.
         labels: Classes, int64 [N].
         paths: The files, in the same order.
+        decoding: How they are decoded: ``self.decoding`` of the benchmark, which follows from its options. One that
+            changes pixels changes the fingerprint.
 
     Returns:
         The list; images are decoded when they are loaded.
@@ -128,9 +133,10 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
     Raises:
         DataError: A file is missing.
     """
-    load = ImageFiles(paths)
+    load = ImageFiles(paths, decoding)
     content, stamp = load.identity()
-    identity = digest("\n".join(ids), labels.tobytes(), content)
+    changed = [decoding.identity()] if decoding.identity() else []
+    identity = digest("\n".join(ids), labels.tobytes(), content, *changed)
     return ImageList(ids, labels, load, f"{name}-{identity}", stamp, paths)
 
 

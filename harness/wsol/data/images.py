@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,31 +12,38 @@ import cv2
 import numpy as np
 
 from wsol.arrays import Array, BoolArray, ByteArray
-from wsol.errors import DataError
+from wsol.data.decoding.conversion import rgb_pixels
+from wsol.data.decoding.opening import opened
+from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
+from wsol.data.decoding.tiff import load_as_stored, stored_size
 from wsol.files import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+
 T = TypeVar("T")
 
 
-def decode_image(path: Path) -> ByteArray:
+def decode_image(path: Path, decoding: Decoding = DEFAULT_DECODING) -> ByteArray:
     """Decode an image file.
 
-    EXIF rotation is ignored: annotations of the public data sets refer to the stored pixels.
+    EXIF rotation is ignored, and the orientation of TIFF files too: annotations refer to the stored pixels.
 
     Args:
-        path: The file, of any format that PIL reads.
+        path: The file, of any format that Pillow reads.
+        decoding: Background of transparent images, bits of deep ones, and the limit of pixels.
 
     Returns:
-        The image, uint8 [H, W, 3], as PIL's ``convert("RGB")`` gives it; grey and CMYK images become RGB.
+        The image, uint8 [H, W, 3], RGB. Images of up to 8 bits a channel without transparent pixels are as PIL's
+        ``convert("RGB")`` gives them; deeper ones are scaled to 8 bits and rounded to the nearest value.
 
     Raises:
-        DataError: The file is missing, truncated or not an image.
+        DataError: The file is missing, truncated, not an image, too large, has several frames, or has values that
+            cannot be converted faithfully.
     """
-    with _opened(path) as image:
-        return np.asarray(image.convert("RGB"))
+    with opened(path, decoding.max_pixels) as image:
+        return rgb_pixels(image, decoding)
 
 
 def decoder() -> str:
@@ -49,76 +55,87 @@ def decoder() -> str:
     return f"Pillow {__version__}, {jpeg}"
 
 
-def decode_mask(path: Path, above: int = 0) -> BoolArray:
+def decode_mask(path: Path, above: int = 0, *, max_pixels: int = MAX_PIXELS) -> BoolArray:
     """Decode a mask: where an image is brighter than a threshold.
 
     Args:
         path: The image file.
         above: Grey value that mask pixels exceed, 0 to 255.
+        max_pixels: Masks with more pixels are refused.
 
     Returns:
         The mask, bool [H, W].
 
     Raises:
-        DataError: As in :func:`decode_image`.
+        DataError: As in :func:`decode_values`.
     """
-    with _opened(path) as image:
-        return np.asarray(image.convert("L")) > above
+    with opened(path, max_pixels) as image:
+        return np.asarray(load_as_stored(image).convert("L")) > above
 
 
-def decode_values(path: Path) -> Array:
+def decode_values(path: Path, *, max_pixels: int = MAX_PIXELS) -> Array:
     """Decode an image file that stores labels.
 
     Args:
         path: The file.
+        max_pixels: Files with more pixels are refused.
 
     Returns:
         Pixel values as stored, [H, W]: indices of a palette rather than its colours, grey of any depth, or bool; of an
         image with several channels the largest one.
 
     Raises:
-        DataError: The file is missing, truncated or not an image.
+        DataError: The file is missing, truncated, not an image, too large, or has several frames.
     """
-    with _opened(path) as image:
+    with opened(path, max_pixels) as opened_image:
+        image = load_as_stored(opened_image)
         grey = len(image.getbands()) == 1
         values: Array = np.asarray(image) if grey else np.asarray(image.convert("RGB")).max(axis=2)
         return values
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Width and height from the header of an image file; raises DataError like :func:`decode_image`."""
-    with _opened(path) as image:
-        return image.size
+def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height as stored, from the header of an image file; raises DataError like :func:`decode_values`."""
+    with opened(path, max_pixels) as image:
+        return stored_size(image)
 
 
-def use_image(path: Path, use: Callable[[Image], T]) -> T:
+def use_image(path: Path, use: Callable[[Image], T], max_pixels: int = MAX_PIXELS) -> T:
     """Open an image file, and compute something from it while it is open.
 
     Args:
         path: The file.
         use: Takes the image, whose pixels are not decoded yet; an error that it raises means a broken file.
+        max_pixels: Files with more pixels are refused.
 
     Returns:
         What ``use`` returns.
 
     Raises:
-        DataError: The file is missing, truncated or not an image.
+        DataError: As in :func:`decode_values`.
     """
-    with _opened(path) as image:
+    with opened(path, max_pixels) as image:
         return use(image)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image]:
-    from PIL import Image
+def exif_orientation(path: Path, max_pixels: int = MAX_PIXELS) -> int:
+    """The orientation that a file asks viewers to apply, 1 to 8; 1 for none, and for one that is no such number.
 
-    try:
-        with Image.open(path) as image:
-            yield image
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such image") from None
-    except Exception as error:  # PIL raises many types for broken files
-        raise DataError(f"{path}: not a readable image ({error})") from None
+    Args:
+        path: The image file.
+        max_pixels: Files with more pixels are refused.
+
+    Raises:
+        DataError: As in :func:`decode_values`.
+    """
+    from PIL.ExifTags import Base
+
+    with opened(path, max_pixels) as image:
+        try:
+            found = image.getexif().get(Base.Orientation, 1)
+        except Exception:  # broken EXIF data of an image that can be read
+            return 1
+        return int(found) if found in range(1, 9) else 1
 
 
 def resize_square(image: ByteArray, size: int) -> ByteArray:

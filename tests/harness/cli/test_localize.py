@@ -19,7 +19,7 @@ GREY = np.full((8, 8, 3), 7, dtype=np.uint8)
 @pytest.fixture
 def photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def load(*arguments: Any) -> Any:
-        return SimpleNamespace(picture=lambda *given: GREY)
+        return SimpleNamespace(picture=lambda *given: GREY, benchmark=SimpleNamespace(decoding=wsol.Decoding()))
 
     monkeypatch.setattr("wsol.inference.localizer.load_localizer", load)
     write_png(tmp_path / "x.png", np.zeros((8, 8, 3), dtype=np.uint8))

@@ -34,7 +34,7 @@ class Listed(wsol.Benchmark):
         paths = sorted(path for path in (root / split).glob("*/*"))
         labels = np.array([CLASSES.index(path.parent.name) for path in paths], dtype=np.int64)
         ids = [path.relative_to(root).as_posix() for path in paths]
-        return wsol.image_list(f"listed-{split}", ids, labels, [str(path) for path in paths])
+        return wsol.image_list(f"listed-{split}", ids, labels, [str(path) for path in paths], self.decoding)
 
     def annotations(self, split: wsol.Split) -> wsol.Annotations:
         count = len(self.images(split))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.arrays import Array, ByteArray, IntArray
+from wsol.data.decoding.tiff import load_as_stored
 from wsol.data.images import use_image
 from wsol.errors import DataError
 
@@ -94,6 +95,7 @@ def _levels(image: Image, alpha: bool | None, colours: bool, soft: bool) -> Leve
     tiles = getattr(image, "tile", ())
     if image.mode in ("RGB", *_WITH_ALPHA) and tiles and ";16" in str(tiles[0][3]):  # Pillow keeps the upper 8 bits
         return "several channels of 16 bits; save the mask with one channel of 8 or 16 bits"
+    image = load_as_stored(image)
     if alpha:
         return _transparency(image)
     if image.mode in _WITH_ALPHA:

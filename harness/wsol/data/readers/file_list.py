@@ -122,7 +122,7 @@ class FileListBenchmark(Benchmark):
     def images(self, split: Split) -> ImageList:
         """See :meth:`wsol.Benchmark.images`."""
         listing = self.image_table(split)
-        return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids))
+        return image_list(f"{self.name}-{split}", listing.ids, listing.labels, self._paths(listing.ids), self.decoding)
 
     def image_table(self, split: Split) -> ImageTable:
         """See :meth:`wsol.Benchmark.image_table`: what :meth:`listing` gives, without opening an image."""
@@ -152,7 +152,9 @@ class FileListBenchmark(Benchmark):
         paths = self._paths(listing.ids)
         if split == "train":
             self._note_unlisted(report)
-        return ImageList(listing.ids, listing.labels, HintedLoad(ImageFiles(paths), paths), "", paths=paths)
+        return ImageList(
+            listing.ids, listing.labels, HintedLoad(ImageFiles(paths, self.decoding), paths), "", paths=paths
+        )
 
     def _note_unlisted(self, report: Report) -> None:
         """Note images on disk that are in no split, where all splits can be listed."""
@@ -174,7 +176,7 @@ class FileListBenchmark(Benchmark):
         Returns:
             Widths and heights, int64 [N, 2]; 0 for a file that is reported.
         """
-        return ImageFiles(self._paths(ids)).sizes(report)
+        return ImageFiles(self._paths(ids), self.decoding).sizes(report)
 
     def boxed(
         self, ids: Sequence[str], boxes: Mapping[str, tuple[str, Sequence[int]]], source: Path, report: Report

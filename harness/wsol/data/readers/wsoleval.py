@@ -114,7 +114,7 @@ class WsolevalBenchmark(Benchmark):
         Raises:
             DataError: An image is missing, or an id leads out of the data folder.
         """
-        return image_list(f"{self.name}-{split}", ids, labels, self.image_paths(split, ids))
+        return image_list(f"{self.name}-{split}", ids, labels, self.image_paths(split, ids), self.decoding)
 
     def annotations(self, split: Split) -> Annotations:
         """See :meth:`wsol.Benchmark.annotations`; ``localization.txt`` of train is never opened."""
@@ -157,7 +157,7 @@ class WsolevalBenchmark(Benchmark):
         paths = self.image_paths(split, ids)
         if split == "train":
             self._note_unlisted(report)
-        return ImageList(ids, labels, HintedLoad(ImageFiles(paths), paths), "", paths=paths)
+        return ImageList(ids, labels, HintedLoad(ImageFiles(paths, self.decoding), paths), "", paths=paths)
 
     def _note_unlisted(self, report: Report) -> None:
         """Note images on disk that are in no split, where all splits can be listed."""

@@ -1,0 +1,1 @@
+"""From an image file to RGB pixels: every mode is converted faithfully, or refused with the reason."""

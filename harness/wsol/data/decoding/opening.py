@@ -1,0 +1,108 @@
+"""Opening image files with Pillow: one picture of an accepted size, and no warnings that name no file."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wsol.data.decoding import tiff
+from wsol.data.decoding.settings import MAX_PIXELS
+from wsol.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_DRAWINGS = ("EPS", "WMF")
+"""Formats whose pixels depend on the program that draws them."""
+_ONE_PICTURE = ("MPO", "PSD")
+"""Formats whose first frame is the picture: others are previews or a second view (MPO), or its layers (PSD)."""
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+    """Open an image file; its pixels are not decoded yet.
+
+    Args:
+        path: The file.
+        max_pixels: Largest number of pixels.
+
+    Yields:
+        The image.
+
+    Raises:
+        DataError: The file is missing, not an image, too large or has several frames, or the block raised any error,
+            which is that of a broken file; the message names the file.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    _quiet()
+    _allow(max_pixels)
+    try:
+        # Opened by its name, Pillow may map the file into memory, and then garbles TIFF files with an orientation.
+        with path.open("rb") as file, Image.open(file) as image:
+            _check(image, max_pixels)
+            yield image
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such image") from None
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))
+        raise DataError(f"{path}: {_too_large(int(pixels[0]) if pixels else 0, max_pixels)}") from None
+    except UnidentifiedImageError:
+        raise DataError(
+            f"{path}: not a readable image; Pillow does not know this format, or this variant of it; save it as PNG"
+        ) from None
+    except Exception as error:  # Pillow raises many types for broken files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: not a readable image ({reason})") from None
+
+
+def _quiet() -> None:
+    """Silence what Pillow reports without the file's name; what matters is reported by this package.
+
+    ``warnings.catch_warnings`` changes the state of all threads, and images are decoded in many. A filter that stays is
+    safe: it is added where it is missing, and concerns Pillow's modules only.
+    """
+    if _FILTER not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_MODULES)
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:  # without any handler, messages would go to standard error
+        logger.addHandler(logging.NullHandler())
+
+
+_MODULES = r"PIL\."
+_FILTER = ("ignore", None, Warning, re.compile(_MODULES), 0)
+
+
+def _allow(max_pixels: int) -> None:
+    """Raise Pillow's own limit, which is of the whole process, where it is below ``max_pixels``; never lower it."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
+
+
+def _check(image: Image, max_pixels: int) -> None:
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        raise DataError(_too_large(pixels, max_pixels))
+    if image.format in _DRAWINGS:
+        raise DataError(f"a drawing ({image.format}), which has no pixels of its own; save it as PNG")
+    frames = 1 if image.format in _ONE_PICTURE else tiff.pages(image)
+    if frames > 1:
+        raise DataError(
+            f"has {frames} frames ({image.format}), and which one is meant is not known; save one as a file"
+        )
+
+
+def _too_large(pixels: int, limit: int) -> str:
+    return (
+        f"an image of {pixels:,} pixels, above the limit of {limit:,}; if the file is what it should be, set the "
+        "benchmark's option 'max_pixels'"
+    )
