@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsol.data.importing.coco import CocoReader
 from wsol.data.importing.csv_boxes import CsvReader
+from wsol.data.importing.masks import MaskReader
 from wsol.data.importing.source import SourceReader
 from wsol.data.importing.voc import VocReader
 from wsol.data.importing.yolo import YoloReader
@@ -13,7 +14,7 @@ from wsol.errors import DataError, UsageError
 from wsol.options import OptionValues, suggest
 
 FORMATS: dict[str, type[SourceReader]] = {
-    reader.name: reader for reader in (VocReader, CocoReader, YoloReader, CsvReader)
+    reader.name: reader for reader in (VocReader, CocoReader, YoloReader, CsvReader, MaskReader)
 }
 """Name on the command line → reader."""
 

@@ -8,35 +8,23 @@ name's last folders is taken; if that leaves more than one, the name is ambiguou
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from wsol.data.readers.image_kind import image_endings, kind_by_ending
+from wsol.data.readers.names import comparable_name
 from wsol.errors import DataError
 from wsol.split_names import Split
 
-IMAGE_ENDINGS = (
-    ".bmp",
-    ".gif",
-    ".jfif",
-    ".jpe",
-    ".jpeg",
-    ".jpg",
-    ".pgm",
-    ".png",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
-"""Endings of image files, in any case."""
 IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img")
 """Names of the folder with the images, where a source has one."""
 ANNOTATION_FOLDERS = frozenset(
-    ("annotations", "labels", "masks", "segmentationclass", "segmentationobject", "segmentationclassraw", "trimaps")
+    (
+        *("annotations", "labels", "mask", "masks", "trimap", "trimaps", "gt", "groundtruth", "ground_truth"),
+        *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "segmentationclassraw"),
+    )
 )
 """Names of folders, in lower case, that contain masks or texts, no images."""
 SPLIT_FOLDERS: dict[str, Split] = {
@@ -72,22 +60,26 @@ class ImageIndex:
 
     Args:
         folder: The folder; hidden files and folders of masks in it are left out.
+        skip: Says which files are no images of the data set, such as masks; given a path below the folder.
 
     Attributes:
         folder: The folder.
         names: Paths of the images below it, with ``/``, sorted.
+        unsupported: Paths of images that Pillow does not read, sorted.
 
     Raises:
         DataError: The folder is missing or contains no image.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, skip: Callable[[str], bool] = lambda name: False) -> None:
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder of images; give it with the option 'images'")
         self.folder = folder
-        self.names = sorted(_image_names(folder))
+        kinds = {name: kind_by_ending(name) for name in sorted(_file_names(folder)) if not skip(name)}
+        self.names = [name for name, kind in kinds.items() if kind == "image"]
+        self.unsupported = [name for name, kind in kinds.items() if kind == "unsupported"]
         if not self.names:
-            raise DataError(f"{folder}: no image in it ({', '.join(IMAGE_ENDINGS)} count); see the option 'images'")
+            raise DataError(f"{folder}: no image in it that Pillow reads; the option 'images' names another folder")
         self._by: list[tuple[str, Callable[[str], str], dict[str, list[str]]]] = []
         for rule, key in (("", _same), ("ending", stem), ("case or Unicode form", _loose)):
             found: dict[str, list[str]] = {}
@@ -135,7 +127,7 @@ def split_of(path: str) -> Split | None:
 def stem(name: str) -> str:
     """A file name without the ending of an image; other endings, as in ``img.v2``, are part of the name."""
     base, ending = os.path.splitext(name)
-    return base if ending.lower() in IMAGE_ENDINGS else name
+    return base if ending.lower() in image_endings() else name
 
 
 def _same(name: str) -> str:
@@ -143,7 +135,7 @@ def _same(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    return unicodedata.normalize("NFC", stem(name)).casefold()
+    return comparable_name(stem(name))
 
 
 def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
@@ -158,12 +150,10 @@ def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
     return [name for name, score in scores.items() if score == best]
 
 
-def _image_names(folder: Path) -> list[str]:
+def _file_names(folder: Path) -> list[str]:
     found = []
     for parent, folders, files in os.walk(folder, followlinks=True):
         below = PurePosixPath(Path(parent).relative_to(folder).as_posix())
         folders[:] = [name for name in folders if name[0] != "." and name.lower() not in ANNOTATION_FOLDERS]
-        found += [
-            str(below / name) for name in files if name[0] != "." and re.search(r"\.\w+$", name) and stem(name) != name
-        ]
+        found += [str(below / name) for name in files if name[0] != "."]
     return found

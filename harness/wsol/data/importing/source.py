@@ -95,7 +95,7 @@ class SourceReader(ABC):
         self.folder = source if source.is_dir() else _data_folder(source)
         self.shared = options or self.Options()
         self.notes = CountedNotes()
-        self.index = ImageIndex(self._image_folder())
+        self.index = ImageIndex(self._image_folder(), self.is_mask)
 
     @classmethod
     @abstractmethod
@@ -105,6 +105,10 @@ class SourceReader(ABC):
     @abstractmethod
     def raw_images(self, report: Report) -> list[RawImage]:
         """Parse the annotations; images are named as in ``self.index``."""
+
+    def is_mask(self, name: str) -> bool:
+        """Whether an image file below the folder of images is a mask; overridden where masks are images."""
+        return False
 
     @classmethod
     def from_values(cls, source: Path, values: OptionValues) -> SourceReader:
@@ -117,6 +121,8 @@ class SourceReader(ABC):
         raws = _merged(self.raw_images(report), report)
         if not any(raw.objects for raw in raws):
             report("nothing to import", f"{self.source}: no object of a class in the annotations of an image")
+        for name in self.index.unsupported:
+            report("unreadable image", f"{self.index.path(name)}: Pillow does not read this format; convert the image")
         annotated = {raw.name for raw in raws}
         bare = [name for name in self.index.names if name not in annotated]
         for name in bare:

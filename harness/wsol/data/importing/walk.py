@@ -11,10 +11,10 @@ def files_below(folder: Path, *endings: str) -> list[Path]:
 
     Args:
         folder: The folder.
-        *endings: In lower case, with the dot.
+        *endings: In lower case, with the dot; none: all files.
     """
     found = []
     for parent, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        found += [Path(parent, name) for name in files if name[0] != "." and name.lower().endswith(endings)]
+        found += [Path(parent, name) for name in files if name[0] != "." and name.lower().endswith(endings or ("",))]
     return sorted(found)

@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from wsol.data.benchmark import BenchmarkOptions
 from wsol.data.masks.levels import level_name
-from wsol.options import option
+from wsol.options import Options, option
 
 ANY = "any"
 MAX_VALUE = 2**31 - 1
@@ -69,8 +69,8 @@ class MaskRule:
         return [*(self.object or ()), *(open_values if follows else ())]
 
 
-class MaskOptions(BenchmarkOptions):
-    """Options of benchmarks whose masks are images of labels; :meth:`mask_rule` says what they mean together."""
+class MaskValueOptions(Options):
+    """Options for masks that are images of labels; :meth:`mask_rule` says what they mean together."""
 
     object: MaskValue | tuple[MaskValue, ...] | None = option(
         None, "value or values of mask pixels of the object, or any: all values but 0 that are not stated"
@@ -89,7 +89,7 @@ class MaskOptions(BenchmarkOptions):
     )
 
     @model_validator(mode="after")
-    def _values_are_consistent(self) -> MaskOptions:
+    def _values_are_consistent(self) -> MaskValueOptions:
         self.mask_rule()
         return self
 
@@ -118,6 +118,10 @@ class MaskOptions(BenchmarkOptions):
             alpha=self.alpha,
             coloured=coloured,
         )
+
+
+class MaskOptions(BenchmarkOptions, MaskValueOptions):
+    """Options of benchmarks whose masks are images of labels."""
 
 
 def _values(name: str, given: MaskValue | tuple[MaskValue, ...] | None) -> list[MaskValue]:

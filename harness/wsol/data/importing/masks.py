@@ -1,0 +1,278 @@
+"""Masks: image files whose values are the object, classes or numbers of objects; one or more for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from wsol.arrays import Array, BoolArray
+from wsol.data.benchmark import Report
+from wsol.data.files import in_threads
+from wsol.data.importing.box_checks import Size
+from wsol.data.importing.mask_files import INSTANCES, ImageMasks, find_owner, is_mask_file, mask_files
+from wsol.data.importing.mask_labels import LabelSource, folder_class, listed_classes, missing_class, name_class
+from wsol.data.importing.mask_values import find_value_classes, value_classes
+from wsol.data.importing.notes import listed
+from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
+from wsol.data.masks.advice import advise_stating
+from wsol.data.masks.levels import level_name, read_levels
+from wsol.data.masks.reader import LabelMasks, UnclearMaskError
+from wsol.data.masks.rule import MaskValueOptions
+from wsol.errors import DataError, UsageError
+from wsol.options import option
+
+
+class MaskSourceOptions(SourceOptions, MaskValueOptions):
+    """Options of ``masks``."""
+
+    masks: str | None = option(None, "folder of the masks; null: folders named masks, trimaps …, and files …_mask.png")
+    values: tuple[str, ...] | None = option(
+        None,
+        "classes of values, as VALUE=CLASS, or voc; null: labelmap.txt, _classes.csv, or masks of one object class",
+    )
+    label: LabelSource | None = option(None, "what names the class of an image: its folder, or its file name (cat_1)")
+    label_file: str | None = option(None, "file with a line for each image: its name and its class")
+    category: str | None = option(None, "class of all images")
+
+
+@dataclass(frozen=True)
+class _ReadMask:
+    """What reading a mask file gave."""
+
+    size: Size = (0, 0)
+    objects: int = 0
+    follows: tuple[int, bool] | None = None
+    ignored: bool = False
+    error: DataError | None = None
+
+
+class MaskReader(SourceReader):
+    """Masks in image files."""
+
+    name = "masks"
+    summary = "image files of masks: values of one object class, of several classes, or one file for each object"
+    Options = MaskSourceOptions
+
+    def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
+        self.options = options if isinstance(options, MaskSourceOptions) else MaskSourceOptions()
+        self.rule = self.options.mask_rule()
+        self.mask_folder = self._mask_folder(source)
+        super().__init__(source, options)
+        if not source.is_dir():
+            raise DataError(f"{source}: should be a folder with images and masks")
+        self.classes, self.coloured = self._value_classes()
+
+    @classmethod
+    def recognise(cls, source: Path) -> str:
+        """See :meth:`SourceReader.recognise`: the first mask."""
+        return next((str(path) for path in (mask_files(source, None) if source.is_dir() else [])), "")
+
+    def is_mask(self, name: str) -> bool:
+        """See :meth:`SourceReader.is_mask`."""
+        path = self._image_folder() / name
+        if self.mask_folder is not None:
+            return path.is_relative_to(self.mask_folder)
+        return path.is_relative_to(self.folder) and is_mask_file(path.relative_to(self.folder).as_posix())
+
+    def raw_images(self, report: Report) -> list[RawImage]:
+        """See :meth:`SourceReader.raw_images`."""
+        found = self._found(report)
+        if self.classes:
+            return self._by_value(found, report)
+        labels = self._labels(found, report)
+        return self._single_class({name: masks for name, masks in found.items() if name in labels}, labels, report)
+
+    def _mask_folder(self, source: Path) -> Path | None:
+        if self.options.masks is None:
+            return None
+        given = Path(self.options.masks).expanduser()
+        folder = given if given.is_absolute() or given.is_dir() else source / given
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder of masks (option 'masks')")
+        return folder
+
+    def _value_classes(self) -> tuple[dict[int, str], bool]:
+        if self.options.values is None:
+            classes, coloured, file = find_value_classes(self.folder)
+            if self.options.object is not None or self.options.threshold is not None:
+                return {}, False
+            if file is not None:
+                self.notes.add("classes of values", f"classes of values are those of {file.name}", str(file))
+            return classes, coloured
+        if self.options.object is not None or self.options.threshold is not None:
+            raise UsageError(
+                "format 'masks': values gives each value a class, object and threshold one class; give one"
+            )
+        return value_classes(self.options.values)
+
+    def _found(self, report: Report) -> dict[str, ImageMasks]:
+        """Image → its masks."""
+        base = self.mask_folder or self.folder
+        found: dict[str, ImageMasks] = {}
+        for path in mask_files(self.folder, self.mask_folder):
+            below = path.relative_to(base).as_posix()
+            name, candidates = find_owner(self.index, below)
+            if candidates:
+                report("ambiguous image", f"{path}: may be a mask of {' or '.join(candidates[:3])}")
+            elif not name:
+                self.find_image([below], str(path), report)
+            elif INSTANCES in below.lower().split("/"):
+                found.setdefault(name, ImageMasks()).instances = path
+            else:
+                found.setdefault(name, ImageMasks()).files.append(path)
+        return {name: masks for name, masks in found.items() if masks.files}
+
+    def _labels(self, found: dict[str, ImageMasks], report: Report) -> dict[str, str]:
+        """Image → class, of the images that have one."""
+        given = self.options
+        if given.category is not None:
+            return dict.fromkeys(found, given.category)
+        if given.label_file is not None:
+            path = Path(given.label_file).expanduser()
+            labels = listed_classes(path if path.is_file() else self.folder / path, self.index, report)
+        elif given.label == "name":
+            labels = {name: name_class(name) for name in found}
+        else:
+            labels = {name: folder_class(name, self._below(masks.files[0])) for name, masks in found.items()}
+        without = [name for name in found if not labels.get(name)]
+        if without:
+            report("no class", f"{len(without)} images have no class ({listed(without)}); {missing_class(without)}")
+        return {name: label for name, label in labels.items() if label and name in found}
+
+    def _below(self, mask: Path) -> str:
+        return mask.relative_to(self.mask_folder or self.folder).as_posix()
+
+    def _single_class(self, found: dict[str, ImageMasks], labels: dict[str, str], report: Report) -> list[RawImage]:
+        """Images whose masks are of one class: what is the object is said by the rule."""
+        files = [(name, path) for name, masks in found.items() for path in masks.files]
+        reader = LabelMasks([str(path) for _, path in files], self.rule)
+        states = list(in_threads(lambda i: _examined(reader, i), len(files), chunk=16))
+        self._report_errors([state.error for state in states if state.error], report)
+        self._compare_values([path for _, path in files], states, report)
+        images: dict[str, RawImage] = {}
+        for place, ((name, path), state) in enumerate(zip(files, states, strict=True)):
+            image = images.setdefault(name, RawImage(name, str(path)))
+            if not self._usable(path, state, image, report):
+                continue
+            image.objects.append(RawObject(labels[name], str(path), None, partial(_foreground, reader, place)))
+            if state.ignored:
+                image.ignore = partial(_either, image.ignore, partial(_ignored, reader, place))
+        return list(images.values())
+
+    def _usable(self, path: Path, state: _ReadMask, image: RawImage, report: Report) -> bool:
+        """Check a mask that could be read: its size is that of the image's other masks, and it has an object."""
+        if state.error is not None:
+            return False
+        if image.stated not in (None, state.size):
+            report("other size", f"{path}: {state.size[0]} x {state.size[1]} pixels, another mask of its image differs")
+            return False
+        image.stated = state.size
+        if not state.objects:
+            report("empty mask", f"{path}: no pixel of an object")
+        return bool(state.objects)
+
+    def _report_errors(self, errors: Sequence[DataError], report: Report) -> None:
+        """Report each broken file, but masks whose values are not clear as one problem."""
+        unclear = [error for error in errors if isinstance(error, UnclearMaskError)]
+        if unclear:
+            more = f" ({len(unclear) - 1} more masks like it)" if len(unclear) > 1 else ""
+            report("unclear mask", f"{unclear[0]}{more}")
+        for error in errors:
+            if not isinstance(error, UnclearMaskError):
+                report("unreadable mask", str(error))
+
+    def _compare_values(self, paths: Sequence[Path], states: Sequence[_ReadMask], report: Report) -> None:
+        """Report masks in which another value than in the first one follows to be the object, or the background."""
+        found: dict[tuple[int, bool], Path] = {}
+        for path, state in zip(paths, states, strict=True):
+            if state.follows is not None:
+                found.setdefault(state.follows, path)
+        if len(found) > 1:
+            shown = ", ".join(f"{level_name(*value)} in {path}" for value, path in list(found.items())[:3])
+            role = self.rule.follows
+            report("unclear mask", f"the {role} has several values: {shown}; {advise_stating(role, list(found))}")
+
+    def _by_value(self, found: dict[str, ImageMasks], report: Report) -> list[RawImage]:
+        """Images whose masks have a value for each class."""
+        images = []
+        unknown: dict[int, list[str]] = {}
+        for name, masks in found.items():
+            image = RawImage(name, str(masks.files[0]))
+            for path in masks.files:
+                self._add_classes(image, path, masks.instances, unknown, report)
+            images.append(image)
+        for value, paths in sorted(unknown.items()):
+            shown = level_name(value, self.coloured)
+            hint = "give it a class with 'values', 'VALUE=' for background, or leave it out with 'ignore'"
+            report("unknown value", f"{listed(paths)}: the value {shown} has no class; {hint}")
+        return images
+
+    def _add_classes(
+        self, image: RawImage, path: Path, instances: Path | None, unknown: dict[int, list[str]], report: Report
+    ) -> None:
+        try:
+            pixels = self._pixels(path)
+            numbers = self._pixels(instances, colours=False) if instances else None
+        except DataError as error:
+            report("unreadable mask", str(error))
+            return
+        state = _ReadMask((pixels.shape[1], pixels.shape[0]), 1)
+        if not self._usable(path, state, image, report):
+            return
+        if numbers is not None and numbers.shape != pixels.shape:
+            report("other size", f"{instances}: its size differs from that of {path}")
+            return
+        ignore = self.rule.ignore
+        for value in np.unique(pixels).tolist():
+            if value in ignore:
+                image.ignore = partial(_either, image.ignore, partial(self._is_value, path, ignore))
+            elif (category := self.classes.get(value, "" if value == 0 else None)) is None:
+                unknown.setdefault(value, []).append(str(path))
+            elif category:
+                for number in _numbers(pixels, numbers, value):
+                    read = partial(self._instance, path, value, instances, number)
+                    image.objects.append(RawObject(category, str(path), None, read))
+
+    def _pixels(self, path: Path, *, colours: bool | None = None) -> Array:
+        return read_levels(path, alpha=False, colours=self.coloured if colours is None else colours, soft=False).pixels
+
+    def _is_value(self, path: Path, values: Sequence[int], size: Size) -> BoolArray:
+        return np.asarray(np.isin(self._pixels(path), values))
+
+    def _instance(self, path: Path, value: int, instances: Path | None, number: int, size: Size) -> BoolArray:
+        mask = np.asarray(self._pixels(path) == value)
+        return mask if instances is None else mask & np.asarray(self._pixels(instances, colours=False) == number)
+
+
+def _numbers(pixels: Array, numbers: Array | None, value: int) -> list[int]:
+    """The numbers of the objects of a class; 0 alone where objects are not numbered."""
+    if numbers is None:
+        return [0]
+    found = np.unique(numbers[pixels == value]).tolist()
+    return [number for number in found if number not in (0, 255)]
+
+
+def _examined(reader: LabelMasks, place: int) -> _ReadMask:
+    try:
+        mask = reader.read(place)
+    except DataError as error:
+        return _ReadMask(error=error)
+    height, width = mask.foreground.shape
+    return _ReadMask((width, height), int(mask.foreground.sum()), mask.follows, mask.ignore is not None)
+
+
+def _foreground(reader: LabelMasks, place: int, size: Size) -> BoolArray:
+    return reader.read(place).foreground
+
+
+def _ignored(reader: LabelMasks, place: int, size: Size) -> BoolArray:
+    found = reader.read(place).ignore
+    return np.zeros((size[1], size[0]), dtype=bool) if found is None else found
+
+
+def _either(first: Callable[[Size], BoolArray] | None, second: Callable[[Size], BoolArray], size: Size) -> BoolArray:
+    return second(size) if first is None else first(size) | second(size)
