@@ -167,10 +167,10 @@ class Folder(wsol.Benchmark):
         sizes = wsol.ImageFiles(self._paths(split, found), self.decoding).sizes(report)
         boxes = None
         if "boxes" in kinds:
-            boxes = read_boxes(root / f"{split}.csv", found.names, sizes, report, exclusive=self.options.exclusive)
+            boxes = read_boxes(root / f"{split}.csv", found, sizes, report, exclusive=self.options.exclusive)
         if "masks" not in kinds:
             return wsol.Annotations(sizes, boxes)
-        paths = mask_paths(root / f"{split}_masks", found.names, report)
+        paths = mask_paths(root / f"{split}_masks", found, report)
         sizes = compare_sizes(paths, found.names, sizes, report)
         return wsol.Annotations(sizes, boxes, wsol.LabelMasks(paths, self.mask_rule()))
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import wsol
+from wsol_folder.images import Found
 
 
 def read_boxes(
-    path: Path, names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report, *, exclusive: bool
+    path: Path, images: Found, sizes: wsol.IntArray, report: wsol.Report, *, exclusive: bool
 ) -> list[wsol.IntArray]:
     """Read the boxes of every image.
 
     Args:
         path: A box file in pixels; see :func:`wsol.read_box_rows`.
-        names: The images, as paths below the split's folder.
+        images: The images.
         sizes: Widths and heights in pixels, int64 [N, 2]; 0 where unknown.
         report: Receives everything that is wrong, with file and line; such lines are left out.
         exclusive: Whether the file states the first pixel after the box.
@@ -23,11 +23,13 @@ def read_boxes(
     Returns:
         For each image int64 [G, 4], (x0, y0, x1, y1) in pixels, the last column and row included.
     """
-    matcher = wsol.NameMatcher(names)
-    boxes = wsol.BoxCollector(path, names, sizes, report, exclusive=exclusive, edges=True)
-    seen = [False] * len(names)
+    matcher = wsol.NameMatcher(images.names)
+    boxes = wsol.BoxCollector(path, images.names, sizes, report, exclusive=exclusive, edges=True)
+    seen = [False] * len(images.names)
     try:
         for line in wsol.read_box_rows(path, "pixels", several=True)[1]:
+            if images.was_reported(line.image_id):
+                continue
             if line.image_id:  # the line without an id is about the unit, which the collector checks
                 row = _row(path, line, matcher, seen, report)
                 if row is not None:
@@ -37,7 +39,7 @@ def read_boxes(
     except wsol.DataError as error:
         report("unreadable boxes", str(error))
         return boxes.finish()
-    for name, found in zip(names, seen, strict=True):
+    for name, found in zip(images.names, seen, strict=True):
         if not found:
             report("missing line", f"{path}: no line for '{name}'")
     matcher.note_other_forms(str(path), report)

@@ -19,15 +19,17 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder that can be read.
+    """A file or folder.
 
     Attributes:
         path: Its path.
         is_folder: Whether it is a folder, or a link to one.
+        problem: Why it cannot be read; empty for one that can.
     """
 
     path: Path
     is_folder: bool
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -36,28 +38,36 @@ class Entry:
 
 
 def read_folder(folder: Path, report: wsol.Report) -> list[Entry]:
+    """List the visible files and folders in a folder that can be read, sorted by name; the rest is reported."""
+    try:
+        entries = folder_entries(folder)
+    except wsol.DataError as error:
+        report("unreadable folder", str(error))
+        return []
+    for entry in entries:
+        if entry.problem:
+            report("unreadable file", f"{wsol.shown(str(entry.path))}: {entry.problem}")
+    return [entry for entry in entries if not entry.problem]
+
+
+def folder_entries(folder: Path) -> list[Entry]:
     """List the visible files and folders in a folder, sorted by name.
 
     Args:
         folder: The folder.
-        report: Called if the folder cannot be read, and for links that lead nowhere, pipes, sockets and devices.
 
     Returns:
-        The rest.
+        What is in it, also links that lead nowhere.
+
+    Raises:
+        DataError: The folder cannot be read.
     """
     try:
         with os.scandir(folder) as found:
             children = sorted((child for child in found if not hidden(child.name)), key=lambda child: child.name)
     except OSError as error:
-        report("unreadable folder", f"{wsol.shown(str(folder))}: cannot be read: {error.strerror or error}")
-        return []
-    entries = []
-    for child in children:
-        if problem := _problem(child):
-            report("unreadable file", f"{wsol.shown(child.path)}: {problem}")
-        else:
-            entries.append(Entry(Path(child.path), child.is_dir()))
-    return entries
+        raise wsol.DataError(f"{wsol.shown(str(folder))}: cannot be read: {error.strerror or error}") from None
+    return [_entry(child) for child in children]
 
 
 def hidden(name: str) -> bool:
@@ -105,16 +115,22 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(map(wsol.shown, names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
-def _problem(child: os.DirEntry[str]) -> str:
-    """What is wrong with a file or folder; an empty string for one that can be read."""
+def _entry(child: os.DirEntry[str]) -> Entry:
+    path = Path(child.path)
     try:
-        if child.is_dir() or child.is_file():
-            return ""
+        if child.is_dir():
+            return Entry(path, is_folder=True)
+        if child.is_file():
+            return Entry(path, is_folder=False)
         child.stat()
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            return "is a link that leads to itself"
-        if error.errno == errno.ENOENT:
-            return "is a link to a file that is not there" if child.is_symlink() else "is not there any more"
-        return f"cannot be read: {error.strerror or error}"
-    return "is not a file, but a pipe, a socket or a device"
+        return Entry(path, is_folder=False, problem=_reason(error, child))
+    return Entry(path, is_folder=False, problem="not a file, but a pipe, a socket or a device")
+
+
+def _reason(error: OSError, child: os.DirEntry[str]) -> str:
+    if error.errno == errno.ELOOP:
+        return "a link that leads to itself"
+    if error.errno == errno.ENOENT:
+        return "a link to a file that is not there" if child.is_symlink() else "not there any more"
+    return f"cannot be read: {error.strerror or error}"

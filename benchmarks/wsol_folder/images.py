@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import wsol
-from wsol_folder.entries import Entry, OtherFiles, count_images, read_folder
+from wsol_folder.entries import Entry, OtherFiles, count_images, folder_entries
 
 _SPLIT_NAMES = {
     "train": ("training", "train_images"),
@@ -24,16 +26,27 @@ class Found:
     Attributes:
         names: Paths below the folder of the split.
         labels: Classes; -1 where the classes are not known, because train cannot be read.
+        reported: Files and folders that were reported, as paths below the folder of the split without spaces around
+            them: annotations of what is in them are not reported a second time.
     """
 
     names: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
+    reported: set[str] = field(default_factory=set)
+
+    def was_reported(self, name: str) -> bool:
+        """Whether a file of this name, with any ending, or a folder that it is in was reported."""
+        return any(_without_ending(place) in self._stems for place in (name, *map(str, PurePosixPath(name).parents)))
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        return frozenset(map(_without_ending, self.reported))
 
 
 def class_names(train: Path) -> list[str]:
     """Names of the folders in ``train``, sorted; raises DataError if there are none."""
     check_folder(train, "it needs a folder of images for every class")
-    names = [entry.name for entry in read_folder(train, _only_folder) if entry.is_folder and not _name_problem(entry)]
+    names = [entry.name for entry in folder_entries(train) if entry.is_folder and not _name_problem(entry)]
     if not names:
         raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images")
     return names
@@ -53,7 +66,7 @@ def check_folder(folder: Path, needs: str) -> None:
         return
     if not folder.parent.is_dir():
         raise wsol.DataError(f"{folder.parent}: no such folder")
-    there = [entry.name for entry in read_folder(folder.parent, wsol.ignore_problem) if entry.is_folder]
+    there = [entry.name for entry in folder_entries(folder.parent) if entry.is_folder]
     meant = [name for name in there if name.lower() in (folder.name, *_SPLIT_NAMES.get(folder.name, ()))]
     hint = f"; is it '{wsol.shown(meant[0])}'? Then rename it" if len(meant) == 1 else ""
     raise wsol.DataError(f"{folder}: no such folder; {needs}{hint}")
@@ -89,14 +102,14 @@ class _SplitReader:
 
     def read(self) -> Found:
         """List all class folders."""
-        entries = read_folder(self.split, self.report)
+        entries = folder_entries(self.split)
         if self.split.name == "train":
             self._compare_names([entry.name for entry in entries if entry.is_folder])
         for entry in entries:
             if entry.is_folder:
                 self._read_class(entry)
-            elif self._kind(entry, entry.name) != "other":
-                self.report("image without class", f"{_shown(entry)}: an image outside the class folders")
+            elif self._is_image(entry, entry.name):
+                self._leave_out(entry, "image without class", "an image outside the class folders")
         if not self.found.names:
             self.report("empty split", f"{self.split}: no image in its class folders")
         self._report_classes()
@@ -106,48 +119,62 @@ class _SplitReader:
     def _read_class(self, folder: Entry) -> None:
         label = -1 if self.classes is None else self.classes.find(folder.name)
         if problem := _name_problem(folder):
-            self._report_folder(folder, "bad name", f"its name {problem}; rename it")
+            self._leave_out_folder(folder, "bad name", f"its name {problem}; rename it")
         elif label is None and self.classes is not None:
             hint = self.classes.near(folder.name)[1]
             text = f"train has no folder '{wsol.shown(folder.name)}'; classes are the folders of train{hint}"
-            self._report_folder(folder, "unknown class", text)
+            self._leave_out_folder(folder, "unknown class", text)
         elif label is not None:
             images = self._images(folder)
             self.found.names += images
             self.found.labels += [label] * len(images)
 
     def _images(self, folder: Entry) -> list[str]:
+        try:
+            entries = folder_entries(folder.path)
+        except wsol.DataError as error:
+            self.found.reported.add(folder.name)
+            self.report("unreadable folder", str(error))
+            return []
         names = []
-        for entry in read_folder(folder.path, self.report):
+        for entry in entries:
             name = f"{folder.name}/{entry.name}"
             if entry.is_folder:
                 text = "a folder inside a class; images belong directly in the class folder"
-                self._report_folder(entry, "folder in a class", text)
-            elif (kind := self._kind(entry, name)) == "unsupported":
-                text = f"{_shown(entry)}: an image of a kind that is not read; convert it, for example to PNG"
-                self.report("unsupported image", text)
-            elif kind == "image" and (problem := wsol.name_problem(name)):
-                self.report("bad name", f"{_shown(entry)}: its name {problem}; rename it")
-            elif kind == "image":
+                self._leave_out_folder(entry, "folder in a class", text)
+            elif self._is_image(entry, name):
                 names.append(name)
         return names
 
-    def _kind(self, entry: Entry, name: str) -> wsol.ImageKind | None:
-        """What a file is; None if it cannot be read, which is reported. Other files are collected under ``name``."""
+    def _is_image(self, entry: Entry, name: str) -> bool:
+        """Whether a file is an image that can be listed; others are reported, or collected under ``name``."""
+        if entry.problem:
+            self._leave_out(entry, "unreadable file", entry.problem)
+            return False
         try:
             kind = wsol.image_kind(str(entry.path))
         except OSError as error:
-            self.report("unreadable file", f"{_shown(entry)}: cannot be read: {error.strerror or error}")
-            return None
+            self._leave_out(entry, "unreadable file", f"cannot be read: {error.strerror or error}")
+            return False
+        problem = wsol.name_problem(name)
         if kind == "other":
             self.others.names.append(name)
-        return kind
+        elif kind == "unsupported":
+            text = "an image of a kind that is not read; convert it, for example to PNG"
+            self._leave_out(entry, "unsupported image", text)
+        elif problem:
+            self._leave_out(entry, "bad name", f"its name {problem}; rename it")
+        return kind == "image" and not problem
 
-    def _report_folder(self, folder: Entry, kind: str, text: str) -> None:
+    def _leave_out(self, entry: Entry, kind: str, text: str, *, note: bool = False) -> None:
+        self.found.reported.add(str(PurePosixPath(entry.path.relative_to(self.split))).strip())
+        self.report(kind, f"{wsol.shown(str(entry.path))}: {text}", note=note)
+
+    def _leave_out_folder(self, folder: Entry, kind: str, text: str) -> None:
         """Report a folder that is not read; without an image in it, that is a note."""
         count = count_images(folder.path)
         holds = f" ({count} {'image' if count == 1 else 'images'} in it)" if count else " (no image in it)"
-        self.report(kind, f"{_shown(folder)}: {text}{holds}", note=not count)
+        self._leave_out(folder, kind, f"{text}{holds}", note=not count)
 
     def _report_classes(self) -> None:
         if self.classes is None:
@@ -172,15 +199,9 @@ class _SplitReader:
                 self.report("similar classes", f"{wsol.shown(f'{self.split}: {text}')}; rename or merge them")
 
 
-def _only_folder(kind: str, message: str, *, note: bool = False) -> None:
-    """A report for the names of classes: files are listed elsewhere, but without the folder nothing can be."""
-    if kind == "unreadable folder":
-        raise wsol.DataError(message)
-
-
 def _name_problem(folder: Entry) -> str:
     return wsol.name_problem(f"{folder.name}/-")  # as a part of ids, a name may end with a space
 
 
-def _shown(entry: Entry) -> str:
-    return wsol.shown(str(entry.path))
+def _without_ending(name: str) -> str:
+    return os.path.splitext(name)[0]

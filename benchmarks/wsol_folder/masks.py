@@ -10,6 +10,7 @@ import numpy as np
 
 import wsol
 from wsol_folder.entries import OtherFiles, count_images, read_folder
+from wsol_folder.images import Found
 
 _ADDED = re.compile(r"[-_.][^-_./]*$")
 """What programs add to the name of an image to name its mask, such as ``_mask``."""
@@ -75,12 +76,12 @@ class _MaskMatcher:
         return self.by_start.get(_stem(name)) if row is None else self.by_stem[self.matcher.names[row]][0]
 
 
-def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[str]:
+def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
     """Find the mask of each image.
 
     Args:
         folder: Folder of the masks.
-        names: Images as paths below the folder of the split.
+        images: The images.
         report: Called for two images that share a mask, an image without a mask or with several, and a mask without an
             image.
 
@@ -89,7 +90,7 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
     """
     masks = list_masks(folder, report)
     matcher = _MaskMatcher(masks)
-    found = {name: matcher.find(name) for name in names}
+    found = {name: matcher.find(name) for name in images.names}
     owner: dict[str, str] = {}
     for name, own in found.items():
         if len(own) > 1:
@@ -105,7 +106,7 @@ def mask_paths(folder: Path, names: Sequence[str], report: wsol.Report) -> list[
         left.pop(meant or "", None)
         path = folder / f"{_stem(name)}.png"
         report("missing mask", f"{path}: no such mask, for the image '{name}'{hint}")
-    for mask in left:
+    for mask in [mask for mask in left if not images.was_reported(mask)]:
         report("unknown id", f"{folder / mask}: a mask without an image")
     matcher.matcher.note_other_forms(str(folder), report)
     return [str(folder / own[0]) if own else "" for own in found.values()]
