@@ -13,6 +13,7 @@ from wsol.data.checking.copies import Copies
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.labels import Classes, Ids
 from wsol.data.checking.masks import MaskContent
+from wsol.data.checking.orientation import Orientation
 from wsol.data.checking.report import CheckReport, Problem, SplitReport
 from wsol.data.files import in_threads
 from wsol.errors import DataError, WsolError
@@ -20,7 +21,7 @@ from wsol.split_names import EvalSplit, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ANNOTATED: tuple[EvalSplit, ...] = ("val", "test")
-INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, Copies, MaskContent, Sizes, Boxes)
+INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, Copies, Orientation, MaskContent, Sizes, Boxes)
 """In the order in which problems of one image are reported."""
 CheckProgress = Callable[[Split, int, int], None]
 """Called with the split, the number of images done and the number of all images."""
