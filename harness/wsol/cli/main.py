@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from wsol import interrupts
-from wsol.cli import common, compare, data, inspect, localize, new_study, plot, reproduce, run, score, verify
+from wsol.cli import (
+    common,
+    compare,
+    data,
+    data_import,
+    inspect,
+    localize,
+    new_study,
+    plot,
+    reproduce,
+    run,
+    score,
+    verify,
+)
 from wsol.cli.ending import EXIT_CODES, ended
 from wsol.errors import one_line
 
@@ -49,6 +62,7 @@ app.command(rich_help_panel="Results")(reproduce.env)
 app.command(rich_help_panel="Results")(compare.compare)
 app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)
+data.data_app.command("import")(data_import.import_data)
 data.data_app.command("new-study")(new_study.new_study)
 app.add_typer(data.data_app, name="data", rich_help_panel="Information")
 app.command(rich_help_panel="Information")(inspect.studies)

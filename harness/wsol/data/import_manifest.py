@@ -36,9 +36,10 @@ class ImportManifest(Model):
         conventions: How the source's coordinates were read, in words.
         options: The options that decided the content, as given on the command line.
         classes: Class of the source → class of the data set, for every class that was imported.
-        source: SHA-256 of the names and content of the source's images and of their objects.
-        split_rule: How images were assigned to train, val and test, for example ``"seed 0, 60/20/20, rule 1, source
-            1a2b3c4d"``; empty where the source assigns them.
+        source: Hash of the source: names and sizes of its images, their classes, boxes, and which have masks; 16
+            hexadecimal digits.
+        split_rule: How images were assigned to train, val and test, for example ``"seed 0, 60/20/20, class-balanced,
+            near-copies together, rule 1, source 1a2b3c4d"``; empty where the source assigns them.
         masks: What the values of masks mean; None without masks.
         images: Split → class → number of images.
         skipped: Reason → names of the images of the source that were left out.

@@ -1,0 +1,134 @@
+"""Which split each entry of an import goes to: the source's own, or the seeded rule, or the one within the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from wsol.data.benchmark import Report
+from wsol.data.importing.labelling import LabelledImage
+from wsol.data.importing.notes import listed
+from wsol.data.importing.splitting import WHOLE, Shares, rule_text, split_images
+from wsol.errors import UsageError
+from wsol.split_names import Split
+
+_ALL: tuple[Split, ...] = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitChoice:
+    """How images are assigned to train, val and test.
+
+    Attributes:
+        shares: Shares of the splits.
+        seed: Seed of the rule.
+        keep: Whether the source's own splits are kept. A split that the source lacks, val or test, is taken from its
+            train by the rule.
+    """
+
+    shares: Shares = field(default_factory=lambda: Shares.parse("60/20/20"))
+    seed: int = 0
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.shares.val and self.shares.test):
+            raise UsageError(f"shares '{self.shares}': train, val and test must all get images; give 60/20/20, for one")
+
+    def text(self) -> str:
+        """For the manifest: ``"60/20/20, seed 0"``, or ``"kept, 60/20/20, seed 0"``."""
+        return f"{'kept, ' if self.keep else ''}{self.shares}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class AssignedSplits:
+    """The split of each entry, and the rule that chose it; an empty rule where all are the source's own."""
+
+    splits: tuple[Split, ...]
+    rule: str
+
+
+def assign_splits(
+    entries: Sequence[LabelledImage],
+    choice: SplitChoice,
+    report: Report,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> AssignedSplits | None:
+    """Assign entries to splits; entries of one image, and near-copies, get the same one.
+
+    Args:
+        entries: The entries.
+        choice: How they are assigned.
+        report: Receives classes with too few images, images without a split, and kept near-copies in two splits.
+        progress: Called while near-copies are searched.
+
+    Returns:
+        The splits; None where the source's own splits cannot be kept.
+    """
+    groups = _groups(entries, progress)
+    if not choice.keep:
+        found = _by_rule(entries, range(len(entries)), groups, choice.shares, choice.seed, report)
+        return AssignedSplits(
+            tuple(found[place] for place in range(len(entries))), rule_text(choice.shares, choice.seed)
+        )
+    own = [entry.source.split for entry in entries]
+    lacking = [entry.source.name for entry, split in zip(entries, own, strict=True) if split is None]
+    if lacking:
+        text = f"images that the source assigns to no split: {len(lacking)} ({listed(lacking)})"
+        report("no split", f"{text}; leave --keep-splits out to split all images anew")
+    missing = [split for split in _ALL if split not in own]
+    if "train" in missing:
+        report("no split", "the source has no split 'train'; leave --keep-splits out to split all images anew")
+    if lacking or "train" in missing:
+        return None
+    splits: list[Split] = [split for split in own if split is not None]
+    rule = ""
+    if missing:
+        shares = _within_train(choice.shares, missing)
+        pool = [place for place, split in enumerate(splits) if split == "train"]
+        for place, split in _by_rule(entries, pool, groups, shares, choice.seed, report).items():
+            splits[place] = split
+        rule = f"{' and '.join(missing)} out of the source's train: {rule_text(shares, choice.seed)}"
+    _note_near_copies(entries, splits, groups, report)
+    return AssignedSplits(tuple(splits), rule)
+
+
+def _groups(entries: Sequence[LabelledImage], progress: Callable[[str, int, int], None] | None) -> list[int]:
+    """The group of each entry: near-copies, and the entries of one image, share one."""
+    images = {entry.source.name: entry.source for entry in entries}
+    group = {name: number for number, name in enumerate(images)}
+    return [group[entry.source.name] for entry in entries]
+
+
+def _by_rule(
+    entries: Sequence[LabelledImage],
+    pool: Sequence[int],
+    groups: Sequence[int],
+    shares: Shares,
+    seed: int,
+    report: Report,
+) -> dict[int, Split]:
+    """Entry → split, for the entries of the pool."""
+    names = [f"{entries[place].source.name}{entries[place].mark}" for place in pool]
+    labels = [entries[place].category for place in pool]
+    found = split_images(names, labels, [groups[place] for place in pool], shares, seed, report)
+    return dict(zip(pool, found, strict=True))
+
+
+def _within_train(shares: Shares, missing: Sequence[Split]) -> Shares:
+    """The shares with which the missing splits are taken from train, relative to each other and to train."""
+    total = shares.train + sum(shares.of(split) for split in missing)
+    val, test = (WHOLE * shares.of(split) // total if split in missing else 0 for split in ("val", "test"))
+    return Shares(WHOLE - val - test, val, test)
+
+
+def _note_near_copies(
+    entries: Sequence[LabelledImage], splits: Sequence[Split], groups: Sequence[int], report: Report
+) -> None:
+    members: dict[int, list[int]] = {}
+    for place, group in enumerate(groups):
+        members.setdefault(group, []).append(place)
+    across = [found for found in members.values() if len({splits[place] for place in found}) > 1]
+    if across:
+        shown = [", ".join(f"{splits[place]}: {entries[place].source.name}" for place in found[:3]) for found in across]
+        text = f"groups of near-copies that the source's splits separate: {len(across)} ({'; '.join(shown[:3])})"
+        report("near-copies in two splits", text, note=True)
