@@ -66,7 +66,7 @@ def import_data(
     seed: Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Seed of the split.")] = 0,
     keep_splits: Annotated[
         bool,
-        typer.Option("--keep-splits", help="Keep the source's splits; a missing val or test is taken from its train."),
+        typer.Option("--keep-splits", help="Keep the splits of SOURCE; missing ones are taken from train."),
     ] = False,
     rounding: Annotated[
         Literal["outwards", "inwards"],
@@ -85,8 +85,8 @@ def import_data(
 ) -> None:
     """Import annotated images into a folder for each class, split into train, val and test.
 
-    Images are linked or copied, never moved; nothing is overwritten, and nothing is written into SOURCE. Boxes and masks
-    are written for val and test, none for train. Exits with 3, and writes nothing, if the source has a problem.
+    Images are linked or copied, never moved; nothing is overwritten, and nothing is written into SOURCE. Val and test
+    get boxes and masks, train does not. Exits with 3, and writes nothing, if the source has a problem.
     """
     from wsol.data.importing.assigning import SplitChoice
     from wsol.data.importing.classes import parse_class_options

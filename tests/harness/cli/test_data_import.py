@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import wsol
 from tests.harness.data.importing.sources import Drawn, voc_xml, write_text
@@ -51,12 +50,12 @@ def voc(tmp_path: Path) -> Path:
     return write_source(tmp_path / "voc", "voc", photographs())
 
 
-@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv", "masks"])
+@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv"])
 def test_every_format_becomes_a_data_set_without_a_problem(format: str, tmp_path: Path) -> None:
     source, root = write_source(tmp_path / "source", format, photographs()), tmp_path / "two words"
     before = content(source)
     done = import_data(source, root)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr.strip()) == (0, ""), done.stdout
     assert content(source) == before
     assert done.stdout.splitlines()[-4:] == [
         "next:",
@@ -129,7 +128,7 @@ def test_an_image_of_several_classes_is_one_file_in_one_split(copy: bool, tmp_pa
     done = import_data(several(tmp_path / "voc"), root, "--several", "each", *(["--copy"] if copy else []))
     assert done.returncode == 0, done.stdout
     assert "several classes: 1" in done.stdout
-    pairs = [path for path in root.rglob("*#kangaroo.jpg")]
+    pairs = list(root.rglob("*#kangaroo.jpg"))
     assert len(pairs) == 4
     for path in pairs:
         other = path.parent.parent / "wallaby" / path.name.replace("#kangaroo", "#wallaby")
@@ -191,7 +190,7 @@ def test_all_problems_are_listed_and_nothing_is_written(voc: Path, tmp_path: Pat
     for text in (
         "000.xml:",
         "001.xml:",
-        "no image 'gone'",
+        "no image 'Annotations/gone' or 'gone.jpg'",
         "did you mean 'wallaby'",
         "003.jpg, 005.jpg: the same bytes",
     ):
@@ -241,6 +240,8 @@ def with_splits(folder: Path, names: Sequence[str]) -> Path:
         target = folder / split / path.parent.name / path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
+    for left in ("images", "labels"):
+        (folder / left).rmdir()
     return folder
 
 
@@ -340,16 +341,6 @@ def test_what_a_killed_import_left_is_replaced(voc: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "voc"]
     assert not (tmp_path / "data" / "val" / "x").exists()
     assert not list((tmp_path / "data").glob(".*"))
-
-
-def test_masks_that_are_empty_or_broken_are_problems(tmp_path: Path) -> None:
-    source = write_source(tmp_path / "pets", "masks", photographs(3))
-    paths = sorted((source / "trimaps").iterdir())
-    Image.fromarray(np.full((36, 48), 2, dtype=np.uint8)).save(paths[0])
-    paths[1].write_bytes(paths[1].read_bytes()[:60])
-    done = import_data(source, tmp_path / "data", "--split", "34/33/33")
-    assert done.returncode == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pets"]
 
 
 def test_the_manifest_lists_what_decided_the_content(voc: Path, tmp_path: Path) -> None:
