@@ -194,9 +194,17 @@ def read_box_rows(
     lines = _lines(path, text)
     line, header = next(lines, (2, []))
     if [name.lower() for name in header] != list(COLUMNS):
-        found = f"not '{','.join(header)}'"
-        raise DataError.at(path, line, f"the line after the unit must be the header '{','.join(COLUMNS)}', {found}")
+        raise DataError.at(path, line, _header_problem(header))
     return stated, _rows(lines, _RowCheck(stated, several, positive_area))
+
+
+def _header_problem(header: Sequence[str]) -> str:
+    for separator, name in ((";", "';'"), ("\t", "tabs")):
+        if len(header) == 1 and header[0].count(separator) == len(COLUMNS) - 1:
+            return f"its cells are separated by {name}; separate them by commas"
+    sizes = {name.lower() for name in header[-2:]} in ({"w", "h"}, {"width", "height"})
+    hint = "; convert width and height: x1 = x0 + width - 1, y1 = y0 + height - 1" if sizes else ""
+    return f"the line after the unit must be the header '{','.join(COLUMNS)}', not '{','.join(header)}'{hint}"
 
 
 def _rows(lines: Iterator[tuple[int, list[str]]], check: _RowCheck) -> Iterator[BoxRow]:
