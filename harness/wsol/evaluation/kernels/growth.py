@@ -30,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wsol.arrays import Array, FloatArray
-from wsol.evaluation.kernels.compile import inlined, kernel
+from wsol.compilation import inlined, kernel
 
 # Columns of the table of components. A component's parent is itself at the root of its tree. SINCE: the level since
 # which its box is as it is. X0 to Y1: its bounding box in the framed map, ends included. AREA: twice the area of the

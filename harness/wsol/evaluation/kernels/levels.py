@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wsol.arrays import FloatArray
-from wsol.evaluation.kernels.compile import kernel
+from wsol.compilation import kernel
 
 Levels = npt.NDArray[np.int16]
 Rings = npt.NDArray[np.uint8]
