@@ -34,7 +34,7 @@ from wsol.cli.data_common import (
 if TYPE_CHECKING:
     from wsol.data.benchmark import Benchmark
     from wsol.data.checking.report import CheckReport, SplitReport
-    from wsol.split_names import Split
+    from wsol.split_names import EvalSplit, Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
@@ -110,6 +110,9 @@ def check(
     name: Name,
     root: DataRoot = None,
     split: OneSplit = None,
+    near: Annotated[
+        bool, typer.Option("--near", help="Also find near-copies: resized, re-encoded or mirrored images.")
+    ] = False,
     limit: Limit = 20,
     as_json: AsJson = False,
     out_folder: ResultsFolder = None,
@@ -127,11 +130,15 @@ def check(
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
 
+    if near:  # needs time to import
+        from wsol.data.checking.near import NearCopies
     benchmark = create_benchmark(name, root, overrides, plugin)
     if split == "test":
         record_inspection((out_folder or default_out()) / FILE_NAME, benchmark, f"wsol data check {name}", warn)
     with progress_bars() as advance:
-        report = run_check(benchmark, [split] if split else SPLITS, advance, ["test"] if split == "test" else ["val"])
+        annotated: list[EvalSplit] = ["test"] if split == "test" else ["val"]
+        more = [NearCopies] if near else []
+        report = run_check(benchmark, [split] if split else SPLITS, advance, annotated, more)
     if as_json:
         print_json({**dataclasses.asdict(report), "counts": report.counts()})
     else:

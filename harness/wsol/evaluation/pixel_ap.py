@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from wsol.arrays import Array, BoolArray, FloatArray, IntArray
-from wsol.errors import DataError
 from wsol.compilation import kernel
+from wsol.errors import DataError
 from wsol.isolation import plain
 
 BIN_EDGES: FloatArray = np.append(np.arange(1000) * 0.001, [1.0, 2.0, 3.0])

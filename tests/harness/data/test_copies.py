@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
 
 import wsol
 from tests.support.data_sets import write_image
+from tests.support.listed_data import Listed, Published
 from tests.support.opened_files import opened_files
 from wsol.data.checking.check import check
 from wsol.data.checking.copies import ImageFile, equal_files
 from wsol.data.checking.report import CheckReport
-
-CLASSES = ("cat", "dog")
-
-
-class Listed(wsol.Benchmark):
-    """Images of the paths ``SPLIT/CLASS/NAME`` below a folder."""
-
-    name = "listed"
-    metrics: ClassVar = ("maxboxaccv2",)
-    schedule = wsol.Schedule(1, 1)
-
-    def class_names(self) -> tuple[str, ...]:
-        return CLASSES
-
-    def images(self, split: wsol.Split) -> wsol.ImageList:
-        root = self.data_folder()
-        paths = sorted(path for path in (root / split).glob("*/*"))
-        labels = np.array([CLASSES.index(path.parent.name) for path in paths], dtype=np.int64)
-        ids = [path.relative_to(root).as_posix() for path in paths]
-        return wsol.image_list(f"listed-{split}", ids, labels, [str(path) for path in paths], self.decoding)
-
-    def annotations(self, split: wsol.Split) -> wsol.Annotations:
-        count = len(self.images(split))
-        return wsol.Annotations(np.tile([20, 12], (count, 1)), [np.array([[0, 0, 5, 5]])] * count)
-
-
-class Published(Listed):
-    """The same images as published data."""
-
-    split_sizes = (3, 2, 2)
 
 
 @pytest.fixture
@@ -100,7 +69,7 @@ def test_a_group_of_copies_is_one_message_in_the_last_split(root: Path) -> None:
     (problem,) = test.problems
     assert problem.kind == "copies in two splits"
     assert problem.message.endswith("and 5 more: the same bytes")
-    assert "(class 'dog')" in problem.message
+    assert "(train, class 'dog')" in problem.message
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink])

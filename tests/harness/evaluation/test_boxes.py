@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.evaluation_strategies import KINDS, gt_boxes, score_maps
 from tests.support.reference_evaluation import cam_like, noisy, plain_best_ious, plain_boxes, smooth
+from wsol.compilation import kernel
 from wsol.errors import DataError, UsageError
 from wsol.evaluation.boxes import best_ious, best_ious_batch, estimated_boxes
-from wsol.compilation import kernel
 from wsol.protocols import threshold_values
 
 TAUS = (0, 0.2, 0.4, 0.6, 0.8)

@@ -32,6 +32,7 @@ def check(
     splits: Sequence[Split] = SPLITS,
     progress: CheckProgress | None = None,
     annotated: Collection[EvalSplit] = ANNOTATED,
+    more: Sequence[Callable[[], Inspection]] = (),
 ) -> CheckReport:
     """Read all metadata of a data set, decode every image and mask, and compare them with each other.
 
@@ -42,11 +43,12 @@ def check(
         splits: The splits to check.
         progress: Called after each image.
         annotated: Splits whose annotations are read; of the others, only images and labels are checked.
+        more: Inspections to add.
 
     Returns:
         What the splits contain, and all problems.
     """
-    inspections = [inspection() for inspection in INSPECTIONS]
+    inspections = [inspection() for inspection in (*INSPECTIONS, *more)]
     reports = []
     for split in splits:
         report = SplitReport(split)

@@ -34,7 +34,7 @@ class ImageFile:
     """A file of an image list.
 
     Attributes:
-        path: The file.
+        path: The file, or the id of an image that is no file.
         split: The split whose list contains it.
         label: Its class in the list.
     """
@@ -51,64 +51,99 @@ class ImageFile:
         return stem if name == path.parent.name else ""
 
 
-class Copies(Inspection):
-    """Reports groups of files with equal bytes, each once.
+class CopyGroups(Inspection):
+    """Reports groups of copies, each once; a subclass finds them.
 
     A copy in another split, under another class, or within test is a problem; within train or val under one class it is
-    a note. The files of a split with exactly its published number of images are what they are: copies are notes there.
+    a note.
     """
 
     of_images_only: ClassVar[bool] = True
+    kind: ClassVar[str]
+    """What the copies are called in kinds of problems: ``copies``."""
 
     def __init__(self) -> None:
-        self._files: list[ImageFile] = []
+        self.files: list[ImageFile] = []
+        """The images of all splits so far; those that are no files have their ids as paths."""
         self._reports: dict[Split, SplitReport] = {}
         self._names: Sequence[str] = ()
-        self._published = True
+        self._accepted = True
+
+    def groups(self) -> Iterable[tuple[Sequence[ImageFile], str]]:
+        """The groups of copies, called after the last split.
+
+        Returns:
+            For each group its images and how they are equal.
+        """
+        raise NotImplementedError
+
+    def accepts(self, split: CheckedSplit) -> bool:
+        """Whether the copies of a split are as published; where all splits say so, they are notes."""
+        raise NotImplementedError
 
     def begin(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
         self._reports[split.split] = split.report
-        self._published &= split.has_published_size
+        self._accepted &= self.accepts(split)
         try:
             self._names = split.benchmark.class_names()
         except WsolError:
             self._names = ()  # reported when train is checked
-        labels = split.images.labels.tolist()
-        files = zip(split.images.paths, labels, strict=False)  # images that are no files have no paths
-        self._files += [ImageFile(path, split.split, label) for path, label in files]
+        paths = split.images.paths or split.images.ids
+        files = zip(paths, split.images.labels.tolist(), strict=True)
+        self.files += [ImageFile(path, split.split, label) for path, label in files]
 
     def finish(self) -> None:
         """See :class:`Inspection`."""
-        for group in equal_files(self._files):
+        for group, how in self.groups():
             found = _judged(group)
             if found:
                 kind, problem = found
                 last = [split for split in self._reports if any(file.split == split for file in group)][-1]
-                note = self._published or not problem
-                self._reports[last](kind, self._message(group), note=note)
+                note = self._accepted or not problem
+                self._reports[last](f"{self.kind} {kind}", f"{self._listed(group)}: {how}", note=note)
 
-    def _message(self, group: Sequence[ImageFile]) -> str:
-        several = len({file.label for file in group}) > 1
-        shown = [f"{file.path} (class '{self._name(file.label)}')" if several else file.path for file in group[:SHOWN]]
+    def _listed(self, group: Sequence[ImageFile]) -> str:
+        splits, labels = len({file.split for file in group}) > 1, len({file.label for file in group}) > 1
+        shown = []
+        for file in group[:SHOWN]:
+            where = [*([file.split] if splits else []), *([f"class '{self._name(file.label)}'"] if labels else [])]
+            shown.append(f"{file.path} ({', '.join(where)})" if where else file.path)
         more = f" and {len(group) - SHOWN} more" if len(group) > SHOWN else ""
-        return f"{', '.join(shown)}{more}: the same bytes"
+        return f"{', '.join(shown)}{more}"
 
     def _name(self, label: int) -> str:
         return self._names[label] if 0 <= label < len(self._names) else str(label)
+
+
+class Copies(CopyGroups):
+    """Reports groups of files with equal bytes.
+
+    The files of a split with exactly its published number of images are what they are: copies are notes there.
+    """
+
+    kind: ClassVar[str] = "copies"
+
+    def groups(self) -> Iterable[tuple[Sequence[ImageFile], str]]:
+        """See :class:`CopyGroups`."""
+        return [(group, "the same bytes") for group in equal_files(self.files)]
+
+    def accepts(self, split: CheckedSplit) -> bool:
+        """See :class:`CopyGroups`."""
+        return split.has_published_size
 
 
 def _judged(group: Sequence[ImageFile]) -> tuple[str, bool] | None:
     """The kind of a group of copies, and whether it is a problem; None for the entries of one image in one split."""
     splits = list(dict.fromkeys(file.split for file in group))
     if len(splits) > 1:
-        return "copies in two splits", True
+        return "in two splits", True
     images = _images(group)
     if len(images) == 1:
         return None
     if len({frozenset(labels) for labels in images}) > 1:
-        return "copies under two classes", True
-    return f"copies in {splits[0]}", splits[0] == "test"
+        return "under two classes", True
+    return f"in {splits[0]}", splits[0] == "test"
 
 
 def _images(group: Sequence[ImageFile]) -> list[set[int]]:

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from wsol.arrays import ByteArray
-from wsol.data.benchmark import ImageList
 from wsol.data.cache import default_cache
 from wsol.data.files import digest, in_threads
 from wsol.errors import DataError, WsolError
@@ -82,37 +81,43 @@ def hash_images(load: Callable[[int], ByteArray], count: int, progress: OnHashed
     return hashes
 
 
-def kept_hashes(images: ImageList) -> ByteArray:
-    """The hashes of a split that an earlier check kept, uint8 [N, 64]; zeros where it kept none."""
-    shape = (len(images), BYTES)
+def kept_hashes(key: str, count: int) -> ByteArray:
+    """The hashes that an earlier check kept.
+
+    Args:
+        key: What identifies the images.
+        count: Number of images.
+
+    Returns:
+        Their hashes, uint8 [N, 64]; zeros if none were kept, or the file is broken.
+    """
     try:
-        content = _hash_file(images).read_bytes()
+        content = _hash_file(key).read_bytes()
     except OSError:
         content = b""
     data = content[CHECKSUM:]
-    if len(data) != shape[0] * shape[1] or hashlib.sha256(data).digest() != content[:CHECKSUM]:
-        return np.zeros(shape, dtype=np.uint8)
-    return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
+    if len(data) != count * BYTES or hashlib.sha256(data).digest() != content[:CHECKSUM]:
+        data = bytes(count * BYTES)
+    return np.frombuffer(data, dtype=np.uint8).reshape(count, BYTES)
 
 
-def keep_hashes(images: ImageList, hashes: ByteArray) -> str:
-    """Keep the hashes of a split in the cache folder.
+def keep_hashes(key: str, hashes: ByteArray) -> str:
+    """Keep hashes in the cache folder.
 
     Args:
-        images: The split.
-        hashes: Its hashes, uint8 [N, 64].
+        key: What identifies the images.
+        hashes: Their hashes, uint8 [N, 64].
 
     Returns:
         Why they cannot be kept; empty where they are.
     """
     data = hashes.tobytes()
     try:
-        write_atomic(_hash_file(images), hashlib.sha256(data).digest() + data, "the file of perceptual hashes")
+        write_atomic(_hash_file(key), hashlib.sha256(data).digest() + data, "the file of perceptual hashes")
     except WsolError as error:
         return str(error)
     return ""
 
 
-def _hash_file(images: ImageList) -> Path:
-    name = digest(images.fingerprint, images.stamp, f"{RULE} {imagehash.__version__}")
-    return default_cache() / "near-copies" / f"{name}.bin"
+def _hash_file(key: str) -> Path:
+    return default_cache() / "near-copies" / f"{digest(key, f'{RULE} {imagehash.__version__}')}.bin"
