@@ -79,4 +79,8 @@ def _yaml_names(path: Path) -> list[str]:
         if sorted(by_number) != list(range(len(names))):
             raise DataError(f"{path}: 'names' should number the classes 0 to {len(names) - 1}")
         names = [by_number[number] for number in range(len(names))]
-    return [str(name).strip() for name in names] if isinstance(names, list) else []
+    if not isinstance(names, list):
+        return []
+    if not all(isinstance(name, str | int | float) for name in names):
+        raise DataError(f"{path}: 'names' should be a list of texts")
+    return [str(name).strip() for name in names]

@@ -197,7 +197,8 @@ class CsvReader(SourceReader):
             if row.box is not None:
                 given = ",".join(f"{value:g}" for value in row.box)
                 box = self._edges(row, row.box, unit)
-                image.objects.append(RawObject(row.category, row.where, box, None, given))
+                corners = None if unit == "shares" or row.by_size else row.box
+                image.objects.append(RawObject(row.category, row.where, box, None, given, corners))
         return list(found.values())
 
     def _assign(self, image: RawImage, row: _Row, report: Report) -> None:

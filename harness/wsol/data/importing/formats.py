@@ -8,6 +8,7 @@ from wsol.data.importing.coco import CocoReader
 from wsol.data.importing.csv_boxes import CsvReader
 from wsol.data.importing.masks import MaskReader
 from wsol.data.importing.source import SourceReader
+from wsol.data.importing.unread import unread_format
 from wsol.data.importing.voc import VocReader
 from wsol.data.importing.yolo import YoloReader
 from wsol.errors import DataError, UsageError
@@ -56,6 +57,7 @@ def detect_format(source: Path) -> str:
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        raise DataError(f"{source}: no annotations of a known format in it; --format names one: {', '.join(FORMATS)}")
+        hint = unread_format(source) or f"--format names one: {', '.join(FORMATS)}"
+        raise DataError(f"{source}: no annotations of a known format in it; {hint}")
     both = ", ".join(f"{name} ({shown})" for name, shown in found.items())
     raise DataError(f"{source}: has annotations of several formats: {both}; choose one with --format")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from wsol.data.importing.walk import files_below
 from wsol.data.readers.image_kind import image_endings, kind_by_ending
 from wsol.data.readers.names import comparable_name
 from wsol.errors import DataError
@@ -151,9 +152,4 @@ def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
 
 
 def _file_names(folder: Path) -> list[str]:
-    found = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        below = PurePosixPath(Path(parent).relative_to(folder).as_posix())
-        folders[:] = [name for name in folders if name[0] != "." and name.lower() not in ANNOTATION_FOLDERS]
-        found += [str(below / name) for name in files if name[0] != "."]
-    return found
+    return [path.relative_to(folder).as_posix() for path in files_below(folder, skipped=ANNOTATION_FOLDERS)]

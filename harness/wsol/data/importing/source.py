@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from wsol.arrays import BoolArray
+import numpy as np
+
+from wsol.arrays import BoolArray, IntArray
 from wsol.data.benchmark import Report
 from wsol.data.files import ImageFiles
 from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
+from wsol.data.importing.corners import Corners
 from wsol.data.importing.entry import Edges, SourceImage, SourceObject
 from wsol.data.importing.exif import stored_orientation
 from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
 from wsol.data.importing.notes import CountedNotes
+from wsol.data.readers.box_formats import other_format
 from wsol.errors import DataError
 from wsol.options import Options, OptionValues, build_options, option
 from wsol.split_names import Split
@@ -40,6 +44,7 @@ class RawObject:
         box: Computes its edges from the image's size; None where the source has no box.
         mask: Reads its mask, given the image's size; None where the source has none.
         given: The box as the file writes it, for messages.
+        corners: Its numbers, where the format has corners in pixels: they are checked for another form.
     """
 
     category: str
@@ -47,6 +52,7 @@ class RawObject:
     box: Callable[[Size], Edges] | None = None
     mask: Callable[[Size], BoolArray] | None = None
     given: str = ""
+    corners: Corners | None = None
 
 
 @dataclass
@@ -168,11 +174,25 @@ class SourceReader(ABC):
 
     def _entries(self, raws: Sequence[RawImage], report: Report) -> list[SourceImage]:
         sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws]).sizes(report)
+        self._check_form(raws, sizes, report)
         entries = []
         for raw, (width, height) in zip(raws, sizes.tolist(), strict=True):
             if width and self._right_size(raw, (width, height), report):
                 entries.append(self._entry(raw, (width, height), report))
         return entries
+
+    def _check_form(self, raws: Sequence[RawImage], sizes: IntArray, report: Report) -> None:
+        """Report boxes that look like another form than corners."""
+        found = [
+            (item.corners, size)
+            for raw, size in zip(raws, sizes, strict=True)
+            for item in raw.objects
+            if item.corners is not None and size.min() > 0
+        ]
+        boxes = np.array([corners for corners, _ in found], dtype=np.float64).reshape(-1, 4)
+        hint = other_format(boxes, np.array([size for _, size in found], dtype=np.int64).reshape(-1, 2))
+        if hint:
+            report("other box format", f"{self.source}: boxes {hint}")
 
     def _right_size(self, raw: RawImage, size: Size, report: Report) -> bool:
         if raw.stated is None or raw.stated == size:

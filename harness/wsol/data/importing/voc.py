@@ -6,6 +6,7 @@ Its tools count pixels from 1 and include the last one: xmin = 1, xmax = width i
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -138,7 +139,7 @@ class VocReader(SourceReader):
 
 def _object(box: _VocBox, convention: CornerConvention) -> RawObject:
     given = ",".join(f"{value:g}" for value in box.corners)
-    return RawObject(box.category, box.where, partial(_edges, convention.edges(box.corners)), None, given)
+    return RawObject(box.category, box.where, partial(_edges, convention.edges(box.corners)), None, given, box.corners)
 
 
 def _edges(edges: Edges, size: Size) -> Edges:
@@ -192,6 +193,6 @@ def _first_files(source: Path) -> Iterator[Path]:
 
 def _is_annotation(path: Path) -> bool:
     try:
-        return b"<annotation" in read_bytes(path, limit=2**26)[:4096]
+        return re.search(rb"<annotation[\s>]", read_bytes(path)[:4096]) is not None
     except DataError:
         return False
