@@ -14,6 +14,7 @@ from wsol.cli import (
     compare,
     data,
     data_import,
+    data_show,
     inspect,
     localize,
     new_study,
@@ -63,6 +64,7 @@ app.command(rich_help_panel="Results")(compare.compare)
 app.command(rich_help_panel="Results")(plot.plot)
 app.command(rich_help_panel="Results")(localize.localize)
 data.data_app.command("import")(data_import.import_data)
+data.data_app.command("show")(data_show.show)
 data.data_app.command("new-study")(new_study.new_study)
 app.add_typer(data.data_app, name="data", rich_help_panel="Information")
 app.command(rich_help_panel="Information")(inspect.studies)

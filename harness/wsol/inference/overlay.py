@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from wsol.arrays import Array, FloatArray
+from wsol.arrays import Array, BoolArray, ByteArray, FloatArray
 
 PREDICTED = (255, 64, 64)
 TRUE = (64, 255, 64)
+MASK = (255, 160, 0)
+IGNORED = (128, 128, 128)
 
 
 def overlay(
@@ -46,6 +48,22 @@ def overlay(
             x0, y0, x1, y1 = (box * [width, height, width, height]).round().astype(int).tolist()
             cv2.rectangle(canvas, (x0, y0), (min(x1, width - 1), min(y1, height - 1)), colour, line)
     return canvas
+
+
+def tint(image: ByteArray, mask: BoolArray, colour: tuple[int, int, int]) -> ByteArray:
+    """Mix the pixels of a mask with a colour, half and half.
+
+    Args:
+        image: uint8 [H, W, 3], RGB.
+        mask: bool [H, W].
+        colour: RGB, 0 to 255.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    tinted = image.copy()
+    tinted[mask] = (image[mask].astype(np.uint16) + np.asarray(colour, dtype=np.uint16)) // 2
+    return tinted
 
 
 def drawable(boxes: Array | None) -> FloatArray:
