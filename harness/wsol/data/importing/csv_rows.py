@@ -31,13 +31,14 @@ def read_rows(path: Path, separator: str | None, encoding: str) -> tuple[list[tu
         DataError: The file cannot be read.
         UsageError: There is no such encoding, or the separator is none.
     """
+    given = WRITTEN.get(separator or "", separator)
+    if given is not None and (len(given) != 1 or given in '\r\n"'):
+        raise UsageError(f"option separator: '{given:.20}' should be one character, or tab")
     text = _decoded(path, encoding)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise DataError(f"{path}: an empty table")
-    chosen = WRITTEN.get(separator or "", separator) or max(SEPARATORS, key=lines[0].count)
-    if len(chosen) != 1 or chosen in '\r\n"':
-        raise UsageError(f"option separator: '{chosen:.20}' should be one character, or tab")
+    chosen = given or max(SEPARATORS, key=lines[0].count)
     return list(_split(path, text, chosen)), chosen
 
 
