@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wsol.data.benchmark import Report
@@ -33,6 +33,19 @@ class FileValues:
     follows: tuple[int, bool] | None = None
 
 
+def report_unsuitable(masks: LabelMasks, reasons: Mapping[int, str], report: Report) -> None:
+    """Report mask files of kinds that do not say what is the object, each reason once.
+
+    Args:
+        masks: What reads the masks.
+        reasons: Index of a mask → what is wrong with it.
+        report: Receives the problems.
+    """
+    for reason, count in Counter(reasons.values()).most_common():
+        first = masks.paths[min(index for index, other in reasons.items() if other == reason)]
+        report("unsuitable mask", f"{first}: {reason}" + (f" (and {count - 1:,} more masks)" if count > 1 else ""))
+
+
 def report_values(masks: LabelMasks, files: Sequence[FileValues], report: Report) -> None:
     """Report values whose meaning is not clear, each with the number of masks that have it.
 
@@ -48,10 +61,11 @@ def report_values(masks: LabelMasks, files: Sequence[FileValues], report: Report
         coloured = any(colour for _, colour in named)
         numbers = [value for value, colour in named if colour == coloured]
         most = max(len(file.values) for file in unclear)
+        absent = rule.object is not None and not any(value in rule.object for value in numbers)
         report(
             KIND,
-            f"{_counts(files, named)}, and not every one is stated to be object or background; "
-            f"{advise(numbers, coloured, most)}",
+            f"{_counts(files, named)}{', none of them stated to be the object' if absent else ''}, and not every one "
+            f"is stated to be object or background; {advise(numbers, coloured, most)}",
         )
     following = Counter(file.follows for file in files if file.follows is not None)
     if len(following) > 1 and not unclear:

@@ -9,10 +9,13 @@ import numpy as np
 from wsol.arrays import BoolArray, ByteArray, FloatArray
 from wsol.data.benchmark import Masks
 from wsol.data.checking.inspection import CheckedSplit, Inspection
-from wsol.data.checking.mask_values import FileValues, report_values
+from wsol.data.checking.mask_values import FileValues, report_unsuitable, report_values
 from wsol.data.checking.report import Problem
 from wsol.data.checking.shares import summarize
+from wsol.data.masks.advice import write
+from wsol.data.masks.levels import UnsuitableMaskError
 from wsol.data.masks.reader import LabelMasks, UnclearMaskError
+from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
 
 LARGE = 0.9
@@ -34,6 +37,7 @@ class MaskContent(Inspection):
         self._full: BoolArray = np.zeros(count, dtype=np.bool_)
         self._inverted: BoolArray = np.zeros(count, dtype=np.bool_)
         self._values: dict[int, FileValues] = {}
+        self._unsuitable: dict[int, str] = {}
 
     def image(self, split: CheckedSplit, index: int, image: ByteArray) -> Iterator[Problem]:
         """See :class:`Inspection`."""
@@ -44,6 +48,9 @@ class MaskContent(Inspection):
             foreground, ignore = self._read(annotations.masks, index)
         except UnclearMaskError:
             return  # reported at the end, with the values of the whole split
+        except UnsuitableMaskError as error:
+            self._unsuitable[index] = error.reason
+            return
         except DataError as error:
             yield Problem("unreadable mask", str(error))
             return
@@ -68,14 +75,18 @@ class MaskContent(Inspection):
             message = f"'{split.images.ids[index]}': its mask covers the whole image"
             report("mask covers its image", message, note=split.benchmark.split_sizes is not None)
         if isinstance(annotations.masks, LabelMasks):
+            report_unsuitable(annotations.masks, self._unsuitable, report)
             report_values(annotations.masks, [self._values[index] for index in sorted(self._values)], report)
+            zero = write(", for example", object=0) if annotations.masks.rule == MaskRule() else ""
+        else:
+            zero = ""
         inverted, known = int(self._inverted.sum()), int((~np.isnan(self._shares)).sum())
         if inverted > known / 2:
             report(
                 "masks may be inverted",
                 f"in {inverted:,} of {known:,} masks the object covers more than {LARGE:.0%} of the image, or more "
                 "than half of its outermost pixels and a smaller share of the image; if object and background are "
-                "exchanged, state the values of the object",
+                f"exchanged, state the values of the object{zero}",
                 note=True,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsol.data.masks.levels import level_name
+from wsol.data.masks.levels import NEARLY_GREY, level_name
 
 MANY = 16
 """More values than this in one mask look like those between two values, as blurred and JPEG-compressed masks have."""
@@ -45,20 +45,18 @@ def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
     if levels > MANY:
         return _soft(values, coloured)
     if tuple(values) == TRIMAP:
-        return _write("if they are trimaps with 1 for the object, 2 outside and 3 for the border", object=1, ignore=3)
+        return write("if they are trimaps with 1 for the object, 2 outside and 3 for the border", object=1, ignore=3)
     positive = [value for value in values if value]
     if not coloured and len(positive) == 2 and positive[0] in UNKNOWN and positive[1] == VOID:
-        return _write(f"if {positive[0]} is the border of the object", object=VOID, ignore=positive[0])
+        return write(f"if {positive[0]} is the border of the object", object=VOID, ignore=positive[0])
     if not coloured and VOID in positive and 0 in values and positive != [VOID]:
-        one = len(positive) == 2
-        return _write(f"if {VOID} marks pixels without a label", object=positive[0] if one else "any", ignore=VOID) + (
-            "" if one else "; 'object: any' takes all other values but 0"
-        )
-    first = level_name(positive[0] if positive else 0, coloured)
+        label: int | str = positive[0] if len(positive) == 2 else "any"
+        return write(f"if {VOID} marks pixels without a label", object=label, ignore=VOID)
+    name = level_name(positive[0] if positive else 0, coloured)
+    example = write("state those of the object, for example", object=name)
     return (
-        f"state those of the object, for example 'object: {first}' (--set object={first}), those to leave out with "
-        "'ignore', and 'outside: any' if all others are background; 'object: any' takes every value but "
-        f"{level_name(0, coloured)}, as of numbered objects"
+        f"{example}, those to leave out with 'ignore', and those outside the object with 'outside' (any: all others); "
+        f"if every value but {level_name(0, coloured)} is the object: object: any"
     )
 
 
@@ -74,25 +72,37 @@ def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
 
     Example:
         >>> print(advise_stating("object", [(255, False), (1, False)]))
-        if all of them are, write 'object: [1, 255]' (--set "object=[1, 255]")
+        if all of them are: object: [1, 255] (--set "object=[1, 255]")
     """
     if len({coloured for _, coloured in values}) > 1:
         return "save all masks as grey, or all in colours"
     names = f"[{', '.join(level_name(*value) for value in sorted(values))}]"
-    return f"if all of them are, write '{role}: {names}' (--set \"{role}={names}\")"
+    return f'if all of them are: {role}: {names} (--set "{role}={names}")'
 
 
-def _write(case: str, **options: int | str) -> str:
+def write(case: str, **options: float | str) -> str:
+    """Say what to write, in a study and on the command line.
+
+    Example:
+        >>> write("if 255 is void", object=8, ignore=255)
+        'if 255 is void: object: 8, ignore: 255 (--set object=8 --set ignore=255)'
+    """
     study = ", ".join(f"{name}: {value}" for name, value in options.items())
     line = " ".join(f"--set {name}={value}" for name, value in options.items())
-    return f"{case}, write '{study}' ({line})"
+    return f"{case}: {study} ({line})".removeprefix(": ")
 
 
 def _soft(values: Sequence[int], coloured: bool) -> str:
-    if coloured:
+    if coloured and not all(_nearly_grey(value) for value in values):
         return "so many colours come from a photograph or from JPEG; save the masks as PNG with one colour a meaning"
-    half = max(values) // 2 if max(values) > VOID else VOID // 2
+    top = max(values) & VOID if coloured else max(values)
+    half = top // 2 if top > VOID else VOID // 2
     return (
-        _write("if these are values between background and object, as blurred or JPEG masks have", threshold=half)
-        + ": the object is where the value is greater; 'object: any' if they number the objects"
+        write("if these are values between background and object, as blurred or JPEG masks have", threshold=half)
+        + ", the object is where the value is greater; if they number the objects: object: any"
     )
+
+
+def _nearly_grey(colour: int) -> bool:
+    channels = (colour >> 16, colour >> 8 & VOID, colour & VOID)
+    return max(channels) - min(channels) <= NEARLY_GREY

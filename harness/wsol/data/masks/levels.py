@@ -25,6 +25,19 @@ _ALPHA_MODES = ("1", "L", "P", "RGB", *_WITH_ALPHA)
 _PLAIN = {"LA": "L", "PA": "P", "RGBA": "RGB"}
 
 
+class UnsuitableMaskError(DataError):
+    """A mask file of a kind that does not say what is the object.
+
+    Args:
+        path: The file.
+        reason: What is wrong with it, and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Levels:
     """The pixel values of a mask.
@@ -74,8 +87,8 @@ def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool) ->
         The values.
 
     Raises:
-        DataError: The file is missing or broken, has several frames, or is of a kind that does not say what a pixel's
-            value is; the message names it.
+        DataError: The file is missing or broken.
+        UnsuitableMaskError: It has several frames, or is of a kind that does not say what a pixel's value is.
     """
 
     def read(image: Image) -> Levels | str:
@@ -83,7 +96,7 @@ def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool) ->
 
     found = use_image(path, read)
     if isinstance(found, str):
-        raise DataError(f"{path}: {found}")
+        raise UnsuitableMaskError(path, found)
     return found
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from wsol.arrays import BoolArray
 from wsol.data.benchmark import Masks
-from wsol.data.masks.advice import advise, advise_stating, name_values
-from wsol.data.masks.levels import Levels, level_name, masked, read_levels
+from wsol.data.masks.advice import advise, advise_stating, name_values, write
+from wsol.data.masks.levels import Levels, UnsuitableMaskError, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
 
@@ -75,7 +75,8 @@ class LabelMasks:
             The foreground and the pixels to ignore, bool [H, W] or None.
 
         Raises:
-            DataError: The file is missing or broken, or the meaning of a value is not clear.
+            DataError: The file is missing or broken, of a kind that does not say what is the object, or the meaning of
+                a value is not clear.
         """
         mask = self.read(index)
         if mask.follows is not None:
@@ -114,20 +115,14 @@ class LabelMasks:
         rule = self.rule
         numbers = bool(rule.object or rule.outside or rule.ignore) and not rule.coloured
         if levels.coloured and numbers:
-            raise DataError(
-                f"{path}: a mask of colours, but the values are stated as numbers; state colours: '#rrggbb'"
-            )
+            raise UnsuitableMaskError(path, "a mask of colours, but values are stated as numbers; state '#rrggbb'")
         if rule.threshold is None and not levels.whole:
-            half = 0.5 if levels.pixels.max() <= 1 else levels.pixels.max() / 2
-            raise DataError(
-                f"{path}: values between whole numbers, {levels.pixels.min():g} to {levels.pixels.max():g}; state a "
-                f"threshold, for example 'threshold: {half:g}' (--set threshold={half:g})"
-            )
+            half = 0.5 if levels.pixels.max() <= 1 else 127
+            text = f"it has values between whole numbers; {write('state a threshold', threshold=half)}"
+            raise UnsuitableMaskError(path, text)
         if rule.threshold is not None and 0 < rule.threshold < 1 < levels.pixels.max() and levels.whole:
-            raise DataError(
-                f"{path}: the threshold {rule.threshold:g} looks like a share, but the values go up to "
-                f"{levels.pixels.max():g}; a threshold is in the file's own scale, such as 127 of 255"
-            )
+            text = "looks like a share, but a threshold is in the file's own scale, such as 127 of 255"
+            raise UnsuitableMaskError(path, f"the threshold {rule.threshold:g} {text}")
         self._check_palette(path, levels)
 
     def _check_palette(self, path: Path, levels: Levels) -> None:
@@ -137,8 +132,5 @@ class LabelMasks:
             return
         black = [value for value in levels.present() if value < len(palette) and not palette[value].any()]
         if palette[0].any() and black:
-            raise DataError(
-                f"{path}: index 0 of the palette is not black, but index {black[0]} is; state the index of the "
-                "object: 'object: 0' (--set object=0) or 'object: "
-                f"{black[0]}' (--set object={black[0]})"
-            )
+            either = f"{write('state the object', object=0)} or {write('', object=black[0])}"
+            raise UnsuitableMaskError(path, f"index 0 of its palette is not black, but {black[0]} is; {either}")
