@@ -171,8 +171,9 @@ class Folder(wsol.Benchmark):
         if "masks" not in kinds:
             return wsol.Annotations(sizes, boxes)
         paths = mask_paths(root / f"{split}_masks", found, report)
-        sizes = compare_sizes(paths, found.names, sizes, report)
-        return wsol.Annotations(sizes, boxes, wsol.LabelMasks(paths, self.mask_rule()))
+        sizes = compare_sizes(paths, found.names, sizes, self.decoding, report)
+        masks = wsol.LabelMasks(paths, self.mask_rule(), max_pixels=self.decoding.max_pixels)
+        return wsol.Annotations(sizes, boxes, masks)
 
     def _check_kinds(self, root: Path) -> None:
         """Check that val and test have the same kinds of annotations: selection and scores must use the same kind."""

@@ -117,7 +117,11 @@ def _stem(name: str) -> str:
 
 
 def compare_sizes(
-    paths: Sequence[str], names: Sequence[str], sizes: wsol.IntArray, report: wsol.Report
+    paths: Sequence[str],
+    names: Sequence[str],
+    sizes: wsol.IntArray,
+    decoding: wsol.Decoding,
+    report: wsol.Report,
 ) -> wsol.IntArray:
     """Report masks that cannot be read or differ in size from their images.
 
@@ -125,6 +129,7 @@ def compare_sizes(
         paths: The mask of each image; empty where it is missing, which has been reported.
         names: Name of each image, for the report; in the order of ``paths``.
         sizes: Width and height of each image in pixels, int64 [N, 2]; an image with a size of 0 is not compared.
+        decoding: Limit of pixels.
         report: Called for each problem.
 
     Returns:
@@ -136,7 +141,7 @@ def compare_sizes(
 
     there = [row for row, path in enumerate(paths) if path]
     masks = np.zeros_like(sizes)
-    masks[there] = wsol.ImageFiles([paths[row] for row in there]).sizes(unreadable)
+    masks[there] = wsol.ImageFiles([paths[row] for row in there], decoding).sizes(unreadable)
     for row in np.flatnonzero((masks != sizes).any(axis=1) & masks.all(axis=1) & sizes.all(axis=1)).tolist():
         mask, image = masks[row].tolist(), sizes[row].tolist()
         report(

@@ -85,10 +85,7 @@ from .data.files import (
     image_list as image_list,
 )
 from .data.holdout import hold_out as hold_out
-from .data.images import (
-    decode_image as decode_image,
-    decode_values as decode_values,
-)
+from .data.images import decode_image as decode_image
 from .data.import_manifest import (
     ImportManifest as ImportManifest,
     MaskValues as MaskValues,

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
 
-from wsol.arrays import Array, BoolArray, ByteArray
+from wsol.arrays import BoolArray, ByteArray
 from wsol.data.decoding.conversion import rgb_pixels
 from wsol.data.decoding.opening import opened
 from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
 from wsol.data.decoding.tiff import load_as_stored, stored_size
+from wsol.errors import DataError
 from wsol.files import write_atomic
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-
-T = TypeVar("T")
 
 
 def decode_image(path: Path, decoding: Decoding = DEFAULT_DECODING) -> ByteArray:
@@ -67,55 +60,18 @@ def decode_mask(path: Path, above: int = 0, *, max_pixels: int = MAX_PIXELS) -> 
         The mask, bool [H, W].
 
     Raises:
-        DataError: As in :func:`decode_values`.
+        DataError: The file is missing, truncated, not an image, too large, or has several frames or more than 8 bits.
     """
     with opened(path, max_pixels) as image:
+        if image.mode == "F" or image.mode.startswith("I"):
+            raise DataError(f"a mask of more than 8 bits ({image.mode}); save it with grey values from 0 to 255")
         return np.asarray(load_as_stored(image).convert("L")) > above
 
 
-def decode_values(path: Path, *, max_pixels: int = MAX_PIXELS) -> Array:
-    """Decode an image file that stores labels.
-
-    Args:
-        path: The file.
-        max_pixels: Files with more pixels are refused.
-
-    Returns:
-        Pixel values as stored, [H, W]: indices of a palette rather than its colours, grey of any depth, or bool; of an
-        image with several channels the largest one.
-
-    Raises:
-        DataError: The file is missing, truncated, not an image, too large, or has several frames.
-    """
-    with opened(path, max_pixels) as opened_image:
-        image = load_as_stored(opened_image)
-        grey = len(image.getbands()) == 1
-        values: Array = np.asarray(image) if grey else np.asarray(image.convert("RGB")).max(axis=2)
-        return values
-
-
 def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """Width and height as stored, from the header of an image file; raises DataError like :func:`decode_values`."""
+    """Width and height as stored, from the header of an image file; raises DataError like :func:`decode_mask`."""
     with opened(path, max_pixels) as image:
         return stored_size(image)
-
-
-def use_image(path: Path, use: Callable[[Image], T], max_pixels: int = MAX_PIXELS) -> T:
-    """Open an image file, and compute something from it while it is open.
-
-    Args:
-        path: The file.
-        use: Takes the image, whose pixels are not decoded yet; an error that it raises means a broken file.
-        max_pixels: Files with more pixels are refused.
-
-    Returns:
-        What ``use`` returns.
-
-    Raises:
-        DataError: As in :func:`decode_values`.
-    """
-    with opened(path, max_pixels) as image:
-        return use(image)
 
 
 def exif_orientation(path: Path, max_pixels: int = MAX_PIXELS) -> int:
@@ -126,7 +82,7 @@ def exif_orientation(path: Path, max_pixels: int = MAX_PIXELS) -> int:
         max_pixels: Files with more pixels are refused.
 
     Raises:
-        DataError: As in :func:`decode_values`.
+        DataError: As in :func:`decode_mask`.
     """
     from PIL.ExifTags import Base
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wsol.arrays import Array, ByteArray, IntArray
-from wsol.data.decoding.tiff import load_as_stored
-from wsol.data.images import use_image
+from wsol.data.decoding.depth import has_deep_colour
+from wsol.data.decoding.opening import opened
+from wsol.data.decoding.settings import MAX_PIXELS
+from wsol.data.decoding.tiff import check_samples, load_as_stored, white_is_zero
 from wsol.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def level_name(value: float, coloured: bool) -> str:
     return f"'#{int(value):06x}'" if coloured else f"{value:.10g}"
 
 
-def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool) -> Levels:
+def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool, max_pixels: int = MAX_PIXELS) -> Levels:
     """Read the pixel values of a mask file.
 
     Grey of 8 bits and less is 0 to 255 (one bit: 0 and 255), of 16 bits 0 to 65535; 32 bits and floats are as stored;
@@ -82,19 +84,17 @@ def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool) ->
         alpha: True: transparency is the mask, 0 to 255 (255: opaque). False: it is ignored. None: it may not vary.
         colours: Whether palettes and grey of 8 bits are read as colours too.
         soft: Whether values are compared with a threshold, so that they must be grey, if only nearly.
+        max_pixels: Files with more pixels are an error.
 
     Returns:
         The values.
 
     Raises:
-        DataError: The file is missing or broken.
-        UnsuitableMaskError: It has several frames, or is of a kind that does not say what a pixel's value is.
+        DataError: The file is missing, broken or too large, or has several frames.
+        UnsuitableMaskError: It is of a kind that does not say what a pixel's value is.
     """
-
-    def read(image: Image) -> Levels | str:
-        return _levels(image, alpha, colours, soft)
-
-    found = use_image(path, read)
+    with opened(path, max_pixels) as image:
+        found = _levels(image, alpha, colours, soft)
     if isinstance(found, str):
         raise UnsuitableMaskError(path, found)
     return found
@@ -102,12 +102,11 @@ def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool) ->
 
 def _levels(image: Image, alpha: bool | None, colours: bool, soft: bool) -> Levels | str:
     """The values of an image, or what is wrong with it."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        return f"{frames} frames; a mask is one image"
-    tiles = getattr(image, "tile", ())
-    if image.mode in ("RGB", *_WITH_ALPHA) and tiles and ";16" in str(tiles[0][3]):  # Pillow keeps the upper 8 bits
+    check_samples(image, deep=False)
+    if has_deep_colour(image):  # of which Pillow keeps the upper 8 bits
         return "several channels of 16 bits; save the mask with one channel of 8 or 16 bits"
+    if image.mode not in ("1", "L") and white_is_zero(image):  # Pillow inverts these two
+        return "it stores white as 0 (TIFF); save it as PNG"
     image = load_as_stored(image)
     if alpha:
         return _transparency(image)

@@ -10,6 +10,7 @@ import numpy as np
 
 from wsol.arrays import BoolArray
 from wsol.data.benchmark import Masks
+from wsol.data.decoding.settings import MAX_PIXELS
 from wsol.data.masks.advice import advise, advise_stating, name_values, write
 from wsol.data.masks.levels import Levels, UnsuitableMaskError, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
@@ -57,14 +58,16 @@ class LabelMasks:
     Args:
         paths: The mask of each image.
         rule: What the values mean.
+        max_pixels: Files with more pixels are an error.
 
     Example:
         >>> LabelMasks(["/data/cat/1.png"], MaskRule(object=(1,), ignore=(3,))).paths
         ['/data/cat/1.png']
     """
 
-    def __init__(self, paths: Sequence[str], rule: MaskRule | None = None) -> None:
+    def __init__(self, paths: Sequence[str], rule: MaskRule | None = None, *, max_pixels: int = MAX_PIXELS) -> None:
         self.paths = paths
+        self.max_pixels = max_pixels
         self.rule = rule or MaskRule()
         self._followed: dict[str, tuple[tuple[int, bool], int]] = {}
 
@@ -92,7 +95,8 @@ class LabelMasks:
     def read(self, index: int) -> ReadMask:
         """Read the mask of image ``index`` without comparing it with others; raises as a call does."""
         path, rule = Path(self.paths[index]), self.rule
-        levels = read_levels(path, alpha=rule.alpha, colours=rule.coloured, soft=rule.threshold is not None)
+        soft = rule.threshold is not None
+        levels = read_levels(path, alpha=rule.alpha, colours=rule.coloured, soft=soft, max_pixels=self.max_pixels)
         self._check_kind(path, levels)
         ignore = masked(levels, rule.ignore) if rule.ignore else None
         if rule.threshold is not None:

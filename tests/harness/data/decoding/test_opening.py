@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from wsol.data.decoding.settings import MAX_PIXELS, Decoding
-from wsol.data.images import decode_image, decode_mask, decode_values, exif_orientation, image_size
+from wsol.data.images import decode_image, decode_mask, exif_orientation, image_size
 from wsol.errors import DataError
 
-READERS = (decode_image, decode_mask, decode_values, image_size)
+READERS = (decode_image, decode_mask, image_size)
 PICTURE = np.random.default_rng(2).integers(0, 256, (9, 14, 3), dtype=np.uint8)
 
 
@@ -76,7 +76,7 @@ def test_images_above_the_limit_are_refused_with_their_number_of_pixels(tmp_path
         with pytest.raises(DataError, match=limit):
             read()
     with pytest.raises(DataError, match=limit):
-        decode_values(path, max_pixels=125)
+        decode_mask(path, max_pixels=125)
     assert decode_image(path, Decoding(max_pixels=126)).shape == PICTURE.shape
 
 
@@ -101,13 +101,13 @@ WARNING_FILES = """
 import sys, warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from wsol.data.images import decode_image, decode_values, exif_orientation, image_size
+from wsol.data.images import decode_image, decode_mask, exif_orientation, image_size
 
 warnings.simplefilter(sys.argv[1])
 
 def read(path):
     image_size(path), exif_orientation(path)
-    return None if path.stem == "large" else (decode_values(path), decode_image(path))
+    return None if path.stem == "large" else (decode_mask(path), decode_image(path))
 
 with ThreadPoolExecutor(4) as pool:
     list(pool.map(read, sorted(Path(sys.argv[2]).iterdir()) * 8))
@@ -175,7 +175,7 @@ def test_the_orientation_is_read_and_not_applied(tmp_path: Path, suffix: str, or
     Image.fromarray(PICTURE).save(path, exif=exif)
     assert exif_orientation(path) == orientation
     assert decode_image(path).shape == PICTURE.shape
-    assert decode_mask(path).shape == decode_values(path).shape == PICTURE.shape[:2]
+    assert decode_mask(path).shape == PICTURE.shape[:2]
     assert image_size(path) == (14, 9)
 
 
