@@ -17,8 +17,12 @@ from wsol.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_DRAWINGS = ("EPS", "WMF")
-"""Formats whose pixels depend on the program that draws them."""
+_REFUSED = {
+    "EPS": "a drawing, which has no pixels of its own",
+    "WMF": "a drawing, which has no pixels of its own",
+    "FITS": "measurements, of which Pillow ignores byte order and scale",
+}
+"""Formats that Pillow opens although the file does not say what its pixels look like, or Pillow misreads it."""
 _ONE_PICTURE = ("MPO", "PSD")
 """Formats whose first frame is the picture: others are previews or a second view (MPO), or its layers (PSD)."""
 
@@ -92,8 +96,8 @@ def _check(image: Image, max_pixels: int) -> None:
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise DataError(_too_large(pixels, max_pixels))
-    if image.format in _DRAWINGS:
-        raise DataError(f"a drawing ({image.format}), which has no pixels of its own; save it as PNG")
+    if image.format in _REFUSED:
+        raise DataError(f"{_REFUSED[image.format]} ({image.format}); save it as PNG")
     frames = 1 if image.format in _ONE_PICTURE else tiff.pages(image)
     if frames > 1:
         raise DataError(

@@ -62,10 +62,14 @@ def test_smaller_copies_in_a_tiff_file_are_no_frames(tmp_path: Path, kind: int, 
         assert np.array_equal(decode_image(tmp_path / "a.tif"), PICTURE)
 
 
-def test_a_drawing_is_refused(tmp_path: Path) -> None:
+def test_drawings_and_measurements_are_refused(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.eps")
-    with pytest.raises(DataError, match=r"a\.eps: a drawing \(EPS\)"):
-        decode_image(tmp_path / "a.eps")
+    cards = ("SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 8", "END")
+    (tmp_path / "a.fits").write_bytes("".join(card.ljust(80) for card in cards).ljust(2880).encode() + bytes(2880))
+    for name, reason in (("a.eps", r"a drawing, .* \(EPS\)"), ("a.fits", r"measurements, .* \(FITS\)")):
+        for read in READERS:
+            with pytest.raises(DataError, match=f"{name}: {reason}; save it as PNG"):
+                read(tmp_path / name)
 
 
 def test_images_above_the_limit_are_refused_with_their_number_of_pixels(tmp_path: Path) -> None:
