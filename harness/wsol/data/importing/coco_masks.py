@@ -56,8 +56,8 @@ def polygon_mask(polygons: Sequence[Sequence[float]], size: Size) -> BoolArray:
 
     width, height = size
     clipped = [_clip(polygon, size) for polygon in polygons]
-    decoded: BoolArray = coco.decode(coco.merge(coco.frPyObjects(clipped, height, width))).astype(bool)
-    return decoded
+    packed: bytes = coco.merge(coco.frPyObjects(clipped, height, width))["counts"]
+    return runs_mask(decompressed(packed.decode()) or [], size)
 
 
 def _clip(polygon: Sequence[float], size: Size) -> list[float]:
@@ -74,7 +74,7 @@ def _read_runs(value: JsonObject, where: str) -> tuple[MaskReader, Edges, str]:
     runs = decompressed(counts) if isinstance(counts, str) else _whole_runs(counts)
     if runs is None or min(runs, default=0) < 0 or sum(runs) != height * width:
         return _empty, (0, 0, 0, 0), f"has run lengths that do not add up to its {width} x {height} pixels"
-    return partial(_runs_mask, where, runs, (width, height)), runs_edges(runs, height), ""
+    return partial(_sized_mask, where, runs, (width, height)), runs_edges(runs, height), ""
 
 
 def decompressed(text: str) -> list[int] | None:
@@ -116,12 +116,25 @@ def runs_edges(runs: Sequence[int], height: int) -> Edges:
     return float(columns[0].min()), float(top), float(columns[1].max() + 1), float(bottom)
 
 
-def _runs_mask(where: str, runs: Sequence[int], stated: Size, size: Size) -> BoolArray:
+def runs_mask(runs: Sequence[int], size: Size) -> BoolArray:
+    """The mask of run lengths: pixels of the columns one after the other, first outside the mask.
+
+    Args:
+        runs: Numbers of pixels, outside and inside in turn; their sum is that of the image's pixels.
+        size: Width and height.
+
+    Example:
+        >>> runs_mask([1, 2, 1], (2, 2)).tolist()
+        [[False, True], [True, False]]
+    """
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size)
+    return np.ascontiguousarray(columns.T)
+
+
+def _sized_mask(where: str, runs: Sequence[int], stated: Size, size: Size) -> BoolArray:
     if stated != size:
         raise DataError(f"{where}: a mask has {stated[0]} x {stated[1]} pixels, its image {size[0]} x {size[1]}")
-    values = np.arange(len(runs)) % 2 == 1
-    columns = np.repeat(values, runs).reshape(size[0], size[1])
-    return np.ascontiguousarray(columns.T)
+    return runs_mask(runs, size)
 
 
 def _whole_runs(counts: JsonValue) -> list[int] | None:

@@ -76,7 +76,7 @@ def test_two_images_that_an_xml_file_may_mean_are_a_problem_until_an_option_deci
     assert [bool(image.objects) for image in read(tmp_path, match="filename")[0].values()] == [False, True]
 
 
-def test_equal_names_in_several_folders_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_folders_distinguish_equal_names(tmp_path: Path) -> None:
     for folder in ("train", "valid"):
         write_image(tmp_path / folder / "1.jpg", SIZE)
         write_text(tmp_path / folder / "1.xml", voc_xml("1.jpg", SIZE, [(folder, (1, 1, 5, 5))]))
