@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 import wsol
 from tests.harness.data.importing.sources import Drawn, voc_xml, write_text
@@ -210,6 +211,19 @@ def test_copies_are_left_out_when_asked(voc: Path, tmp_path: Path) -> None:
     done = import_data(voc, tmp_path / "other", "--copies", "first")
     assert done.returncode == 3
     assert "002.jpg (kangaroo), 003.jpg (wallaby): the same bytes" in done.stdout
+
+
+def test_near_copies_stay_in_one_split(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "voc", "voc", [*photographs(6), photograph(90), photograph(91)])
+    for number, copy in ((0, 90), (2, 91)):
+        image = Image.open(source / f"JPEGImages/{number:03}.jpg")
+        ImageOps.mirror(image).save(source / f"JPEGImages/{copy:03}.jpg", quality=60)
+    done = import_data(source, tmp_path / "data", "--split", "20/40/40")
+    assert done.returncode == 0
+    assert "kept in one split: 2 groups (000.jpg, 090.jpg; 002.jpg, 091.jpg)" in done.stdout
+    for pair in (("000", "090"), ("002", "091")):
+        (split,) = {path.parts[-3] for name in pair for path in (tmp_path / "data").glob(f"*/*/{name}.jpg")}
+        assert split in SPLITS
 
 
 def test_too_few_images_of_a_class_are_a_problem(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from wsol.data.benchmark import Report
+from wsol.data.images import decode_image
 from wsol.data.importing.labelling import LabelledImage
 from wsol.data.importing.notes import listed
 from wsol.data.importing.splitting import WHOLE, Shares, rule_text, split_images
@@ -66,6 +68,7 @@ def assign_splits(
     """
     groups = _groups(entries, progress)
     if not choice.keep:
+        _note_groups(entries, groups, report)
         found = _by_rule(entries, range(len(entries)), groups, choice.shares, choice.seed, report)
         return AssignedSplits(
             tuple(found[place] for place in range(len(entries))), rule_text(choice.shares, choice.seed)
@@ -94,8 +97,16 @@ def assign_splits(
 
 def _groups(entries: Sequence[LabelledImage], progress: Callable[[str, int, int], None] | None) -> list[int]:
     """The group of each entry: near-copies, and the entries of one image, share one."""
+    from wsol.data.checking.near import group_copies  # needs time to import
+
     images = {entry.source.name: entry.source for entry in entries}
-    group = {name: number for number, name in enumerate(images)}
+    paths = [source.path for source in images.values()]
+    numbers = group_copies(
+        [str(path) for path in paths],
+        lambda index: decode_image(paths[index]),
+        partial(progress, "near-copies") if progress is not None else None,
+    )
+    group = dict(zip(images, numbers, strict=True))
     return [group[entry.source.name] for entry in entries]
 
 
@@ -119,6 +130,18 @@ def _within_train(shares: Shares, missing: Sequence[Split]) -> Shares:
     total = shares.train + sum(shares.of(split) for split in missing)
     val, test = (WHOLE * shares.of(split) // total if split in missing else 0 for split in ("val", "test"))
     return Shares(WHOLE - val - test, val, test)
+
+
+def _note_groups(entries: Sequence[LabelledImage], groups: Sequence[int], report: Report) -> None:
+    """Note images that go to one split with others, because they are near-copies."""
+    members: dict[int, dict[str, None]] = {}
+    for entry, group in zip(entries, groups, strict=True):
+        members.setdefault(group, {})[entry.source.name] = None
+    shown = [", ".join([*found][:3]) + ", …" * (len(found) > 3) for found in members.values() if len(found) > 1]
+    if shown:
+        number = f"{len(shown)} group{'s' * (len(shown) > 1)}"
+        more = "; …" * (len(shown) > 3)
+        report("near-copies", f"kept in one split: {number} ({'; '.join(shown[:3])}{more})", note=True)
 
 
 def _note_near_copies(

@@ -128,10 +128,11 @@ def split_images(
 
     All entries of a group get one split. A group's key is the SHA-256 hash of ``"SEED NAME"`` in UTF-8, with the first
     of its names in alphabetical order. Of each class, and of its groups of equal size, those with the smallest keys are
-    test's, the next ones val's, the others train's. How many each split gets follows from the shares: the largest
-    groups are counted out first, one after the other to the split whose count is the smallest for its share (Webster's
-    method). The last groups of a class go to the splits that would otherwise have none of it. Classes with the fewest
-    groups are assigned first; groups of several classes are assigned with the first of these.
+    test's, the next ones val's, the others train's. How many each split gets follows from the shares. The largest
+    groups are counted out first. Groups of several entries of the class are train's while its share has room, so that
+    val and test rarely contain copies; the others go one after the other to the split whose count is the smallest for
+    its share (Webster's method). The last groups of a class go to the splits that would otherwise have none of it.
+    Classes with the fewest groups are assigned first; groups of several classes are assigned with the first of these.
 
     Every class gets an entry in train. A class whose entries are one group each differs from the shares by less than
     one entry, but for the minimum of one in each split. One more such entry changes the split of at most two others,
@@ -213,11 +214,14 @@ def _assign_class(current: _Class, classes: dict[str, _Class], shares: Shares) -
 def _count_out(current: _Class, size: int, number: int, shares: Shares) -> Iterator[Split]:
     """Yield the splits of the next ``number`` groups of a class, each of ``size`` entries."""
     counts = Counter(current.counts)
+    room = shares.train * sum(group.sizes[current.name] for group in current.groups)
     wanted = shares.wanted()
     for free in range(current.free, current.free - number, -1):
         missing = [split for split in wanted if not counts[split]]
         if free <= len(missing):
             chosen = missing[0]
+        elif size > 1 and WHOLE * (counts["train"] + size) <= room:
+            chosen = "train"
         else:  # compared in whole numbers, which are equal on all machines; max takes the first in a tie
             fill = {split: 2 * counts[split] + size for split in wanted}
             chosen = wanted[0]

@@ -87,6 +87,14 @@ def test_a_large_group_does_not_upset_the_shares() -> None:
     assert found[:20] == ["train"] * 20
 
 
+def test_pairs_of_copies_go_to_train_while_it_has_room() -> None:
+    found, _ = split(["ant"] * 20, [0, 0, 1, 1, 2, 2, *range(3, 17)])
+    assert counts(found) == (12, 4, 4)
+    assert found[:6] == ["train"] * 6
+    found, _ = split(["ant"] * 20, [number // 2 for number in range(20)])
+    assert counts(found) == (12, 4, 4)
+
+
 def test_classes_that_share_all_images_are_reported() -> None:
     names = [f"{i}.jpg#{label}" for label in ("ant", "bee") for i in range(2)]
     found, problems = split(["ant", "ant", "bee", "bee"], [0, 1, 0, 1], names=names)
