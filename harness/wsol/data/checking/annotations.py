@@ -28,7 +28,9 @@ class Sizes(Inspection):
             width, height = size.tolist()
             actual = f"{image.shape[1]} x {image.shape[0]}"
             where = f"'{split.images.ids[index]}'"
-            yield Problem("wrong size", f"{where}: {width} x {height} by the metadata, {actual} in the file")
+            swapped = "; the order is width, height, and EXIF rotation is not applied"
+            hint = swapped if tuple(size) == image.shape[:2] else ""
+            yield Problem("wrong size", f"{where}: {width} x {height} by the metadata, {actual} in the file{hint}")
 
 
 class Boxes(Inspection):

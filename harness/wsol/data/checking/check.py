@@ -66,11 +66,11 @@ def check(
 
 def _keep_first(reports: Sequence[SplitReport]) -> None:
     """Keep the first of equal problems: what is wrong with the whole data set is found in every split."""
-    seen: set[Problem] = set()
+    seen: set[str] = set()
     for report in reports:
         for found in (report.problems, report.notes):
-            found[:] = [problem for problem in dict.fromkeys(found) if problem not in seen]
-            seen.update(found)
+            found[:] = [problem for problem in dict.fromkeys(found) if problem.message not in seen]
+            seen.update(problem.message for problem in found)
 
 
 def _examine(

@@ -34,7 +34,9 @@ class Classes(Inspection):
         except WsolError:
             return  # reported when train is checked
         counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
-        for label in np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" else ():
-            report("empty class", f"class {label} ('{names[label]}') has no image in train")
+        empty = np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" else []
+        hint = "; classes count from 0" if empty == [0] and len(names) > 1 else ""
+        for label in empty:
+            report("empty class", f"class {label} ('{names[label]}') has no image in train{hint}")
         for index in np.flatnonzero(images.labels >= len(names)).tolist():
             report("bad label", f"'{images.ids[index]}': class {images.labels[index]} of {len(names)} classes")

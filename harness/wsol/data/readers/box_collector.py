@@ -13,6 +13,9 @@ from wsol.data.benchmark import Report
 from wsol.data.readers.box_formats import edge_hint, other_format
 from wsol.data.readers.problems import box_problem
 
+LARGEST = 2**31 - 1
+"""Largest coordinate that is accepted; the size of an image may be unknown."""
+
 
 class BoxCollector:
     """Collects boxes, and reports what is wrong with them: the only check of annotated boxes.
@@ -97,6 +100,8 @@ class BoxCollector:
         """The box in whole pixels, and what is wrong with it (an empty string for a valid one)."""
         if not all(map(math.isfinite, numbers)):
             return (), "has a value that is not finite"
+        if max(map(abs, numbers)) > LARGEST:
+            return (), "has a value that is too large for pixels"
         if not all(float(number).is_integer() for number in numbers):
             return (), "should be whole numbers: pixels of the stored image"
         x0, y0, x1, y1 = (int(number) for number in numbers)

@@ -34,7 +34,7 @@ _LAYOUTS: dict[str, Callable[[FloatArray], FloatArray]] = {
 def other_format(boxes: FloatArray, sizes: IntArray) -> str:
     """Say which other format the boxes of a file seem to have.
 
-    * Shares of the image: every value is in [0, 1].
+    * Shares of the image: every value is in [0, 1], and one is above 0.
     * (x, y, width, height), (x centre, y centre, width, height), (y0, x0, y1, x1) or (x0, x1, y0, y1): read in this
       format, every box is inside its image; as corners, at least two are not (they end before they start, or outside).
     * (x, y, width, height) also if at most one box is wrong as corners, but all have their centre in the upper left
@@ -59,7 +59,7 @@ def other_format(boxes: FloatArray, sizes: IntArray) -> str:
     """
     if not len(boxes):
         return ""
-    if boxes.min() >= 0 and boxes.max() <= 1 and sizes.min() > 2:
+    if boxes.min() >= 0 and 0 < boxes.max() <= 1 and sizes.min() > 2:
         centres = " (centre, width and height, as in YOLO files)" if (boxes[:, 2:] < boxes[:, :2]).any() else ""
         return f"look like shares of the width and height{centres}, not pixels; multiply them by the sizes"
     wrong = int(np.count_nonzero(~_inside(boxes, sizes)))

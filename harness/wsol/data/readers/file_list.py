@@ -140,9 +140,13 @@ class FileListBenchmark(Benchmark):
     def examine(self, split: Split, report: Report) -> tuple[ImageList | None, Annotations | None]:
         """See :meth:`wsol.Benchmark.examine`; broken images are found when they are loaded."""
         images = self.examine_images(split, report)
-        return images, None if split == "train" else self.annotate(
-            split, images.ids, without_kind(report, "unreadable image")
-        )
+        if split == "train":
+            return images, None
+        try:
+            return images, self.annotate(split, images.ids, without_kind(report, "unreadable image"))
+        except DataError as error:
+            report("cannot be read", str(error))
+            return images, None
 
     def examine_images(self, split: Split, report: Report) -> ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""

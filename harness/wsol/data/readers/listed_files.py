@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from wsol.arrays import ByteArray
 from wsol.data.benchmark import Report
@@ -21,15 +21,21 @@ class HintedLoad:
     Args:
         load: Decodes an image.
         paths: The files.
+        wrong: Images that cannot be loaded whatever is on disk, and why.
     """
 
-    def __init__(self, load: Callable[[int], ByteArray], paths: Sequence[str]) -> None:
+    def __init__(
+        self, load: Callable[[int], ByteArray], paths: Sequence[str], wrong: Mapping[int, str] | None = None
+    ) -> None:
         self._load = load
         self._paths = paths
+        self._wrong = wrong or {}
         self._folders: dict[str, NameMatcher] = {}
 
     def __call__(self, index: int) -> ByteArray:
         """Decode image ``index``: uint8 [H, W, 3], RGB; raises DataError that names a missing or broken file."""
+        if index in self._wrong:
+            raise DataError(self._wrong[index])
         try:
             return self._load(index)
         except DataError as error:

@@ -140,9 +140,12 @@ class SplitFiles:
         path = self.folder / "localization.txt"
         boxes = BoxCollector(path, ids, sizes, self.report)
         seen = [False] * len(ids)
-        for number, index, box in self._integers(path, ids, 4):
+        for number, index, texts in self._keyed(path, ids, 4):
             seen[index] = True
-            boxes.add(f"{path}:{number}", index, box)
+            try:
+                boxes.add(f"{path}:{number}", index, [float(text) for text in texts])
+            except ValueError:
+                self.report("bad line", f"{path}:{number}: '{','.join(texts)}' should be whole numbers")
         self._complete(path, ids, seen)
         return boxes.finish()
 

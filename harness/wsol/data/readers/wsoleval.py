@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -143,21 +143,32 @@ class WsolevalBenchmark(Benchmark):
         """See :meth:`wsol.Benchmark.examine`; missing images are found when they are loaded."""
         images = self.examine_images(split, report)
         files = self.split_files(split, report)
-        if split != "train":
+        if split == "train":
+            return images, Annotations(files.sizes(images.ids)) if files.has_sizes() else None
+        try:
             return images, self._annotations(files, images.ids)
-        return images, Annotations(files.sizes(images.ids)) if files.has_sizes() else None
+        except DataError as error:
+            report("cannot be read", str(error))
+            return images, None
 
     def examine_images(self, split: Split, report: Report) -> ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
         ids, labels = self.labelled(split, report)
-        for image_id in filter(leads_outside, ids):
-            report("bad line", f"{self.split_files(split).folder}: '{image_id}' leads out of the data folder")
-        rows = [row for row, image_id in enumerate(ids) if not leads_outside(image_id)]
-        ids, labels = [ids[row] for row in rows], labels[rows]
-        paths = self.image_paths(split, ids)
+        wrong = {row: self._outside(image_id) for row, image_id in enumerate(ids) if leads_outside(image_id)}
+        found = iter(self.image_paths(split, [image_id for row, image_id in enumerate(ids) if row not in wrong]))
+        paths = ["" if row in wrong else next(found) for row in range(len(ids))]
+        self._note_other_forms(split, zip(ids, paths, strict=True), report)
         if split == "train":
             self._note_unlisted(report)
-        return ImageList(ids, labels, HintedLoad(ImageFiles(paths, self.decoding), paths), "", paths=paths)
+        return ImageList(ids, labels, HintedLoad(ImageFiles(paths, self.decoding), paths, wrong), "", paths=paths)
+
+    def _note_other_forms(self, split: Split, files: Iterable[tuple[str, str]], report: Report) -> None:
+        """Note how many ids were matched with files in another Unicode form."""
+        count = sum(not image_id.isascii() and not path.endswith(image_id) for image_id, path in files)
+        if count:
+            what = "name is" if count == 1 else "names are"
+            text = f"{count} {what} stored in another Unicode form than the files, and matched"
+            report("other Unicode form", f"{self.split_files(split).folder}: {text}", note=True)
 
     def _note_unlisted(self, report: Report) -> None:
         """Note images on disk that are in no split, where all splits can be listed."""
@@ -231,5 +242,8 @@ class WsolevalBenchmark(Benchmark):
     def inside(self, name: str) -> str:
         """Return ``name``; raises DataError if it leads out of the data folder."""
         if leads_outside(name):
-            raise DataError(f"{self.root}: '{name}' leads out of the data folder")
+            raise DataError(self._outside(name))
         return name
+
+    def _outside(self, name: str) -> str:
+        return f"{self.root}: '{name}' leads out of the data folder"

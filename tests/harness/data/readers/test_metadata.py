@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,20 @@ FAULTS = [
     ("class_labels.txt", 2, None, "missing line", f"class_labels.txt: no valid line for '{SECOND}'"),
     ("image_sizes.txt", 1, f"{FIRST},0,12", "bad size", "image_sizes.txt:1: a size of 0 x 12 pixels"),
     ("localization.txt", 2, f"{SECOND},1,2,3", "bad line", "localization.txt:2: needs 5 fields"),
-    ("localization.txt", 2, f"{SECOND},1,2,3,4.5", "bad line", "localization.txt:2: '1,2,3,4.5' should be whole"),
+    (
+        "localization.txt",
+        2,
+        f"{SECOND},1,2,3,4.5",
+        "bad box",
+        f"localization.txt:2: box (1, 2, 3, 4.5) of '{SECOND}' should",
+    ),
+    (
+        "localization.txt",
+        2,
+        f"{SECOND},1,2,3,four",
+        "bad line",
+        "localization.txt:2: '1,2,3,four' should be whole numbers",
+    ),
     ("localization.txt", 1, f"{FIRST},5,2,4,9", "bad box", "localization.txt:1: box (5, 2, 4, 9) of"),
     ("localization.txt", 1, f"{FIRST},5,2,21,9", "bad box", "is not inside the image of 20 x 12 pixels"),
     ("localization.txt", 1, f"{FIRST},-1,2,4,9", "bad box", "is not inside the image"),
@@ -153,3 +167,70 @@ def test_masks_and_the_ignore_mask_on_the_first_line(folder: Path) -> None:
     edit(path, 3, f"{FIRST},b.png,late.png")
     with pytest.raises(DataError, match=r"localization.txt:3: an ignore mask belongs on the image's first line only"):
         SplitFiles(folder).masks(ids("test"))
+
+
+NEAR = [
+    ("class_labels.txt", 2, f"./{SECOND},1", "unknown id", f"is not in image_ids.txt; did you mean '{SECOND}'"),
+    ("class_labels.txt", 2, f"{SECOND.upper()},1", "unknown id", "(upper and lower case differ)?"),
+    ("class_labels.txt", 2, f"{SECOND.removesuffix('.png')},1", "unknown id", "(the ending differs)?"),
+    ("class_labels.txt", 2, f"{SECOND};1", "bad line", "'; its fields are separated by semicolons"),
+    ("image_sizes.txt", 2, f"{SECOND}\t20\t12", "bad line", "; its fields are separated by tabs"),
+    ("localization.txt", 2, f"{SECOND} 1 2 3 4", "bad line", "; its fields are separated by spaces"),
+    (
+        "localization.txt",
+        2,
+        f"{SECOND},0.1,0.2,0.3,0.4",
+        "bad box",
+        "should be whole numbers: pixels of the stored image",
+    ),
+    ("localization.txt", 2, f"{SECOND},20,2,20,4", "bad box", "has no pixel inside the image of 20 x 12 pixels"),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "text", "kind", "hint"), NEAR)
+def test_a_wrong_line_is_reported_once_with_a_hint(folder, file, line, text, kind, hint) -> None:
+    edit(folder / file, line, text)
+    found = []
+    read(folder, lambda kind, message, note=False: found.append((kind, message)))
+    reported = [(name, message) for name, message in found if name != "missing line"]
+    assert reported[0][0] == kind
+    assert hint in reported[0][1]
+    named = f"no valid line for '{SECOND}'"
+    assert sum(named in message for _, message in found) == (";" in text or "\t" in text or " " in text)
+
+
+@pytest.mark.parametrize(
+    ("file", "header"),
+    [
+        ("image_ids.txt", "image_id"),
+        ("class_labels.txt", "image_id,label"),
+        ("image_sizes.txt", "filename,width,height"),
+        ("localization.txt", "image_id,x0,y0,x1,y1"),
+    ],
+)
+def test_a_header_is_one_problem(folder, file, header) -> None:
+    (folder / file).write_text(f"{header}\n{(folder / file).read_text()}")
+    found = []
+    read(folder, lambda kind, message, note=False: found.append((kind, message)))
+    assert found == [
+        ("bad line", f"{folder / file}:1: '{header}' is a header, which these files do not have; remove it")
+    ]
+
+
+def test_names_in_another_unicode_form_match_with_a_note(folder: Path) -> None:
+    first, second = "é.png", "ü.png"
+    (folder / "image_ids.txt").write_text(f"{first}\n{second}")
+    for name, rest in (("class_labels.txt", "0"), ("image_sizes.txt", "20,12"), ("localization.txt", "1,2,3,4")):
+        lines = [f"{unicodedata.normalize('NFD', image)},{rest}" for image in (first, second)]
+        (folder / name).write_text("\n".join(lines))
+    found = []
+    read(folder, lambda kind, message, note=False: found.append((kind, note)))
+    assert found == [("other Unicode form", True)] * 3
+
+
+def test_boxes_of_another_format_get_a_hint(folder: Path) -> None:
+    (folder / "localization.txt").write_text(f"{FIRST},15,5,4,3\n{SECOND},10,8,6,2")
+    found = []
+    read(folder, lambda kind, message, note=False: found.append((kind, message)))
+    assert [kind for kind, _ in found] == ["bad box", "bad box", "box format"]
+    assert found[-1][1].startswith(f"{folder / 'localization.txt'}: its 2 boxes look like (x, y, width, height), not")

@@ -203,3 +203,15 @@ def test_check_reports_its_progress(root: Path) -> None:
     calls: list[tuple[str, int, int]] = []
     check(benchmark(root), ["val"], lambda *call: calls.append(call))
     assert calls == [("val", 1, 2), ("val", 2, 2)]
+
+
+def test_exchanged_sides_and_classes_from_one_get_a_hint(root: Path) -> None:
+    val, train = root / "metadata" / "val", root / "metadata" / "train"
+    edit(val / "image_sizes.txt", 1, f"{ids('val')[0]},12,20")
+    for split in (val, train, root / "metadata" / "test"):
+        lines = (split / "class_labels.txt").read_text().splitlines()
+        shifted = [f"{name},{int(label) + 1}" for name, label in (line.rsplit(",", 1) for line in lines)]
+        (split / "class_labels.txt").write_text("\n".join(shifted))
+    messages = [problem.message for problem in check(benchmark(root)).problems]
+    assert messages[0] == "class 0 ('0') has no image in train; classes count from 0"
+    assert messages[1].endswith("in the file; the order is width, height, and EXIF rotation is not applied")
