@@ -129,7 +129,8 @@ class Cub(wsol.WsolevalBenchmark):
 
     def _masks(self, boxes: wsol.Annotations, ids: Sequence[str]) -> wsol.MaskFiles:
         """The masks of test, whose brightness is the share of annotators that marked a pixel."""
-        return wsol.MaskFiles([[path] for path in self._mask_paths(ids)], above=128, sizes=boxes.sizes)
+        paths, limit = [[path] for path in self._mask_paths(ids)], self.decoding.max_pixels
+        return wsol.MaskFiles(paths, above=128, sizes=boxes.sizes, max_pixels=limit)
 
     def _mask_paths(self, ids: Sequence[str]) -> list[str]:
         return [str(self._segmentations / PurePosixPath(image_id).with_suffix(".png")) for image_id in ids]

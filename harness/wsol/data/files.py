@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from wsol.arrays import ByteArray, IntArray
+from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.data.benchmark import ImageList, Masks, Report
-from wsol.data.decoding.settings import DEFAULT_DECODING, Decoding
+from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
 from wsol.data.images import decode_image, decode_mask, image_size
 from wsol.errors import DataError
 
@@ -148,6 +148,7 @@ class MaskFiles:
         ignore: File with the pixels to ignore of each image, or None.
         above: A pixel belongs to a mask where it is brighter than this, of 255.
         sizes: Widths and heights of the images, int64 [N, 2]; by default the size of an image's first mask.
+        max_pixels: Masks with more pixels are refused.
     """
 
     def __init__(
@@ -157,11 +158,13 @@ class MaskFiles:
         *,
         above: int = 0,
         sizes: IntArray | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.instances = instances
         self.ignore = [None] * len(instances) if ignore is None else ignore
         self.above = above
         self.given = sizes
+        self.max_pixels = max_pixels
 
     def __call__(self, index: int) -> Masks:
         """Read the masks of image ``index``: the foreground and the pixels to ignore.
@@ -169,9 +172,9 @@ class MaskFiles:
         The foreground is the union of the instances, bool [H, W], where all masks have the image's size; otherwise it
         is a list of masks with sizes of their own. Raises DataError that names a missing or broken file.
         """
-        masks = [decode_mask(Path(path), self.above) for path in self.instances[index]]
+        masks = [self._decode(path) for path in self.instances[index]]
         name = self.ignore[index]
-        ignore = None if name is None else decode_mask(Path(name), self.above)
+        ignore = None if name is None else self._decode(name)
         shape = masks[0].shape if self.given is None else tuple(self.given[index].tolist())[::-1]
         if all(mask.shape == shape for mask in [*masks, *([] if ignore is None else [ignore])]):
             return np.logical_or.reduce(masks), ignore
@@ -184,6 +187,9 @@ class MaskFiles:
         """
         return np.array(list(in_threads(lambda i: self._size(i, report), len(self.instances))), dtype=np.int64)
 
+    def _decode(self, path: str) -> BoolArray:
+        return decode_mask(Path(path), self.above, max_pixels=self.max_pixels)
+
     def _size(self, index: int, report: Report) -> tuple[int, int]:
         ignore = self.ignore[index]
         for path in [*self.instances[index][1:], *([ignore] if ignore else [])]:
@@ -191,7 +197,7 @@ class MaskFiles:
                 report("unreadable mask", f"{path}: no such image")
                 return 0, 0
         try:
-            return image_size(Path(self.instances[index][0])) if self.instances[index] else (0, 0)
+            return image_size(Path(self.instances[index][0]), self.max_pixels) if self.instances[index] else (0, 0)
         except DataError as error:
             report("unreadable mask", str(error))
             return 0, 0
