@@ -1,4 +1,4 @@
-"""``wsol data new-study``: the written study is valid, fits the data and runs as it is."""
+"""``wsol data new-study``: the written study is valid and fits the data; the page about own data runs it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from PIL import Image
 
 import wsol
 from tests.support.cli import run_cli
-from tests.support.stages import stay_in_this_process
 from wsol.errors import PluginError, UsageError
 from wsol.plugins import load_plugins
-from wsol.study.job import SerialRunner
 from wsol.study.new_study import StudyBudget, has_local_weights, write_study
-from wsol.study.run import run_study
 from wsol_folder import Folder
 
 SPLITS = ("train", "val", "test")
@@ -62,17 +59,6 @@ def test_the_study_is_valid_and_names_the_data(data: Path, tmp_path: Path) -> No
     comments = [line for line in out.read_text().splitlines() if "#" in line]
     assert len(comments) > 15
     assert "{%" not in out.read_text()
-
-
-def test_the_study_runs_as_it_is(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "mine.yaml"
-    assert run_cli("data", "new-study", "folder", "--root", data, "--out", out, **_no_weights(tmp_path)).returncode == 0
-    stay_in_this_process(monkeypatch)
-    small = ["schedule.epochs=1", "trials=1", "seeds=1", "bootstrap=0", "benchmark.0.crop=32", "benchmark.0.resize=32"]
-    run_study(str(out), small, out=tmp_path, cache=tmp_path / "cache", runner=SerialRunner())
-    records = [wsol.read_record(path) for path in wsol.find_records([tmp_path / "mine"])]
-    assert {record.status for record in records} == {"complete"}
-    assert sum(len(record.results) for record in records if record.stage == "final") == 6  # 3 recipes, val and test
 
 
 def test_nothing_is_overwritten(data: Path, tmp_path: Path) -> None:
