@@ -15,11 +15,15 @@ import wsol
 from tests.harness.data.importing.sources import Drawn, voc_xml, write_text
 from tests.support.cli import Result, run_cli
 from tests.support.photographs import paint, photograph, photographs, write_source
+from tests.support.stages import stay_in_this_process
 from wsol.data.checking.check import check
 from wsol.data.importing import writing
+from wsol.study.job import SerialRunner
+from wsol.study.run import open_session
 from wsol_folder import Folder
 
 SPLITS = ("train", "val", "test")
+TRIMAPS = ("--set", "label=name", "--set", "object=1", "--set", "ignore=3")
 
 
 def import_data(source: Path, root: Path, *words: object) -> Result:
@@ -51,11 +55,11 @@ def voc(tmp_path: Path) -> Path:
     return write_source(tmp_path / "voc", "voc", photographs())
 
 
-@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv"])
+@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "csv", "masks"])
 def test_every_format_becomes_a_data_set_without_a_problem(format: str, tmp_path: Path) -> None:
     source, root = write_source(tmp_path / "source", format, photographs()), tmp_path / "two words"
     before = content(source)
-    done = import_data(source, root)
+    done = import_data(source, root, *(TRIMAPS if format == "masks" else ()))
     assert (done.returncode, done.stderr.strip()) == (0, ""), done.stdout
     assert content(source) == before
     assert done.stdout.splitlines()[-4:] == [
@@ -355,6 +359,63 @@ def test_what_a_killed_import_left_is_replaced(voc: Path, tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "voc"]
     assert not (tmp_path / "data" / "val" / "x").exists()
     assert not list((tmp_path / "data").glob(".*"))
+
+
+def test_masks_that_are_empty_or_broken_are_problems(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "pets", "masks", photographs(3))
+    paths = sorted((source / "trimaps").iterdir())
+    Image.fromarray(np.full((36, 48), 2, dtype=np.uint8)).save(paths[0])
+    paths[1].write_bytes(paths[1].read_bytes()[:60])
+    done = import_data(source, tmp_path / "data", *TRIMAPS)
+    assert done.returncode == 3
+    assert f"{paths[1]}: " in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pets"]
+
+
+def test_an_image_that_cannot_be_decoded_is_a_problem(voc: Path, tmp_path: Path) -> None:
+    path = voc / "JPEGImages" / "004.jpg"
+    path.write_bytes(path.read_bytes()[:700])
+    done = import_data(voc, tmp_path / "data")
+    assert done.returncode == 3
+    assert f"{path}: " in done.stdout
+    assert not (tmp_path / "data").exists()
+
+
+def test_images_that_need_an_option_of_the_benchmark_are_imported(voc: Path, tmp_path: Path) -> None:
+    """Transparent pixels: how they are read is said when the data set is used."""
+    path = voc / "JPEGImages" / "004.jpg"
+    with Image.open(path) as image:
+        image.convert("RGBA").save(path.with_suffix(".png"))
+    with Image.open(path.with_suffix(".png")) as image:
+        pixels = np.array(image)
+    pixels[:5, :, 3] = 0
+    Image.fromarray(pixels).save(path.with_suffix(".png"))
+    path.unlink()
+    done = import_data(voc, tmp_path / "data")
+    assert done.returncode == 0, done.stdout
+    assert check(folder(tmp_path / "data")).problems != []
+    assert check(folder(tmp_path / "data", background="white")).problems == []
+
+
+def test_a_changed_manifest_is_another_identity(voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "data"
+    assert import_data(voc, root).returncode == 0
+    study = {
+        "name": "s",
+        "benchmark": {"name": "folder", "root": str(root), "resize": 32, "crop": 32},
+        "recipes": {"method": "center"},
+        "trials": 1,
+        "seeds": 1,
+        "bootstrap": 0,
+    }
+    stay_in_this_process(monkeypatch)
+    session = open_session(study, out=tmp_path, cache=tmp_path / "cache")
+    session.search(SerialRunner())
+    session.seal()
+    path = root / "import.json"
+    path.write_text(path.read_text().replace("seed 0, 60", "seed 1, 60"))
+    with pytest.raises(wsol.UsageError, match=r"split: seed 0, 60/20/20.* when it was sealed, seed 1"):
+        open_session(study, out=tmp_path, cache=tmp_path / "cache").final(SerialRunner())
 
 
 def test_the_manifest_lists_what_decided_the_content(voc: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_nothing_is_overwritten(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["folder", "--out", "a.yaml", "--root", "gone"], 3, "gone/train: no such folder"),
+        (["folder", "--out", "a.yaml", "--root", "gone"], 3, "gone: no such folder"),
         (["folder", "--out", "a.yml", "--root", "."], 2, "a.yml: the name of a study's file ends in .yaml"),
         (["sprites", "--out", "a.yaml"], 2, "benchmark 'sprites' has no template of a study"),
         (["foldr", "--out", "a.yaml"], 2, "did you mean 'folder'"),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
+from wsol.arrays import ByteArray
 from wsol.data.benchmark import Report
+from wsol.data.decoding.settings import Decoding
 from wsol.data.images import decode_image
 from wsol.data.importing.labelling import LabelledImage
 from wsol.data.importing.notes import listed
 from wsol.data.importing.splitting import WHOLE, Shares, rule_text, split_images
-from wsol.errors import UsageError
+from wsol.errors import DataError, UsageError
 from wsol.split_names import Split
 
+AS_STORED = Decoding(background="ignore", bits=16, max_pixels=2**40)
+"""Decodes what any options of a benchmark can: an import compares images, it does not decide how they are read."""
 _ALL: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -60,13 +63,14 @@ def assign_splits(
     Args:
         entries: The entries.
         choice: How they are assigned.
-        report: Receives classes with too few images, images without a split, and kept near-copies in two splits.
+        report: Receives images that cannot be decoded, classes with too few images, images without a split, and kept
+            near-copies in two splits.
         progress: Called while near-copies are searched.
 
     Returns:
         The splits; None where the source's own splits cannot be kept.
     """
-    groups = _groups(entries, progress)
+    groups = _groups(entries, report, progress)
     if not choice.keep:
         _note_groups(entries, groups, report)
         found = _by_rule(entries, range(len(entries)), groups, choice.shares, choice.seed, report)
@@ -95,18 +99,30 @@ def assign_splits(
     return AssignedSplits(tuple(splits), rule)
 
 
-def _groups(entries: Sequence[LabelledImage], progress: Callable[[str, int, int], None] | None) -> list[int]:
-    """The group of each entry: near-copies, and the entries of one image, share one."""
+def _groups(
+    entries: Sequence[LabelledImage], report: Report, progress: Callable[[str, int, int], None] | None
+) -> list[int]:
+    """The group of each entry: near-copies, and the entries of one image, share one; broken images are reported."""
     from wsol.data.checking.near import group_copies  # needs time to import
 
-    images = {entry.source.name: entry.source for entry in entries}
-    paths = [source.path for source in images.values()]
-    numbers = group_copies(
-        [str(path) for path in paths],
-        lambda index: decode_image(paths[index]),
-        partial(progress, "near-copies") if progress is not None else None,
-    )
-    group = dict(zip(images, numbers, strict=True))
+    images = {entry.source.name: entry.source.path for entry in entries}
+    paths = list(images.values())
+    broken: dict[int, str] = {}
+
+    def load(index: int) -> ByteArray:
+        try:
+            return decode_image(paths[index], AS_STORED)
+        except DataError as error:
+            broken[index] = str(error)
+            raise
+
+    def advance(done: int, total: int) -> None:
+        if progress is not None:
+            progress("near-copies", done, total)
+
+    group = dict(zip(images, group_copies([str(path) for path in paths], load, advance), strict=True))
+    for _, message in sorted(broken.items()):
+        report("unreadable image", message)
     return [group[entry.source.name] for entry in entries]
 
 
