@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from wsol.arrays import FloatArray, IntArray
 from wsol.errors import PluginError, UsageError
+from wsol.foreign_code import ContractError
 from wsol.options import Options
 from wsol.options import Options as AnyOptions
 
@@ -43,8 +44,54 @@ class Component:
         """Check the class attributes that every listing shows; raises PluginError for a wrong type."""
         if not (isinstance(cls.__doc__, str) and cls.summary().strip()):
             raise PluginError(f"{cls.__name__} has no docstring; its first line is what 'wsol plugins' shows")
-        if not isinstance(cls.paper, str):
-            raise PluginError(f"{cls.__name__}.paper is {cls.paper!r:.80}, not text")
+        cls.require("paper", isinstance(cls.paper, str), "text")
+
+    @classmethod
+    def require(cls, name: str, valid: bool, wanted: str) -> None:
+        """Check a class attribute.
+
+        Args:
+            name: The attribute.
+            valid: Whether its value is one that is allowed; False where it is missing.
+            wanted: What is allowed: ``"text"``.
+
+        Raises:
+            PluginError: It is missing or not valid.
+        """
+        if not hasattr(cls, name):
+            raise PluginError(f"{cls.__name__}.{name} is missing; set it to {wanted}")
+        if not valid:
+            raise PluginError(f"{cls.__name__}.{name} is {getattr(cls, name)!r:.80}, not {wanted}")
+
+    @classmethod
+    def require_method(cls, name: str, *arguments: str | None, **named: bool) -> None:
+        """Check that a method of a class can be called as the engine calls it.
+
+        Args:
+            name: The method.
+            *arguments: Arguments for which its signature must have a place.
+            **named: The same by keyword.
+
+        Raises:
+            PluginError: It is no method, has other parameters, or returns a generator or coroutine.
+        """
+        method = getattr(cls, name)
+        written = ", ".join([*map(repr, arguments), *(f"{key}={value}" for key, value in named.items())])
+        if not callable(method):
+            raise PluginError(f"{cls.__name__}.{name} is {method!r:.80}, not a method")
+        if inspect.isgeneratorfunction(method) or inspect.iscoroutinefunction(method):
+            raise PluginError(f"{cls.__name__}.{name} is a generator or coroutine; it must return its result")
+        if not inspect.isfunction(method):
+            return
+        try:
+            inspect.signature(method).bind(None, *arguments, **named)
+        except TypeError as error:
+            raise PluginError(f"{cls.__name__}.{name} cannot be called as {name}({written}): {error}") from None
+
+    def check_built(self) -> None:
+        """Check an instance after its constructor; raises ContractError for what a constructor must leave."""
+        if not hasattr(self, "options"):
+            raise ContractError("does not call super().__init__ with the options")
 
     @classmethod
     def summary(cls) -> str:

@@ -344,3 +344,11 @@ def write_atomic(path: Path, content: str | bytes, what: str = "the file") -> No
     """
     with AtomicFile(path, what) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a path that should be below a folder is absolute or leads out of it with ``..``."""
+    if ".." not in name and not os.path.isabs(name):  # normalising a million names takes seconds
+        return False
+    path = os.path.normpath(name)
+    return os.path.isabs(path) or path.startswith("..")

@@ -5,21 +5,19 @@ Entry points are loaded one by one, so that a broken plugin is reported and does
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import io
 import itertools
 import os
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TextIO
+from typing import Any
 
 import pluggy
 
@@ -27,6 +25,7 @@ from wsol import hooks
 from wsol.code_files import CodeUnit, module_unit
 from wsol.components import Component
 from wsol.errors import PluginError, one_line
+from wsol.foreign_code import ContractError, contained, place_in
 from wsol.interrupts import is_interruption
 from wsol.options import Options, suggest
 from wsol.recipes import PARTS, Part
@@ -54,21 +53,23 @@ def plugin_files(files: Iterable[str | Path] = ()) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(f).expanduser().resolve() for f in [*extra, *files]))
 
 
-def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> Plugins:
+def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False, listed: bool = False) -> Plugins:
     """Load every installed plugin and the one-file plugins that :func:`plugin_files` lists.
 
     Args:
         files: One-file plugins.
         strict: Whether an installed plugin that fails is an error; otherwise it is kept in :attr:`Plugins.failed`.
+        listed: Whether a file that fails is kept there too, for commands that list plugins.
 
     Raises:
-        PluginError: A file could not be loaded, or with ``strict`` any plugin.
+        PluginError: A file could not be loaded, unless ``listed``; or with ``strict`` any plugin.
 
     Example:
         >>> load_plugins().create("normalizers", "minmax").name
         'minmax'
     """
-    plugins = _load(tuple(str(path) for path in plugin_files(files)))
+    paths = tuple(str(path) for path in plugin_files(files))
+    plugins = _found(paths) if listed else _load(paths)
     if strict and plugins.failed:
         raise PluginError(
             "\n".join(f"plugin {p.name} ({p.distribution} {p.version}): {p.error}" for p in plugins.failed)
@@ -78,15 +79,22 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False) -> P
 
 @lru_cache(maxsize=8)
 def _load(files: tuple[str, ...]) -> Plugins:
+    plugins = _found(files)
+    if failed := plugins.failed_files:
+        raise PluginError(f"{failed[0].distribution}: {failed[0].error}")
+    return plugins
+
+
+def _found(files: tuple[str, ...]) -> Plugins:
     found = [_collect(_from_entry_point(entry), entry.load) for entry in _entry_points()]
-    for path in files:
-        _check_file(Path(path))
-        plugin = Plugin(Path(path).stem, path, "file", code=_hashed(CodeUnit(Path(path).name, Path(path))))
-        _collect(plugin, partial(_import_file, Path(path)))
-        if plugin.error:
-            raise PluginError(f"{path}: {plugin.error}")
-        found.append(plugin)
-    return Plugins(found)
+    return Plugins([*found, *(_from_file(Path(path)) for path in files)])
+
+
+def _from_file(path: Path) -> Plugin:
+    if problem := _no_file(path):
+        return Plugin(path.stem, str(path), "file", problem)
+    plugin = Plugin(path.stem, str(path), "file", code=_hashed(CodeUnit(path.name, path)))
+    return _collect(plugin, partial(_import_file, path))
 
 
 _PREPARED: dict[EntryPoint, tuple[str, str]] = {}
@@ -122,7 +130,7 @@ def _hashed(unit: CodeUnit | None) -> tuple[Path, str] | None:
 def _collect(plugin: Plugin, load: Callable[[], ModuleType]) -> Plugin:
     """Load one plugin and collect its components; a failure is kept in ``plugin.error``."""
     try:
-        with _kept_running():
+        with contained():
             module = load()
             manager = pluggy.PluginManager(hooks.PROJECT)
             manager.add_hookspecs(hooks)
@@ -136,63 +144,20 @@ def _collect(plugin: Plugin, load: Callable[[], ModuleType]) -> Plugin:
         if is_interruption(error):
             raise
         plugin.components = []
-        plugin.error = _reason(error)
+        plugin.error = _reason(error, plugin.code[0] if plugin.code else None)
     return plugin
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, code: Path | None) -> str:
+    """What is wrong in one line, with the line of the plugin's code that it was raised from."""
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return f"it ends the process: {one_line(error)}"
-    return (f"{type(error).__name__}: " if isinstance(error, PluginError) else "") + one_line(error)[:500]
-
-
-@contextlib.contextmanager
-def _kept_running() -> Iterator[None]:
-    """Keep a plugin from ending the command in silence with ``os._exit``, and from writing into its output."""
-    exit_now, process, streams = os._exit, os.getpid(), (sys.stdout, sys.stderr)
-
-    def raise_exit(status: int) -> NoReturn:
-        if os.getpid() != process:  # a child that the plugin forked
-            exit_now(status)
-        raise PluginError(f"it calls os._exit({status!r})")
-
-    os._exit = raise_exit
-    try:
-        # Standard output belongs to the command, which may print JSON.
-        with contextlib.redirect_stdout(_Output(sys.stderr)), contextlib.redirect_stderr(_Output(sys.stderr)):
-            yield
-        if any(stream.closed for stream in streams):
-            raise PluginError("it closes the standard output or standard error")
-    finally:
-        os._exit = exit_now
-
-
-class _Output(io.TextIOBase):
-    """Writes to another stream, and cannot close it."""
-
-    encoding = "utf-8"
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> int:
-        """Write a text to the stream."""
-        return self.stream.write(text)
-
-    def flush(self) -> None:
-        """Write out what the stream holds back."""
-        self.stream.flush()
-
-    def fileno(self) -> int:
-        """Return the stream's file descriptor."""
-        return self.stream.fileno()
-
-    def isatty(self) -> bool:
-        """Whether the stream is a terminal."""
-        return self.stream.isatty()
-
-    def close(self) -> None:
-        """Leave the stream open, and this one too."""
+    if isinstance(error, ContractError):
+        return f"PluginError: it {one_line(error)}"
+    if isinstance(error, PluginError):
+        return f"PluginError: {one_line(error)[:500]}"
+    place = place_in(code, error) if code is not None else ""
+    return one_line(error)[:500] + (f" ({place})" if place else "")
 
 
 def _returned(components: Iterable[type[Component]]) -> list[type[Component]]:
@@ -223,6 +188,8 @@ def _checked(part: Part, component: Any) -> type[Component]:
     if not (isinstance(component.Options, type) and issubclass(component.Options, Options)):
         raise PluginError(f"{component.__name__}.Options is no subclass of wsol.Options")
     _check_options(component, component.Options)
+    if lacking := sorted(getattr(component, "__abstractmethods__", ())):
+        raise PluginError(f"{component.__name__} lacks {', '.join(lacking)}, which its base class asks for")
     return component
 
 
@@ -242,14 +209,13 @@ def _check_options(component: type[Component], options: type[Options]) -> None:
         _check_options(component, inner)
 
 
-def _check_file(path: Path) -> None:
-    """Raise PluginError for what is no file, before anything opens it: a pipe would block."""
+def _no_file(path: Path) -> str:
+    """Why a path is no file, before anything opens it (a pipe would block); empty for a file."""
     try:
         problem = "" if path.is_file() else "not a file" if path.exists() else "no such file"
     except OSError as error:  # such as a name that is too long
         problem = error.strerror or "cannot be read"
-    if problem:
-        raise PluginError(f"{path}: PluginError: {problem}")
+    return problem and f"PluginError: {problem}"
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from wsol.components import Component
+from wsol.data.benchmark import Benchmark
+from wsol.data.guard import guarded
 from wsol.errors import PluginError, UsageError
+from wsol.foreign_code import Origin, contained, place_of
 from wsol.options import Distribution, Options, OptionValues, build_options, suggest
 from wsol.recipes import ComponentRef, Part, part_of_kind, with_hparams
 
 if TYPE_CHECKING:
     from wsol.components import BoxRule, Normalizer
-    from wsol.data.benchmark import Benchmark
     from wsol.evaluation.metric import Metric
     from wsol.networks import Backbone, Extractor, Pooling
     from wsol.training.augment import Augmentation
@@ -70,6 +72,11 @@ class Plugins:
     def failed(self) -> list[Plugin]:
         """Plugins that could not be loaded or do not follow the rules of their hooks."""
         return [plugin for plugin in self.plugins if plugin.error]
+
+    @property
+    def failed_files(self) -> list[Plugin]:
+        """One-file plugins that could not be loaded; their names are found without them."""
+        return [plugin for plugin in self.failed if plugin.version == "file" and not plugin.components]
 
     @property
     def loaded_code(self) -> dict[Path, str]:
@@ -152,8 +159,15 @@ class Plugins:
 
         Raises:
             UsageError: The name or an option is not valid.
+            PluginError: The component's constructor fails.
         """
-        return self.get(kind, name)(self.options(kind, name, values or {}))
+        plugin, component = self._find(kind, name)
+        options = self.options(kind, name, values or {})
+        origin = Origin(f"{part_of_kind(kind).label} '{name}'", plugin.name, plugin.code and plugin.code[0])
+        with origin.calling("__init__()", place_of(component)), contained():
+            built = component(options)
+            built.check_built()
+        return guarded(built, origin) if isinstance(built, Benchmark) else built
 
     def create_part(self, prefix: str, part: Part, ref: ComponentRef, hparams: OptionValues) -> Component:
         """Build the component that fills a part of a recipe.

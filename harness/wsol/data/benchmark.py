@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
 from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding, parse_background
 from wsol.data.holdout import hold_out
-from wsol.errors import DataError, PluginError
+from wsol.errors import DataError, PluginError, UsageError
+from wsol.files import leads_outside
+from wsol.foreign_code import ContractError
 from wsol.isolation import immutable
 from wsol.options import Options as AnyOptions
 from wsol.options import option
+from wsol.protocols import get_protocol
 from wsol.recipes import JsonObject
 from wsol.split_names import EvalSplit, Split
 
@@ -165,6 +169,19 @@ class Archive:
     optional: bool = False
     note: str = ""
     download: bool = False
+
+    def problem(self) -> str:
+        """What is wrong with the description; empty for a valid one."""
+        texts = {key: getattr(self, key) for key in ("name", "url", "gives", "into", "note")}
+        if wrong := [key for key, text in texts.items() if not isinstance(text, str)]:
+            return f"{wrong[0]} of archive {self.name!r:.80} is {texts[wrong[0]]!r:.80}, not text"
+        if leads_outside(self.gives) or leads_outside(self.into):
+            return f"archive '{self.name}' leads out of the data folder"
+        if self.size is not None and not is_count(self.size):
+            return f"size of archive '{self.name}' is {self.size!r:.80}, not a number of bytes or None"
+        if self.md5 is not None and not (isinstance(self.md5, str) and re.fullmatch("[0-9a-f]{32}", self.md5)):
+            return f"md5 of archive '{self.name}' is {self.md5!r:.80}, not 32 hexadecimal digits or None"
+        return ""
 
 
 class BenchmarkOptions(AnyOptions):
@@ -333,18 +350,60 @@ class Benchmark(Component, ABC):
 
     @classmethod
     def check_class(cls) -> None:
-        """Check the types of the class attributes."""
+        """Check class attributes, and that each method can be called as the engine calls it."""
         super().check_class()
-        for name in ("protocol", "licence", "source", "citation"):
-            if not isinstance(getattr(cls, name), str):
-                raise PluginError(f"{cls.__name__}.{name} is {getattr(cls, name)!r:.80}, not text")
-        if not isinstance(cls.schedule, Schedule):
-            raise PluginError(f"{cls.__name__}.schedule is {cls.schedule!r:.80}, not a wsol.Schedule")
-        if not (isinstance(cls.metrics, tuple | list) and cls.metrics and all(isinstance(m, str) for m in cls.metrics)):
-            raise PluginError(f"{cls.__name__}.metrics is {cls.metrics!r:.80}, not a tuple of names")
+        for name in ("protocol", "licence", "source", "citation", "study_template"):
+            cls.require(name, isinstance(getattr(cls, name), str), "text")
+        cls._check_schedule()
+        metrics = getattr(cls, "metrics", ())
+        distinct = is_names(metrics) and len(set(metrics)) == len(metrics) > 0
+        cls.require("metrics", distinct, "a tuple of names, each once")
+        try:
+            get_protocol(cls.protocol)
+        except UsageError as error:
+            raise PluginError(f"{cls.__name__}.protocol: {error}") from None
+        cls.require("resize", is_count(cls.resize), "a whole number of at least 1")
+        cls.require("crop", is_count(cls.crop) and cls.crop <= cls.resize, f"a whole number from 1 to {cls.resize}")
+        cls.require("cache", cls.cache in get_args(CacheMode), f"one of {', '.join(get_args(CacheMode))}")
+        cls.require("reads_imports", isinstance(cls.reads_imports, bool), "True or False")
         sizes = cls.split_sizes
-        if sizes is not None and not (isinstance(sizes, tuple) and len(sizes) == len(get_args(Split))):
-            raise PluginError(f"{cls.__name__}.split_sizes is {sizes!r:.80}, not three numbers")
+        three = isinstance(sizes, tuple) and len(sizes) == len(get_args(Split)) and all(map(is_count, sizes))
+        cls.require("split_sizes", sizes is None or three, "three numbers, of train, val and test, or None")
+        cls._check_archives()
+        for name, arguments in CALLS.items():
+            cls.require_method(name, *arguments)
+        cls.require_method("training_images", search=True)
+
+    @classmethod
+    def _check_schedule(cls) -> None:
+        schedule = getattr(cls, "schedule", None)
+        cls.require("schedule", isinstance(schedule, Schedule), "a wsol.Schedule")
+        assert schedule is not None
+        numbers = (schedule.epochs, schedule.decay_every, schedule.batch_size)
+        whole = all(map(is_count, numbers)) and schedule.batch_size >= 2
+        share = isinstance(schedule.decay, int | float) and 0 < schedule.decay <= 1
+        wanted = "a wsol.Schedule of whole numbers of at least 1, a batch size of at least 2 and a decay in (0, 1]"
+        cls.require("schedule", whole and share, wanted)
+
+    @classmethod
+    def _check_archives(cls) -> None:
+        archives = cls.archives
+        listed = isinstance(archives, tuple) and all(isinstance(archive, Archive) for archive in archives)
+        cls.require("archives", listed, "a tuple of wsol.Archive")
+        for archive in archives:
+            if problem := archive.problem():
+                raise PluginError(f"{cls.__name__}.archives: {problem}")
+
+    def check_built(self) -> None:
+        """Check the attributes that a constructor may set: metrics, resize and crop."""
+        super().check_built()
+        if not (is_names(self.metrics) and len(set(self.metrics)) == len(self.metrics) > 0):
+            raise ContractError(f"sets metrics to {self.metrics!r:.80}; a tuple of names, each once, is needed")
+        if not (is_count(self.resize) and is_count(self.crop) and self.crop <= self.resize):
+            raise ContractError(
+                f"sets resize to {self.resize!r:.40} and crop to {self.crop!r:.40}; whole numbers of at least 1 are "
+                "needed, crop at most resize"
+            )
 
     @classmethod
     def describe_class(cls) -> JsonObject:
@@ -359,6 +418,39 @@ class Benchmark(Component, ABC):
             "schedule": vars(cls.schedule),
             "licence": cls.licence,
         }
+
+
+CALLS: dict[str, tuple[str | None, ...]] = {
+    "__init__": (None,),
+    "class_names": (),
+    "images": ("train",),
+    "image_table": ("train",),
+    "annotations": ("val",),
+    "annotation_files": ("val",),
+    "split_rule": (),
+    "examine": ("train", None),
+    "examine_images": ("train", None),
+}
+"""Methods that the engine calls → arguments for which they must have a place."""
+
+
+def is_count(value: float | None) -> bool:
+    """Whether a value is a whole number of at least 1, and neither a bool nor another type."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_names(values: Sequence[str]) -> bool:
+    """Whether a value is a tuple or list of texts that are not empty."""
+    return isinstance(values, tuple | list) and all(isinstance(value, str) and value for value in values)
+
+
+FOLDERS = "a tuple of paths below the folder of the data set"
+"""What a class attribute that names folders must be."""
+
+
+def has_root(options: type[AnyOptions]) -> bool:
+    """Whether options of a benchmark say where its files are."""
+    return isinstance(options, type) and issubclass(options, BenchmarkOptions)
 
 
 def gives_trials_other_images(benchmark: Benchmark) -> bool:

@@ -37,6 +37,7 @@ NOT_ENGINE = (
     "data/unpack_marks.py",
     "evaluation/figures.py",
     "inference/cost.py",
+    "foreign_code.py",
     "inference/localizer.py",
     "inference/overlay.py",
     "reports",

@@ -16,7 +16,7 @@ from wsol.data.checking.masks import MaskContent
 from wsol.data.checking.orientation import Orientation
 from wsol.data.checking.report import CheckReport, Problem, SplitReport
 from wsol.data.files import in_threads
-from wsol.errors import DataError, WsolError
+from wsol.errors import DataError, PluginError, WsolError
 from wsol.split_names import EvalSplit, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -78,6 +78,8 @@ def _examine(
 ) -> tuple[ImageList | None, Annotations | None]:
     try:
         return benchmark.examine(split, report) if whole else (benchmark.examine_images(split, report), None)
+    except PluginError:  # the code is broken, not the data
+        raise
     except WsolError as error:
         report("cannot be read", str(error))
         return None, None

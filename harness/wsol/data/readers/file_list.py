@@ -12,13 +12,14 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
+from wsol.data.benchmark import FOLDERS, Annotations, Benchmark, ImageList, ImageTable, Report, has_root, is_names
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.readers.box_collector import BoxCollector
 from wsol.data.readers.listed_files import HintedLoad, note_unlisted
-from wsol.data.readers.problems import leads_outside, raise_data_error, without_kind
+from wsol.data.readers.problems import raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
+from wsol.files import leads_outside
 from wsol.split_names import Split
 
 
@@ -205,6 +206,19 @@ class FileListBenchmark(Benchmark):
             else:
                 report("missing line", f"{source}: no valid box for '{image_id}'")
         return Annotations(sizes, boxes=found.finish())
+
+    @classmethod
+    def check_class(cls) -> None:
+        """See :meth:`wsol.Benchmark.check_class`."""
+        super().check_class()
+        landmark = getattr(cls, "landmark", ())
+        several = landmark if isinstance(landmark, tuple) else (landmark,)
+        inside = bool(several) and is_names(several) and not any(map(leads_outside, several))
+        cls.require("landmark", inside, "a path below the folder of the data set, or a tuple of them")
+        cls.require("folders", is_names(cls.folders) and not any(map(leads_outside, cls.folders)), FOLDERS)
+        cls.require("Options", has_root(cls.Options), "a subclass of wsol.BenchmarkOptions, which have 'root'")
+        cls.require_method("listing", "train", None)
+        cls.require_method("annotate", "val", None, None)
 
     @classmethod
     def _landmarks(cls) -> tuple[str, ...]:

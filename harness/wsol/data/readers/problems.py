@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from wsol.arrays import IntArray
@@ -79,11 +78,3 @@ def box_problem(box: Sequence[int], size: Sequence[int] | IntArray) -> str:
     if min(x0, y0) < 0 or (width and x1 > width) or (height and y1 > height):
         return f"is not inside {image}"
     return ""
-
-
-def leads_outside(name: str) -> bool:
-    """Whether a path that should be below a folder is absolute or leads out of it with ``..``."""
-    if ".." not in name and not os.path.isabs(name):  # normalising a million names takes seconds
-        return False
-    path = os.path.normpath(name)
-    return os.path.isabs(path) or path.startswith("..")

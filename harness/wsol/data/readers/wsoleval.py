@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
 from wsol.arrays import IntArray
-from wsol.data.benchmark import Annotations, Benchmark, ImageList, ImageTable, Report
+from wsol.data.benchmark import FOLDERS, Annotations, Benchmark, ImageList, ImageTable, Report, has_root
 from wsol.data.files import ImageFiles, MaskFiles, image_list
 from wsol.data.readers.listed_files import HintedLoad, note_unlisted
 from wsol.data.readers.metadata import SplitFiles
 from wsol.data.readers.names import find_path
-from wsol.data.readers.problems import leads_outside, raise_data_error
+from wsol.data.readers.problems import raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
+from wsol.files import leads_outside
 from wsol.split_names import EvalSplit, Split
 
 PROBED = 50
@@ -41,6 +42,23 @@ class WsolevalBenchmark(Benchmark):
     """Folders below the root that may contain the images; the first one with an image of a split is used for it."""
     mask_folders: ClassVar[tuple[str, ...]] = ("masks", "")
     """Folders below the root that may contain the mask files; the first one that exists is used."""
+
+    @classmethod
+    def check_class(cls) -> None:
+        """See :meth:`wsol.Benchmark.check_class`."""
+        super().check_class()
+        cls.require("annotation", cls.annotation in ("boxes", "masks"), "'boxes' or 'masks'")
+        cls.require(
+            "upstream", isinstance(cls.upstream, str) and not leads_outside(cls.upstream), "the name of a folder"
+        )
+        for name in ("metadata_folders", "image_folders", "mask_folders"):
+            folders = getattr(cls, name)
+            texts = isinstance(folders, tuple | list) and all(isinstance(folder, str) for folder in folders)
+            cls.require(name, texts and bool(folders) and not any(map(leads_outside, folders)), FOLDERS)
+        cls.require("Options", has_root(cls.Options), "a subclass of wsol.BenchmarkOptions, which have 'root'")
+        cls.require_method("labelled", "train")
+        cls.require_method("class_name", "cat")
+        cls.require_method("image_paths", "train", None)
 
     @cached_property
     def root(self) -> Path:
