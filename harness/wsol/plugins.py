@@ -80,8 +80,7 @@ def load_plugins(files: Iterable[str | Path] = (), *, strict: bool = False, list
 @lru_cache(maxsize=8)
 def _load(files: tuple[str, ...]) -> Plugins:
     plugins = _found(files)
-    if failed := plugins.failed_files:
-        raise PluginError(f"{failed[0].distribution}: {failed[0].error}")
+    plugins.check_files()
     return plugins
 
 

@@ -75,8 +75,13 @@ class Plugins:
 
     @property
     def failed_files(self) -> list[Plugin]:
-        """One-file plugins that could not be loaded; their names are found without them."""
+        """One-file plugins that could not be loaded."""
         return [plugin for plugin in self.failed if plugin.version == "file" and not plugin.components]
+
+    def check_files(self) -> None:
+        """Raise PluginError for the first one-file plugin that could not be loaded."""
+        for plugin in self.failed_files:
+            raise PluginError(f"{plugin.distribution}: {plugin.error}")
 
     @property
     def loaded_code(self) -> dict[Path, str]:
@@ -164,7 +169,7 @@ class Plugins:
         plugin, component = self._find(kind, name)
         options = self.options(kind, name, values or {})
         origin = Origin(f"{part_of_kind(kind).label} '{name}'", plugin.name, plugin.code and plugin.code[0])
-        with origin.calling("__init__()", place_of(component)), contained():
+        with origin.calling("__init__()", place_of(component.__init__)), contained():
             built = component(options)
             built.check_built()
         return guarded(built, origin) if isinstance(built, Benchmark) else built

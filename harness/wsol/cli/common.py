@@ -183,16 +183,18 @@ def warn(message: str) -> None:
     err.print(styled(("warning:", "yellow"), f" {' '.join(message.split())}"), soft_wrap=True)
 
 
-def load_plugins(files: Sequence[Path] | None = None, strict: bool = False) -> Plugins:
+def load_plugins(files: Sequence[Path] | None = None, strict: bool = False, listed: bool = False) -> Plugins:
     """Load all plugins, and warn about each one that failed.
 
     Args:
         files: One-file plugins, in addition to the installed ones.
         strict: Raise PluginError instead of warning.
+        listed: Whether the command lists plugins that failed; it ends with :meth:`wsol.Plugins.check_files`.
     """
     from wsol.plugins import load_plugins as load
 
-    plugins = load(files or [], strict=strict)
+    plugins = load(files or [], strict=strict, listed=listed)
     for plugin in plugins.failed:
-        warn(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) failed: {plugin.error}")
+        if plugin not in plugins.failed_files:
+            warn(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) failed: {plugin.error}")
     return plugins

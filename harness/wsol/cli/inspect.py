@@ -82,16 +82,21 @@ def plugins(
     known = [part.kind for part in PARTS.values()]
     if kind is not None and kind not in known:
         raise UsageError(f"unknown kind '{kind}'{suggest(kind, known)}")
-    found = load_plugins(plugin, strict)
+    found = load_plugins(plugin, strict, listed=True)
     kinds = [kind] if kind else known
     rows = [_component_row(found, k, name) for k in kinds for name in found.names(k)]
-    failed = [FailedPlugin(p.name, p.distribution, p.version, p.status, p.error) for p in found.failed]
     if as_json:
+        failed = [FailedPlugin(p.name, p.distribution, p.version, p.status, p.error) for p in found.failed]
         print_json({"components": list(map(dataclasses.asdict, rows)), "failed": list(map(dataclasses.asdict, failed))})
-        return
-    _print_components(rows)
-    for row in failed:
-        out.print(styled(("FAILED", "red"), f" {row.plugin} ({row.distribution} {row.version}): {row.error}"))
+    else:
+        _print_components(rows)
+        _print_failed(found)
+    found.check_files()
+
+
+def _print_failed(found: Plugins) -> None:
+    for row in found.failed:
+        out.print(styled(("FAILED", "red"), f" {row.name} ({row.distribution} {row.version}): {row.error}"))
 
 
 def _component_row(found: Plugins, kind: str, name: str) -> ComponentRow:
@@ -148,12 +153,19 @@ def _option_line(name: str, option: OptionRow) -> str:
 
 
 def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
-    """List the benchmarks with splits, metrics, protocol, schedule and licence."""
-    found = load_plugins(plugin)
-    components = [found.get("benchmarks", name) for name in found.names("benchmarks")]
+    """List the benchmarks with splits, metrics, protocol, schedule and licence; plugins that failed are listed too."""
+    found = load_plugins(plugin, listed=True)
+    usable = [name for name in found.names("benchmarks") if len(found.owners("benchmarks", name)) == 1]
+    components = [found.get("benchmarks", name) for name in usable]
     if as_json:
         print_json([component.describe_class() for component in components])
-        return
+    else:
+        _print_benchmarks(components)
+        _print_failed(found)
+    found.check_files()
+
+
+def _print_benchmarks(components: Sequence[type[Benchmark]]) -> None:
     from rich.table import Table
 
     table = Table("name", "", show_lines=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.errors import DataError, RunError, UsageError, WeightsError
+from wsol.errors import DataError, PluginError, RunError, UsageError, WeightsError
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
 from wsol.study.identity_check import IdentityCheck
@@ -330,15 +330,15 @@ class Session:
             pass
 
     def check_data(self) -> None:
-        """Raise DataError for a benchmark whose data are missing, before any run has to fail because of it."""
+        """Raise DataError or PluginError for a benchmark that cannot list its images, before any run has to fail of it."""
         known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
         for ref in known.values():
             try:
                 self.plugins.create("benchmarks", ref.name, ref.options).images("val")  # checks that the files exist
-            except DataError as error:
+            except (DataError, PluginError) as error:
                 others = [other.name for other in known.values() if other != ref]
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
-                raise DataError(f"{error}{hint}") from None
+                raise type(error)(f"{error}{hint}") from None
 
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
