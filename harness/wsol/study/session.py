@@ -330,7 +330,7 @@ class Session:
             pass
 
     def check_data(self) -> None:
-        """Raise DataError or PluginError for a benchmark that cannot list its images, before any run has to fail of it."""
+        """Raise DataError or PluginError for a benchmark that cannot list its images, before a run has to fail."""
         known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
         for ref in known.values():
             try:

@@ -167,6 +167,6 @@ def test_a_plugin_that_closes_the_stream_of_the_process_is_an_error(stream: str,
     path = tmp_path / "closing.py"
     path.write_text(f"import sys; sys.__{stream}__.close()")
     shown = run_process("plugins", "--plugin", path)
-    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.returncode == 2
     assert "it closes the standard output or standard error" in shown.stderr or stream == "stderr"
     assert "Traceback" not in shown.stderr

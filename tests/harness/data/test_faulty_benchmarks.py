@@ -15,6 +15,7 @@ import pytest
 import wsol
 from wsol import plugins as loading
 from wsol.data.checking.check import check
+from wsol.interrupts import raised_on_signals
 from wsol.plugins import load_plugins
 
 PLUGIN = '''
@@ -302,7 +303,7 @@ def test_a_fault_of_a_call_is_one_line_with_plugin_method_file_and_line(
         write_listed(tmp_path / "data")
         options = {"root": str(tmp_path / "data")}
     plugins = load_plugins([path])
-    with pytest.raises(wsol.WsolError, match=fault.says) as caught:
+    with raised_on_signals(), pytest.raises(wsol.WsolError, match=fault.says) as caught:
         use(plugins.create("benchmarks", "mine", options))
     assert caught.value.exit_code == fault.code
     assert re.match(rf"{re.escape(str(path))}:\d+: benchmark 'mine' of plugin mine: ", str(caught.value))
