@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
-_TEST_UNREAD = "annotations of test were not read; 'wsol data check --split test' reads them, and is an inspection"
+_TEST_FORM = (
+    "of test's annotations only the form was checked; 'wsol data check --split test' shows what they contain, and is an "
+    "inspection"
+)
 
 OneSplit = Annotated[
     Literal["train", "val", "test"] | None,
@@ -95,7 +98,7 @@ def prepare(
     with progress_bars() as advance:
         report = run_check(create_benchmark(name, root, overrides, plugin), progress=advance, annotated=["val"])
     _print_report(report, limit)
-    print_line(_TEST_UNREAD)
+    print_line(_TEST_FORM)
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
@@ -144,7 +147,7 @@ def check(
     else:
         _print_report(report, limit)
         if split is None:
-            print_line(_TEST_UNREAD)
+            print_line(_TEST_FORM)
     if report.problems:
         raise typer.Exit(3)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from wsol.arrays import ByteArray
 from wsol.data.benchmark import Annotations, Benchmark, ImageList
 from wsol.data.checking.annotations import Boxes, Sizes
 from wsol.data.checking.copies import Copies
+from wsol.data.checking.form import form_problems
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.labels import Classes, Ids
 from wsol.data.checking.masks import MaskContent
@@ -32,6 +35,7 @@ def check(
     splits: Sequence[Split] = SPLITS,
     progress: CheckProgress | None = None,
     annotated: Collection[EvalSplit] = ANNOTATED,
+    form: Collection[EvalSplit] = (),
     more: Sequence[Callable[[], Inspection]] = (),
 ) -> CheckReport:
     """Read all metadata of a data set, decode every image and mask, and compare them with each other.
@@ -42,26 +46,49 @@ def check(
         benchmark: The data set.
         splits: The splits to check.
         progress: Called after each image.
-        annotated: Splits whose annotations are read; of the others, only images and labels are checked.
+        annotated: Splits whose annotations are read and described.
+        form: Splits of whose annotations only the form is reported: kinds of problems and names, see
+            :func:`wsol.data.checking.form.form_problems`. Of splits in neither, only images and labels are checked.
         more: Inspections to add.
 
     Returns:
         What the splits contain, and all problems.
     """
     inspections = [inspection() for inspection in (*INSPECTIONS, *more)]
-    reports = []
+    reports, hidden = [], {}
     for split in splits:
         report = SplitReport(split)
         images, annotations = _examine(benchmark, split, report, split == "train" or split in annotated)
         if images is not None:
             report.images = len(images)
             report.classes = len(np.unique(images.labels[images.labels >= 0]))
-            _inspect(CheckedSplit(benchmark, images, annotations, report), inspections, progress)
+            passes = [_Pass(CheckedSplit(benchmark, images, annotations, report), inspections)]
+            if split in form:
+                hidden[split] = _form_pass(benchmark, split, images)
+                passes.append(hidden[split])
+            _inspect(passes, progress)
         reports.append(report)
-    for inspection in inspections:
+    for inspection in [*inspections, *(each for found in hidden.values() for each in found.inspections)]:
         inspection.finish()
     _keep_first(reports)
+    known = {problem for report in reports for problem in report.problems}
+    for report in reports:
+        if report.split in hidden:
+            of_split = hidden[report.split].split
+            report.problems += form_problems(of_split.report, known, benchmark, of_split.images.ids)
+        if report.problems:
+            report.usable = _is_usable(benchmark, report, report.split in (*annotated, *form))
     return CheckReport(benchmark.name, tuple(reports))
+
+
+def check_for_study(benchmark: Benchmark, progress: CheckProgress | None = None) -> CheckReport:
+    """Check what a study may see before its choice is sealed: of test's annotations only the form.
+
+    Args:
+        benchmark: The data set.
+        progress: Called after each image.
+    """
+    return check(benchmark, SPLITS, progress, annotated=["val"], form=["test"])
 
 
 def _keep_first(reports: Sequence[SplitReport]) -> None:
@@ -71,6 +98,44 @@ def _keep_first(reports: Sequence[SplitReport]) -> None:
         for found in (report.problems, report.notes):
             found[:] = [problem for problem in dict.fromkeys(found) if problem.message not in seen]
             seen.update(problem.message for problem in found)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """The inspections of a split, with what they may see."""
+
+    split: CheckedSplit
+    inspections: Sequence[Inspection]
+
+
+def _form_pass(benchmark: Benchmark, split: Split, images: ImageList) -> _Pass:
+    """The inspections of annotations of which only the form is reported."""
+    hidden, annotations = SplitReport(split), None
+    try:
+        _, annotations = benchmark.examine(split, hidden)
+    except Exception as error:  # also of a plugin: the message may quote annotations
+        hidden("cannot be read", str(error))
+    if annotations is not None and len(annotations.sizes) != len(images):
+        annotations = None
+    inspections = [new for new in (inspection() for inspection in INSPECTIONS) if not new.of_images_only]
+    return _Pass(CheckedSplit(benchmark, images, annotations, hidden), inspections if annotations is not None else [])
+
+
+def _is_usable(benchmark: Benchmark, report: SplitReport, annotated: bool) -> bool:
+    """Whether images, and annotations that may be read, can be opened as a study opens them."""
+    if any(problem.kind.startswith(_UNREADABLE) for problem in report.problems):
+        return False
+    try:
+        benchmark.images(report.split)
+        if annotated:
+            benchmark.annotations(report.split)
+    except Exception:  # what is wrong was reported
+        return False
+    return True
+
+
+_UNREADABLE = "unreadable"
+"""Beginning of the kinds of files that no study can go on with."""
 
 
 def _examine(
@@ -85,25 +150,50 @@ def _examine(
         return None, None
 
 
-def _inspect(split: CheckedSplit, inspections: Sequence[Inspection], progress: CheckProgress | None) -> None:
-    for inspection in inspections:
-        inspection.begin(split)
-    inspect_image = partial(_image_problems, split, inspections)
-    count = len(split.images)
-    for done, problems in enumerate(in_threads(inspect_image, count, chunk=16), start=1):
-        split.report.problems.extend(problems)
+def _inspect(passes: Sequence[_Pass], progress: CheckProgress | None) -> None:
+    """Decode each image once, for all passes over a split; the first one reports images that cannot be decoded."""
+    for each in passes:
+        for inspection in each.inspections:
+            inspection.begin(each.split)
+    first = passes[0].split
+    inspect_image, count = partial(_image_problems, passes), len(first.images)
+    for done, found in enumerate(in_threads(inspect_image, count, chunk=16), start=1):
+        for each, problems in zip(passes, found, strict=True):
+            each.split.report.problems.extend(problems)
         if progress is not None:
-            progress(split.split, done, count)
-    for inspection in inspections:
-        inspection.end(split)
+            progress(first.split, done, count)
+    for each in passes:
+        for inspection in each.inspections:
+            inspection.end(each.split)
 
 
-def _image_problems(split: CheckedSplit, inspections: Sequence[Inspection], index: int) -> list[Problem]:
+def _image_problems(passes: Sequence[_Pass], index: int) -> list[list[Problem]]:
+    """The problems of an image for each pass."""
+    first, *others = passes
+    image, problem = _loaded(first.split.images, index)
+    if image is None:
+        return [[problem], *([] for _ in others)]
+    return [_problems(first, index, image), *(_hidden_problems(each, index, image) for each in others)]
+
+
+def _loaded(images: ImageList, index: int) -> tuple[ByteArray | None, Problem]:
+    """The image, or the problem that it has."""
+    kind = "unreadable image"
     try:
-        image = split.images.load(index)
+        image = images.load(index)
     except DataError as error:
-        return [Problem("unreadable image", str(error))]
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        where = f"'{split.images.ids[index]}'"
-        return [Problem("unreadable image", f"{where}: {image.dtype} {list(image.shape)} is not uint8 [H, W, 3]")]
-    return [problem for inspection in inspections for problem in inspection.image(split, index, image)]
+        return None, Problem(kind, str(error))
+    wrong = image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3
+    message = f"'{images.ids[index]}': {image.dtype} {list(image.shape)} is not uint8 [H, W, 3]"
+    return None if wrong else image, Problem(kind, message)
+
+
+def _problems(found: _Pass, index: int, image: ByteArray) -> list[Problem]:
+    return [problem for inspection in found.inspections for problem in inspection.image(found.split, index, image)]
+
+
+def _hidden_problems(found: _Pass, index: int, image: ByteArray) -> list[Problem]:
+    try:
+        return _problems(found, index, image)
+    except Exception:  # also of a plugin: the message may quote annotations
+        return [Problem("cannot be read", f"'{found.split.images.ids[index]}'")]

@@ -37,6 +37,7 @@ class SplitReport:
         masked: Number of images with masks.
         box_shares: Shares of the boxes in their images; None without boxes.
         mask_shares: Shares of the objects in the pixels of masks that are not ignored; None without masks.
+        usable: Whether a study can read the split despite its problems.
         problems: The problems, in the order they were found; the data are refused because of them.
         notes: What the user should know, for example files that are left out. The data are not refused.
     """
@@ -48,6 +49,7 @@ class SplitReport:
     masked: int = 0
     box_shares: ObjectShares | None = None
     mask_shares: ObjectShares | None = None
+    usable: bool = True
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 

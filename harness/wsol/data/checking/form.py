@@ -1,0 +1,73 @@
+"""The form of a split's annotations: which of them are wrong, without a value of one of them.
+
+Before a choice is sealed, nothing about the annotations of test may be known except that they can be used. Their
+problems are therefore reduced to kinds and to names of files and images.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+
+from wsol.data.benchmark import Benchmark
+from wsol.data.checking.report import Problem, SplitReport
+from wsol.errors import WsolError
+
+_FILE = re.compile(r"(/.*?)(?::\d+)?: ")
+"""The file at the beginning of a message, without a line number."""
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+def form_problems(
+    found: SplitReport, known: Collection[Problem], benchmark: Benchmark, ids: Sequence[str]
+) -> list[Problem]:
+    """Reduce the problems of a split to kinds and names; notes are dropped.
+
+    Args:
+        found: What was found when images and annotations were read.
+        known: Problems that were found without these annotations; they are left out.
+        benchmark: The data set.
+        ids: Ids of the split's images.
+
+    Returns:
+        Each kind and name once. A message names an image of the split or a file of the data set, or neither.
+    """
+    hidden = [problem for problem in found.problems if problem not in known]
+    if not hidden:
+        return []
+    names = _Names(benchmark, found.split, ids)
+    return list(dict.fromkeys(Problem(problem.kind, names.reduced(problem.message)) for problem in hidden))
+
+
+class _Names:
+    """Finds the names of files and images in messages.
+
+    Args:
+        benchmark: The data set.
+        split: The split.
+        ids: Ids of its images; messages may name them from any of their folders on.
+    """
+
+    def __init__(self, benchmark: Benchmark, split: str, ids: Sequence[str]) -> None:
+        self._split = split
+        endings = Counter(name for image_id in ids for name in _endings(image_id))
+        self._ids = {name: image_id for image_id in ids for name in _endings(image_id) if endings[name] == 1}
+        self._folder = ""
+        with suppress(WsolError):  # images that are not read from files have no folder
+            self._folder = f"{benchmark.data_folder()}/"
+
+    def reduced(self, message: str) -> str:
+        """Only the names in a message."""
+        found = _FILE.match(f"{message}: ")
+        files = [found[1]] if found and self._folder and found[1].startswith(self._folder) else []
+        images = [f"'{self._ids[name]}'" for name in _QUOTED.findall(message) if name in self._ids][:1]
+        place = ": ".join([*files, *images])
+        annotations = f"annotations of {self._split}"
+        return f"{place} ({annotations})" if place else annotations
+
+
+def _endings(image_id: str) -> Iterator[str]:
+    parts = image_id.split("/")
+    return ("/".join(parts[start:]) for start in reversed(range(len(parts))))
