@@ -12,9 +12,10 @@ SIZE = (24, 16)
 
 
 def write(path: Path, seed: int = 0, size: tuple[int, int] = SIZE, mode: str = "RGB", turned: bool = False) -> None:
-    """A JPEG of smooth colours. ``turned``: its EXIF orientation is a rotation by 90 degrees."""
+    """A JPEG of smooth colours, others for each name. ``turned``: its EXIF orientation is a rotation by 90 degrees."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    corners = np.random.default_rng(seed).integers(0, 256, (3, 3, 3), dtype=np.uint8)
+    rng = np.random.default_rng([seed, *"/".join(path.parts[-2:]).encode()])
+    corners = rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)
     exif = Image.Exif()
     if turned:
         exif[0x0112] = 6

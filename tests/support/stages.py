@@ -8,7 +8,7 @@ import pytest
 
 from wsol.recipes import JsonObject
 from wsol.records import EpochLog
-from wsol.study import job, stages
+from wsol.study import data_gate, job, stages
 from wsol.study.processes import OnMessage, StageError
 from wsol.study.stage_process import describe_failure
 from wsol.study.wire import Message
@@ -22,6 +22,9 @@ class LocalLink:
 
     def epoch(self, log: EpochLog, epochs_done: int) -> None:
         self.on_message(Message(epoch=log, epochs_done=epochs_done))
+
+    def checked(self, split: str, done: int, total: int) -> None:
+        self.on_message(Message(checked=(split, done, total)))
 
     def checkpoint(self, written: Path) -> None:
         self.on_message(Message(checkpoint=str(written)))
@@ -38,3 +41,4 @@ def run_stage_here(label: str, task: JsonObject, on_message: OnMessage) -> JsonO
 def stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs execute their stages here."""
     monkeypatch.setattr(job, "run_stage", run_stage_here)
+    monkeypatch.setattr(data_gate, "run_stage", run_stage_here)

@@ -36,6 +36,13 @@ Strict = Annotated[bool, typer.Option("--strict", help="Fail when a plugin canno
 ResultsFolder = Annotated[
     Path | None, typer.Option("--out", help="Results folder. Default: WSOL_RESULTS, or ./results.", show_default=False)
 ]
+AcceptDataProblems = Annotated[
+    bool,
+    typer.Option(
+        "--accept-data-problems",
+        help="Go on although 'wsol data check' refuses the data. The rows are marked.",
+    ),
+]
 CacheFolder = Annotated[
     Path | None,
     typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -33,14 +34,15 @@ from wsol.cli.data_common import (
 
 if TYPE_CHECKING:
     from wsol.data.benchmark import Benchmark
+    from wsol.data.checking.inspection import Inspection
     from wsol.data.checking.report import CheckReport, SplitReport
     from wsol.split_names import EvalSplit, Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
 _TEST_FORM = (
-    "of test's annotations only the form was checked; 'wsol data check --split test' shows what they contain, and is an "
-    "inspection"
+    "of test's annotations only the form was checked; 'wsol data check --split test' shows what they contain, and is "
+    "an inspection"
 )
 
 OneSplit = Annotated[
@@ -86,7 +88,6 @@ def prepare(
 
     After an interruption, the same command continues where it stopped.
     """
-    from wsol.data.checking.check import check as run_check
     from wsol.data.prepare import prepare as run_prepare
 
     benchmark = create_benchmark(name, root, overrides, plugin)
@@ -96,7 +97,7 @@ def prepare(
     else:
         print_line(f"{name} has no archives to unpack; 'wsol data info {name}' describes the files that it needs")
     with progress_bars() as advance:
-        report = run_check(create_benchmark(name, root, overrides, plugin), progress=advance, annotated=["val"])
+        report = _checked(name, root, overrides, plugin, advance)
     _print_report(report, limit)
     print_line(_TEST_FORM)
     if report.problems:
@@ -124,10 +125,10 @@ def check(
 ) -> None:
     """Read all metadata, decode every image and mask, and list all problems. Exits with 3 if there are any.
 
-    Annotations of test are read with --split test only. That is an inspection: it is written to the ledger of the
-    results folder first, and leaderboard rows on these data are marked 'test inspected'.
+    Of the annotations of test, only kinds of problems and names are printed. --split test prints all of them. That is
+    an inspection: it is written to the ledger of the results folder first, and leaderboard rows on these data are
+    marked 'test inspected'.
     """
-    from wsol.data.checking.check import SPLITS
     from wsol.data.checking.check import check as run_check
     from wsol.study.inspection import record_inspection
     from wsol.study.ledger import FILE_NAME
@@ -139,9 +140,11 @@ def check(
     if split == "test":
         record_inspection((out_folder or default_out()) / FILE_NAME, benchmark, f"wsol data check {name}", warn)
     with progress_bars() as advance:
-        annotated: list[EvalSplit] = ["test"] if split == "test" else ["val"]
         more = [NearCopies] if near else []
-        report = run_check(benchmark, [split] if split else SPLITS, advance, annotated, more)
+        if split is None:
+            report = _checked(name, root, overrides, plugin, advance, more)
+        else:
+            report = run_check(benchmark, [split], advance, more=more)
     if as_json:
         print_json({**dataclasses.asdict(report), "counts": report.counts()})
     else:
@@ -150,6 +153,25 @@ def check(
             print_line(_TEST_FORM)
     if report.problems:
         raise typer.Exit(3)
+
+
+def _checked(
+    name: str,
+    root: Path | None,
+    overrides: list[str] | None,
+    plugin: list[Path] | None,
+    progress: Callable[[str, int, int], None],
+    more: Sequence[Callable[[], Inspection]] = (),
+) -> CheckReport:
+    """Check what a study may see before its choice, and keep the result for the next study if that is all."""
+    from wsol.data.checking.check import check_for_study
+    from wsol.study.data_gate import keep
+
+    benchmark = create_benchmark(name, root, overrides, plugin)
+    report = check_for_study(benchmark, progress, more)
+    if not more:
+        keep(benchmark, load_plugins(plugin), report)
+    return report
 
 
 @data_app.command()
@@ -201,10 +223,11 @@ def _print_report(report: CheckReport, limit: int) -> None:
         numbers = (part.images, part.classes, part.boxes, part.masked, len(part.problems))
         table.add_row(part.split, *map(str, numbers))
     out.print(table)
+    rest = f"'wsol data check {report.benchmark} --limit 0'"
     for part in report.splits:
         _print_shares(part)
-    print_kinds(report.notes, "yellow", limit)
-    print_kinds(report.problems, "red", limit)
+    print_kinds(report.notes, "yellow", limit, rest)
+    print_kinds(report.problems, "red", limit, rest)
     if not report.problems:
         out.print(styled((f"{report.benchmark}: no problem found", "green")))
 

@@ -69,20 +69,18 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
-def print_kinds(problems: Sequence[Problem], colour: str, limit: int) -> None:
+def print_kinds(problems: Sequence[Problem], colour: str, limit: int, rest: str = "--limit 0") -> None:
     """Print problems or notes by kind, each kind with its number.
 
     Args:
         problems: What was found.
         colour: Colour of the kinds.
         limit: Most messages of each kind; 0: all.
+        rest: What prints the others.
     """
-    from wsol.data.checking.report import count_kinds
+    from wsol.data.checking.report import grouped
 
-    for kind, count in count_kinds(problems).items():
-        out.print(styled((kind, colour), f": {count}"))
-        of_kind = [problem.message for problem in problems if problem.kind == kind]
-        for message in of_kind[: limit or None]:
-            print_line(f"  {message}")
-        if limit and count > limit:
-            print_line(f"  … and {count - limit} more; --limit 0 prints all")
+    for group in grouped(problems, limit):
+        out.print(styled((group.kind, colour), f": {group.count}"))
+        for line in group.lines(rest):
+            print_line(line)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsol.cli.common import (
+    AcceptDataProblems,
     AsJson,
     CacheFolder,
     DataRoot,
@@ -30,6 +31,7 @@ def reproduce(
     out_folder: ResultsFolder = None,
     root: DataRoot = None,
     cache: CacheFolder = None,
+    accept_data_problems: AcceptDataProblems = False,
     as_json: AsJson = False,
     plugin: PluginFiles = None,
 ) -> None:
@@ -49,6 +51,7 @@ def reproduce(
         plugin_files=tuple(plugin_files(plugin or [])),
         cache=cache,
         root=root,
+        accept_data_problems=accept_data_problems,
         warned=warn,
     )
     found = reproducer.reproduce(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wsol.cli.common import (
+    AcceptDataProblems,
     CacheFolder,
     PluginFiles,
     ResultsFolder,
@@ -21,6 +22,7 @@ from wsol.cli.common import (
     warn,
     with_options,
 )
+from wsol.cli.data_common import progress_bars
 from wsol.cli.progress import job_progress
 from wsol.cli.show import print_plan, print_selection, warn_incomplete
 from wsol.study.observer import StudyObserver
@@ -130,6 +132,10 @@ class _Terminal(StudyObserver):
         self.incomplete = 0
         self.unsealed = 0
 
+    def checking(self, benchmark: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
+        print_status(f"checking the data of {benchmark}")
+        return progress_bars()
+
     def running(self, step: str, jobs: Sequence[Job]) -> AbstractContextManager[RunProgress]:
         return job_progress(step, jobs)
 
@@ -164,11 +170,13 @@ def run(
     options: JobOptions,
     accept_failures: AcceptFailures = False,
     accept_changes: AcceptChanges = False,
+    accept_data_problems: AcceptDataProblems = False,
     dry_run: DryRun = False,
     tflops: Tflops = 50.0,
 ) -> None:
     """Run a whole study: search on val, seal the choice, evaluate it on test once, build the leaderboard.
 
+    The data are checked first, as 'wsol data check' does; the result is kept for further studies on the same data.
     After an interruption, the same command continues where it stopped; completed runs are not repeated.
     """
     session, runner = options.open()
@@ -176,17 +184,25 @@ def run(
         print_plan(session, tflops)
         return
     terminal = _Terminal()
-    session.run(runner, terminal, accept_failures=accept_failures, accept_changes=accept_changes)
+    session.run(
+        runner,
+        terminal,
+        accept_failures=accept_failures,
+        accept_changes=accept_changes,
+        accept_data_problems=accept_data_problems,
+    )
     print_line(f"records   {session.runs}")
     terminal.exit()
 
 
 @with_options(JobOptions)
-def search(options: JobOptions, accept_changes: AcceptChanges = False) -> None:
-    """Run only the search: train all trials and evaluate them on val."""
+def search(
+    options: JobOptions, accept_changes: AcceptChanges = False, accept_data_problems: AcceptDataProblems = False
+) -> None:
+    """Run only the search: check the data, train all trials and evaluate them on val."""
     session, runner = options.open()
     terminal = _Terminal()
-    session.search(runner, terminal, accept_changes=accept_changes)
+    session.search(runner, terminal, accept_changes=accept_changes, accept_data_problems=accept_data_problems)
     terminal.exit()
 
 
@@ -202,11 +218,13 @@ def seal(options: StudyOptions, accept_failures: AcceptFailures = False, accept_
 
 
 @with_options(JobOptions)
-def final(options: JobOptions, accept_changes: AcceptChanges = False) -> None:
+def final(
+    options: JobOptions, accept_changes: AcceptChanges = False, accept_data_problems: AcceptDataProblems = False
+) -> None:
     """Run only the final runs of the sealed choices, evaluate each on test, and build the leaderboard."""
     session, runner = options.open()
     terminal = _Terminal()
-    session.final(runner, terminal, accept_changes=accept_changes)
+    session.final(runner, terminal, accept_changes=accept_changes, accept_data_problems=accept_data_problems)
     session.publish(terminal)
     print_line(f"records   {session.runs}")
     terminal.exit()

@@ -16,6 +16,8 @@ from wsol.records import Condition
 from wsol.study.components_used import UsedComponent, named_files
 from wsol.study.identity import SPLIT
 
+DATA_PROBLEMS = "data problems accepted"
+"""Mark of runs on data that ``wsol data check`` refuses, which went on with ``--accept-data-problems``."""
 MARK = True
 """Value of a mark; its default is None."""
 

@@ -42,6 +42,8 @@ NOT_ENGINE = (
     "inference/overlay.py",
     "reports",
     "study/conditions.py",
+    "study/data_gate.py",
+    "study/data_stage.py",
     "study/environment.py",
     "study/estimate.py",
     "study/gallery.py",

@@ -82,7 +82,7 @@ class Job(Model):
         accept_changes: Whether the run goes on with another identity; it is then marked.
         changes: One line for each difference that was accepted before the run.
         chosen_among: Of a final run, the number of trials that the choice was made among.
-        marks: Of a final run, conditions that the steps of the study give it: ``"sealed after test"``.
+        marks: Conditions that the steps of the study give the run: ``"sealed after test"``.
         lease: Number of the lease of the study that the job was made under; None: without one.
         keep: Splits whose score maps are kept in the run's folder.
         gallery: Of a final run, the number of pictures of test images for each evaluation; 0: none.

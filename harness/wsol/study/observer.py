@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,18 @@ class StudyObserver:
         >>> Log().warned("no heat maps")
         warning: no heat maps
     """
+
+    def checking(self, benchmark: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
+        """Called before the files of a data set are checked, which takes as long as decoding all of its images.
+
+        Args:
+            benchmark: Name of the benchmark.
+
+        Returns:
+            A context that is open while the check runs. It yields the function that progress is reported to: it is
+            called with the split, the number of images that are checked and the number of all images.
+        """
+        return nullcontext(_ignore_checked)
 
     def running(self, step: str, jobs: Sequence[Job]) -> AbstractContextManager[RunProgress]:
         """Called before jobs run.
@@ -53,6 +65,10 @@ class StudyObserver:
 
     def warned(self, message: str) -> None:
         """Something went wrong that does not stop the study; ``message`` is one line."""
+
+
+def _ignore_checked(split: str, done: int, total: int) -> None:
+    pass
 
 
 def _ignore(run_id: str, epochs: int, ended: bool) -> None:

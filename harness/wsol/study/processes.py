@@ -255,6 +255,11 @@ _SERVERS = _Servers()
 atexit.register(_SERVERS.stop)
 
 
+def end_server() -> None:
+    """End the fork server of this process; the next stage starts another one."""
+    _SERVERS.stop()
+
+
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name

@@ -17,12 +17,14 @@ from wsol.records import Reproduction, RunIdentity, RunRecord, RunSettings, Verd
 from wsol.registry import Plugins
 from wsol.split_names import EvalSplit
 from wsol.study import ledger
+from wsol.study.data_gate import DataGate
 from wsol.study.identity import differences, full_identity, identify
 from wsol.study.identity_check import IdentityCheck
 from wsol.study.job import Job, RunProgress, SerialRunner
+from wsol.study.observer import StudyObserver
 from wsol.study.openings import open_final_runs
 from wsol.study.passes import Runner
-from wsol.study.selection import SealedChoice, check_sealed, selection_marks, selection_seal
+from wsol.study.selection import INHERITED, SealedChoice, check_sealed, selection_marks, selection_seal
 from wsol.study.study_folder import RUNS_NAME, SELECTION_NAME
 from wsol.study.test_data_names import TestDataNames
 from wsol.study.verification.comparison import MetricComparison, compare_runs, worst
@@ -47,6 +49,16 @@ class Reproduced:
     verdict: Verdict
 
 
+class _Warnings(StudyObserver):
+    """Hands warnings on."""
+
+    def __init__(self, warned: Callable[[str], None]) -> None:
+        self._warned = warned
+
+    def warned(self, message: str) -> None:
+        self._warned(message)
+
+
 @dataclass(frozen=True)
 class Reproducer:
     """How runs are made again.
@@ -58,7 +70,10 @@ class Reproducer:
         cache: Folder of decoded images; None: the default one.
         root: Folder of the data set on this computer; None: as the record names it.
         runner: Runs the job.
-        warned: Called with one line for each difference of the identities, and where test stays closed.
+        accept_data_problems: Go on with data that ``wsol data check`` refuses; the new run is marked. Not needed where
+            the recorded run is marked.
+        warned: Called with one line for each difference of the identities, where test stays closed, and where problems
+            of the data are accepted.
     """
 
     plugins: Plugins
@@ -67,6 +82,7 @@ class Reproducer:
     cache: Path | None = None
     root: Path | None = None
     runner: Runner = field(default_factory=SerialRunner)
+    accept_data_problems: bool = False
     warned: Callable[[str], None] = lambda line: None
 
     def reproduce(self, path: Path, progress: RunProgress = lambda run, epochs, ended: None) -> Reproduced:
@@ -81,7 +97,7 @@ class Reproducer:
 
         Raises:
             UsageError: The record is of third-party maps or of a run that is not complete.
-            DataError: The record or the data are missing or broken.
+            DataError: The record or the data are missing or broken, or ``wsol data check`` refuses the data.
             RunError: The new run failed; its record says why.
         """
         recorded = read_record(path)
@@ -92,6 +108,7 @@ class Reproducer:
         for line in self._differences(recorded, settings):
             self.warned(line)
         if not _is_complete(job.record_path):
+            (job,) = self._gate().passed([job])
             make_folder(folder / RUNS_NAME, "the folder of the new run")
             (job,) = IdentityCheck(self.plugins, accept=True).finals([job])
             if job.selection is not None:
@@ -107,6 +124,10 @@ class Reproducer:
         write_record(record, job.record_path)
         return Reproduced(job.record_path, record, comparisons, splits, verdict)
 
+    def _gate(self) -> DataGate:
+        observer = _Warnings(self.warned)
+        return DataGate(self.plugins, self.plugin_files, observer, self.accept_data_problems, self.runner.local)
+
     def _job(self, recorded: RunRecord, settings: RunSettings, folder: Path) -> Job:
         run = RunIdentity(**{name: getattr(recorded, name) for name in RunIdentity.model_fields})
         options = {**run.train.benchmark.options, **({} if self.root is None else {"root": str(self.root.resolve())})}
@@ -119,6 +140,7 @@ class Reproducer:
             plugin_files=tuple(str(path.resolve()) for path in self.plugin_files),
             identity=full_identity(recorded),
             accept_changes=True,
+            marks=tuple(mark for mark in INHERITED if mark in recorded.conditions),
             swept=tuple(r.swept for r in recorded.results if r.split == "val") if recorded.stage == "final" else (),
             cache=None if self.cache is None else str(self.cache.resolve()),
         )
@@ -151,7 +173,7 @@ def _opens_test(job: Job, selection: Path, choices: tuple[SealedChoice, ...]) ->
         "ledger": str((folder / ledger.FILE_NAME).resolve()),
         "identity": choices[0].identity,
         "chosen_among": choices[0].chosen_among,
-        "marks": selection_marks(choices),
+        "marks": tuple(dict.fromkeys([*selection_marks(choices), *job.marks])),
     }
 
 

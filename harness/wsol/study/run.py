@@ -88,6 +88,7 @@ def run_study(
     weights: str | Path | None = None,
     accept_failures: bool = False,
     accept_changes: bool = False,
+    accept_data_problems: bool = False,
     runner: Runner | None = None,
     observer: StudyObserver | None = None,
 ) -> StudyResult:
@@ -104,6 +105,7 @@ def run_study(
         weights: File or folder with pretrained weights.
         accept_failures: Choose among the trials that completed though some failed.
         accept_changes: Go on with changed code, weights, files or data; the rows are marked.
+        accept_data_problems: Go on with data that ``wsol data check`` refuses; the rows are marked.
         runner: Runs the jobs; None: Ray on this machine, with the study's resources.
         observer: Receives the study's events; None: events are ignored.
 
@@ -127,4 +129,10 @@ def run_study(
         ['complete']
     """
     session = open_session(study, overrides, out=out, plugins=plugins, cache=cache, weights=weights)
-    return session.run(runner, observer, accept_failures=accept_failures, accept_changes=accept_changes)
+    return session.run(
+        runner,
+        observer,
+        accept_failures=accept_failures,
+        accept_changes=accept_changes,
+        accept_data_problems=accept_data_problems,
+    )

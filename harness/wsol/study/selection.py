@@ -19,12 +19,18 @@ from wsol.files import write_atomic
 from wsol.options import OptionValues, describe_validation
 from wsol.recipes import EvalSpec, Model, TrainSpec, content_hash, recipe_id
 from wsol.records import SCHEMA_VERSION, Result, RunIdentity, RunRecord, TestOpening, record_hash
+from wsol.study.conditions import DATA_PROBLEMS
 from wsol.study.identity import data_differences, differences, full_identity
 from wsol.study.ledger import NOTHING_OPENED, read_ledger
 from wsol.study.plan import TrainingCell
 
 SEALED_AFTER_TEST = "sealed after test"
 """Mark of final runs whose choice was sealed after this study had opened test of the same data."""
+
+INHERITED = (DATA_PROBLEMS,)
+"""Marks of trials that the final runs of their choice have too."""
+STEP_MARKS = (SEALED_AFTER_TEST, DATA_PROBLEMS)
+"""Marks that the steps of a study give to runs."""
 
 
 class Choice(Model):
@@ -42,6 +48,7 @@ class Choice(Model):
         trials_done: Number of these that are complete and have a finite value.
         identity: Identity of the chosen trial with that of its data, see :func:`wsol.study.identity.full_identity`.
         changes: Accepted changes of the identity between the trials.
+        marks: Marks of the trials that hold for the final runs too: ``"data problems accepted"``.
         records: Run id of each complete trial → hash of its record, see :func:`wsol.records.record_hash`.
     """
 
@@ -56,6 +63,7 @@ class Choice(Model):
     trials_done: int
     identity: dict[str, str]
     changes: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     records: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -226,6 +234,7 @@ def choose(
         chosen_among=len(found),
         trials_done=len(finite),
         identity=full_identity(found[best]),
+        marks=tuple(m for m in INHERITED if any(m in found[index].conditions for index in complete)),
         changes=tuple(dict.fromkeys([*(line for index in complete for line in found[index].changes), *different])),
         records={found[index].run_id: record_hash(found[index]) for index in complete},
     )
@@ -343,7 +352,8 @@ def selection_marks(choices: Sequence[SealedChoice]) -> tuple[str, ...]:
     Args:
         choices: The choices that share the run.
     """
-    return (SEALED_AFTER_TEST,) if any(choice.after_test for choice in choices) else ()
+    after = [SEALED_AFTER_TEST] if any(choice.after_test for choice in choices) else []
+    return tuple(dict.fromkeys([*after, *(mark for choice in choices for mark in choice.marks)]))
 
 
 def check_sealed(selection: Path, run: RunIdentity) -> tuple[SealedChoice, ...]:

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+<<<<<<< HEAD
 from wsol.errors import DataError, PluginError, RunError, UsageError, WeightsError
+=======
+from wsol.errors import RunError, UsageError, WeightsError
+>>>>>>> 88819e2 (Refuse to search on data that the check refuses, unless their problems are accepted)
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
+from wsol.study.data_gate import DataGate
 from wsol.study.identity_check import IdentityCheck
 from wsol.study.job import Job
 from wsol.study.jobs import JobFactory
@@ -125,6 +130,7 @@ class Session:
         *,
         accept_failures: bool = False,
         accept_changes: bool = False,
+        accept_data_problems: bool = False,
     ) -> StudyResult:
         """Run the whole study: search on val, seal the choices, evaluate them on test once, publish.
 
@@ -134,6 +140,7 @@ class Session:
             accept_failures: Choose among the trials that completed though some failed.
             accept_changes: Go on with another identity than that of finished trials or the sealed choice, see
                 :mod:`wsol.study.identity`; the rows are marked.
+            accept_data_problems: Go on with data that ``wsol data check`` refuses; the rows are marked.
 
         Returns:
             The sealed choices, the records and the published files.
@@ -142,18 +149,20 @@ class Session:
             UsageError: The results folder holds results of another plan, or the identity of the code, weights, files
                 or data changed and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
-            DataError: A benchmark's data are missing; checked before training where the jobs run on this machine.
+            DataError: A benchmark's data are missing, or ``wsol data check`` refuses them and
+                ``accept_data_problems`` is false; checked before training where the jobs run on this
+                machine, see :mod:`wsol.study.data_gate`.
             RunError: Trials failed and ``accept_failures`` is false. The other recipes are sealed then; test is not
                 opened, because recipes that are sealed later would be marked.
             SealError: The sealed choices were changed.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
         self.files.check()
-        if runner.local and self._unsealed():
-            self.check_data()
+        gate = self._data_gate(runner, observer, accept_data_problems)
+        gate.passed(self._trial_jobs(self._unsealed()))
         with self.files.writing():
             unsealed = self._unsealed()
-            trials = self._search(unsealed, runner, observer, accept_changes) if unsealed else []
+            trials = self._search(unsealed, runner, observer, accept_changes, gate) if unsealed else []
             selection = self.seal(observer, accept_failures=accept_failures, accept_changes=accept_changes)
             _raise_differences(selection.unsealed)
             broken = [recipe for recipe in selection.unsealed if recipe.cause != "none"]
@@ -162,7 +171,7 @@ class Session:
                     f"trials of {len(broken)} recipes failed, so test was not opened; run again to retry them, or with "
                     "--accept-failures, or evaluate the sealed recipes now with 'wsol final'"
                 )
-            finals = self.final(runner, observer, accept_changes=accept_changes) if selection.choices else []
+            finals = self._final(runner, observer, accept_changes, gate) if selection.choices else []
             return StudyResult(selection, tuple(trials), tuple(finals), tuple(self.publish(observer)))
 
     def search(
@@ -171,6 +180,7 @@ class Session:
         observer: StudyObserver | None = None,
         *,
         accept_changes: bool = False,
+        accept_data_problems: bool = False,
     ) -> list[RunRecord]:
         """Train all trials that have no record yet or failed, and evaluate them on val.
 
@@ -178,6 +188,7 @@ class Session:
             runner: Runs the jobs; None: Ray on this machine.
             observer: Receives the study's events; None: events are ignored.
             accept_changes: Go on with another identity than that of the finished trials.
+            accept_data_problems: Go on with data that ``wsol data check`` refuses; the rows are marked.
 
         Returns:
             The records of all trials.
@@ -186,15 +197,15 @@ class Session:
             UsageError: The results folder holds results of another plan, or the identity of the code or of a file
                 differs from that of the finished trials and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
-            DataError: A benchmark's data are missing; checked before training where the jobs run on this machine and
-                a recipe is not sealed yet.
+            DataError: A benchmark's data are missing, or ``wsol data check`` refuses them and
+                ``accept_data_problems`` is false; checked before training where the jobs run on this machine.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
         self.files.check()
-        if runner.local and self._unsealed():
-            self.check_data()
+        gate = self._data_gate(runner, observer, accept_data_problems)
+        gate.passed(self._trial_jobs(self.plan.cells))
         with self.files.writing():
-            return self._search(self.plan.cells, runner, observer, accept_changes)
+            return self._search(self.plan.cells, runner, observer, accept_changes, gate)
 
     def seal(
         self,
@@ -252,6 +263,7 @@ class Session:
         observer: StudyObserver | None = None,
         *,
         accept_changes: bool = False,
+        accept_data_problems: bool = False,
     ) -> list[RunRecord]:
         """Train the sealed choices with all seeds, and evaluate each of these runs on test once.
 
@@ -261,6 +273,8 @@ class Session:
             runner: Runs the jobs; None: Ray on this machine.
             observer: Receives the study's events; None: events are ignored.
             accept_changes: Go on with another identity than the one that was sealed; the rows are marked.
+            accept_data_problems: Go on with data that ``wsol data check`` refuses; the rows are marked. Not needed
+                where the trials went on with them.
 
         Returns:
             The records of all final runs.
@@ -270,9 +284,14 @@ class Session:
                 differs from what was sealed and ``accept_changes`` is false.
             LeaseError: Another process is working on the study.
             SealError: Nothing is sealed, the selection was changed, or the ledger lacks lines that records know.
-            DataError: The ledger cannot be written, or the list of test images is missing.
+            DataError: The ledger cannot be written, the list of test images is missing, or ``wsol data check`` refuses
+                the data.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
+        gate = self._data_gate(runner, observer, accept_data_problems)
+        return self._final(runner, observer, accept_changes, gate)
+
+    def _final(self, runner: Runner, observer: StudyObserver, accept_changes: bool, gate: DataGate) -> list[RunRecord]:
         names = TestDataNames(self.plugins)
 
         def opened(jobs: Sequence[Job]) -> Sequence[Job]:
@@ -281,6 +300,7 @@ class Session:
         with self.files.writing():
             jobs = self.final_jobs(read_selection(self.selection))
             check_ledger(self.ledger, self.runs)
+            jobs = gate.passed(jobs)
             jobs = IdentityCheck(self.plugins, runner.local, accept_changes).finals(jobs)
             records = self._run("final runs", jobs, runner, observer, opened)
         observer.finished(records)
@@ -329,6 +349,7 @@ class Session:
         with self.files.writing():
             pass
 
+<<<<<<< HEAD
     def check_data(self) -> None:
         """Raise DataError or PluginError for a benchmark that cannot list its images, before a run has to fail."""
         known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
@@ -339,6 +360,21 @@ class Session:
                 others = [other.name for other in known.values() if other != ref]
                 hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
                 raise type(error)(f"{error}{hint}") from None
+=======
+    def check_data(self, observer: StudyObserver | None = None, *, accept_data_problems: bool = False) -> None:
+        """Check the data of the runs that the search still has to do, as :meth:`run` does before it trains.
+
+        Args:
+            observer: Receives the study's events; None: events are ignored.
+            accept_data_problems: Warn about data that ``wsol data check`` refuses, instead of raising an error.
+
+        Raises:
+            DataError: Data are missing or refused, see :mod:`wsol.study.data_gate`.
+        """
+        DataGate(self.plugins, self.plugin_files, observer or StudyObserver(), accept_data_problems).passed(
+            self._trial_jobs(self._unsealed())
+        )
+>>>>>>> 88819e2 (Refuse to search on data that the check refuses, unless their problems are accepted)
 
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
@@ -393,9 +429,15 @@ class Session:
         ]
 
     def _search(
-        self, cells: Sequence[TrainingCell], runner: Runner, observer: StudyObserver, accept_changes: bool
+        self,
+        cells: Sequence[TrainingCell],
+        runner: Runner,
+        observer: StudyObserver,
+        accept_changes: bool,
+        gate: DataGate,
     ) -> list[RunRecord]:
-        jobs = IdentityCheck(self.plugins, runner.local, accept_changes).trials(self._trial_jobs(cells))
+        jobs = gate.passed(self._trial_jobs(cells))
+        jobs = IdentityCheck(self.plugins, runner.local, accept_changes).trials(jobs)
         records = self._run("search", jobs, runner, observer, list)
         observer.searched(records)
         return records
@@ -412,6 +454,9 @@ class Session:
         passes = Passes(runner, observer, self.plan.study.max_failures + 1, self.folder / ".ray", self._check_lease)
         with exported_weights(self.weights):
             return passes.run(step, jobs, prepare)
+
+    def _data_gate(self, runner: Runner, observer: StudyObserver, accept: bool) -> DataGate:
+        return DataGate(self.plugins, self.plugin_files, observer, accept, runner.local)
 
     def _check_lease(self) -> None:
         if self.files.lease is not None:

@@ -51,6 +51,10 @@ class WorkerLink:
         self._wire.send(Message(checkpoint=str(written)))
         self._answers.get()
 
+    def checked(self, split: str, done: int, total: int) -> None:
+        """See :meth:`wsol.study.stages.Reports.checked`."""
+        self._wire.send(Message(checked=(split, done, total)))
+
     def _listen(self) -> None:
         while True:
             try:

@@ -3,6 +3,7 @@
 ==========  ==========================================  ==================================================
 stage       opens                                       writes
 ==========  ==========================================  ==================================================
+data        everything but annotations of train         nothing; no content of test's annotations leaves it
 check       annotations of val                          nothing
 train       images and labels of train                  weights, and a checkpoint after each epoch
 predict     weights, images and labels of val or test   a store of raw maps for each forward pass
@@ -32,6 +33,7 @@ from wsol.records import GALLERY, EpochLog
 from wsol.study import environment
 from wsol.study.components_used import used_components
 from wsol.study.conditions import file_marks
+from wsol.study.data_stage import DataTask, check_data
 from wsol.study.identity import data_identity, on_device
 from wsol.study.identity_check import accepted_changes, hash_test_files, identify_job
 from wsol.study.job import CHECKPOINT, Task
@@ -71,13 +73,22 @@ class Reports(Protocol):
             written: The complete file, in the folder that the stage was given.
         """
 
+    def checked(self, split: str, done: int, total: int) -> None:
+        """Report images of a data set that were checked.
+
+        Args:
+            split: The split.
+            done: Number of images that are done.
+            total: Number of all images of the split.
+        """
+
 
 def run(content: JsonObject, worker: Reports) -> Model:
     """Run a stage.
 
     Args:
-        content: A :class:`wsol.study.job.Task` as JSON.
-        worker: Where epochs and checkpoints are reported to.
+        content: A :class:`wsol.study.job.Task` or :class:`wsol.study.data_stage.DataTask` as JSON.
+        worker: Where epochs, checkpoints and checked images are reported to.
 
     Returns:
         The outcome of the stage.
@@ -85,6 +96,8 @@ def run(content: JsonObject, worker: Reports) -> Model:
     Raises:
         WsolError: The stage failed. A plugin's code may raise any other exception.
     """
+    if content.get("stage") == "data":
+        return check_data(DataTask.model_validate(content), worker.checked)
     task = Task.model_validate(content)
     stage = Stage(task)
     if task.stage == "train":

@@ -36,6 +36,7 @@ class Message(Model):
         epoch: Log of a finished epoch.
         epochs_done: Number of epochs that are done in all phases.
         checkpoint: A complete checkpoint that waits for its name; the process waits for an answer.
+        checked: Of a check of data, the split, the number of images that are done and of all images.
         outcome: What the stage leaves; the last message.
         failure: Why it has no outcome; the last message.
     """
@@ -43,6 +44,7 @@ class Message(Model):
     epoch: EpochLog | None = None
     epochs_done: int = 0
     checkpoint: str | None = None
+    checked: tuple[str, int, int] | None = None
     outcome: JsonObject | None = None
     failure: Failure | None = None
 

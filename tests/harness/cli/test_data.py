@@ -53,10 +53,12 @@ def test_problems_are_listed_by_kind_and_exit_with_3(root: Path) -> None:
     for split in ("val", "test"):
         edit(root / "metadata" / split / "localization.txt", 1, f"{ids(split)[0]},9,9,1,1")
     write_image(root / "images" / ids("val")[0], seed=0, size=(3, 3))
-    result = run("check", "cub", "--root", root, "--limit", 1)
+    result = run("check", "cub", "--root", root, "--limit", 9)
     assert result.exit_code == 3
-    assert "bad box: 1" in result.output  # of val only
-    assert "annotations of test were not read" in result.output
+    assert "bad box: 2" in result.output
+    assert f"box (9, 9, 1, 1) of '{ids('val')[0]}' ends before it starts" in result.output.replace("\n", "")
+    assert f"localization.txt: '{ids('test')[0]}' (annotations of test)" in result.output.replace("\n", "")
+    assert "of test's annotations only the form was checked" in result.output
     assert "wrong size: 1" in result.output
     of_test = run("check", "cub", "--root", root, "--split", "test")
     assert of_test.exit_code == 3

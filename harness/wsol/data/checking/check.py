@@ -15,6 +15,7 @@ from wsol.data.checking.copies import Copies
 from wsol.data.checking.form import form_problems
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.labels import Classes, Ids
+from wsol.data.checking.mask_values import KIND as UNCLEAR_MASKS
 from wsol.data.checking.masks import MaskContent
 from wsol.data.checking.orientation import Orientation
 from wsol.data.checking.report import CheckReport, Problem, SplitReport
@@ -26,6 +27,8 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ANNOTATED: tuple[EvalSplit, ...] = ("val", "test")
 INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, Copies, Orientation, MaskContent, Sizes, Boxes)
 """In the order in which problems of one image are reported."""
+UNREADABLE = ("cannot be read", "unreadable", UNCLEAR_MASKS)
+"""Beginnings of kinds of problems that no study can go on with."""
 CheckProgress = Callable[[Split, int, int], None]
 """Called with the split, the number of images done and the number of all images."""
 
@@ -37,6 +40,8 @@ def check(
     annotated: Collection[EvalSplit] = ANNOTATED,
     form: Collection[EvalSplit] = (),
     more: Sequence[Callable[[], Inspection]] = (),
+    *,
+    decode: bool = True,
 ) -> CheckReport:
     """Read all metadata of a data set, decode every image and mask, and compare them with each other.
 
@@ -50,6 +55,7 @@ def check(
         form: Splits of whose annotations only the form is reported: kinds of problems and names, see
             :func:`wsol.data.checking.form.form_problems`. Of splits in neither, only images and labels are checked.
         more: Inspections to add.
+        decode: Whether images are decoded; without, only lists are checked.
 
     Returns:
         What the splits contain, and all problems.
@@ -66,7 +72,7 @@ def check(
             if split in form:
                 hidden[split] = _form_pass(benchmark, split, images)
                 passes.append(hidden[split])
-            _inspect(passes, progress)
+            _inspect(passes, progress, len(images) if decode else 0)
         reports.append(report)
     for inspection in [*inspections, *(each for found in hidden.values() for each in found.inspections)]:
         inspection.finish()
@@ -81,14 +87,17 @@ def check(
     return CheckReport(benchmark.name, tuple(reports))
 
 
-def check_for_study(benchmark: Benchmark, progress: CheckProgress | None = None) -> CheckReport:
+def check_for_study(
+    benchmark: Benchmark, progress: CheckProgress | None = None, more: Sequence[Callable[[], Inspection]] = ()
+) -> CheckReport:
     """Check what a study may see before its choice is sealed: of test's annotations only the form.
 
     Args:
         benchmark: The data set.
         progress: Called after each image.
+        more: Inspections to add.
     """
-    return check(benchmark, SPLITS, progress, annotated=["val"], form=["test"])
+    return check(benchmark, SPLITS, progress, annotated=["val"], form=["test"], more=more)
 
 
 def _keep_first(reports: Sequence[SplitReport]) -> None:
@@ -123,7 +132,7 @@ def _form_pass(benchmark: Benchmark, split: Split, images: ImageList) -> _Pass:
 
 def _is_usable(benchmark: Benchmark, report: SplitReport, annotated: bool) -> bool:
     """Whether images, and annotations that may be read, can be opened as a study opens them."""
-    if any(problem.kind.startswith(_UNREADABLE) for problem in report.problems):
+    if any(problem.kind.startswith(UNREADABLE) for problem in report.problems):
         return False
     try:
         benchmark.images(report.split)
@@ -132,10 +141,6 @@ def _is_usable(benchmark: Benchmark, report: SplitReport, annotated: bool) -> bo
     except Exception:  # what is wrong was reported
         return False
     return True
-
-
-_UNREADABLE = "unreadable"
-"""Beginning of the kinds of files that no study can go on with."""
 
 
 def _examine(
@@ -150,13 +155,13 @@ def _examine(
         return None, None
 
 
-def _inspect(passes: Sequence[_Pass], progress: CheckProgress | None) -> None:
-    """Decode each image once, for all passes over a split; the first one reports images that cannot be decoded."""
+def _inspect(passes: Sequence[_Pass], progress: CheckProgress | None, count: int) -> None:
+    """Decode each of ``count`` images once, for all passes; the first one reports images that cannot be decoded."""
     for each in passes:
         for inspection in each.inspections:
             inspection.begin(each.split)
     first = passes[0].split
-    inspect_image, count = partial(_image_problems, passes), len(first.images)
+    inspect_image = partial(_image_problems, passes)
     for done, found in enumerate(in_threads(inspect_image, count, chunk=16), start=1):
         for each, problems in zip(passes, found, strict=True):
             each.split.report.problems.extend(problems)

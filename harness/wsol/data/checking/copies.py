@@ -37,11 +37,13 @@ class ImageFile:
         path: The file, or the id of an image that is no file.
         split: The split whose list contains it.
         label: Its class in the list.
+        image_id: Its id in the list.
     """
 
     path: str
     split: Split
     label: int
+    image_id: str = ""
 
     @property
     def entry(self) -> str:
@@ -89,13 +91,14 @@ class CopyGroups(Inspection):
             self._names = split.benchmark.class_names()
         except WsolError:
             self._names = ()  # reported when train is checked
-        paths = split.images.paths or split.images.ids
-        files = zip(paths, split.images.labels.tolist(), strict=True)
-        self.files += [ImageFile(path, split.split, label) for path, label in files]
+        images = split.images
+        files = zip(images.paths or images.ids, images.labels.tolist(), images.ids, strict=True)
+        self.files += [ImageFile(path, split.split, label, image_id) for path, label, image_id in files]
 
     def finish(self) -> None:
         """See :class:`Inspection`."""
-        for group, how in self.groups():
+        for equal, how in self.groups():
+            group = _distinct(equal)
             found = _judged(group)
             if found:
                 kind, problem = found
@@ -133,8 +136,15 @@ class Copies(CopyGroups):
         return split.has_published_size
 
 
+def _distinct(group: Sequence[ImageFile]) -> list[ImageFile]:
+    """A group with each image once: one that is in two splits by its id is reported by :class:`labels.Ids`."""
+    return list({(file.path, file.image_id): file for file in reversed(group)}.values())[::-1]
+
+
 def _judged(group: Sequence[ImageFile]) -> tuple[str, bool] | None:
     """The kind of a group of copies, and whether it is a problem; None for the entries of one image in one split."""
+    if len(group) < 2:
+        return None
     splits = list(dict.fromkeys(file.split for file in group))
     if len(splits) > 1:
         return "in two splits", True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wsol.data.checking.shares import ObjectShares
 from wsol.split_names import Split
+
+SHOWN = 20
+"""Most messages of a kind that are printed by default."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,31 @@ class SplitReport:
 
 
 @dataclass(frozen=True)
+class ProblemGroup:
+    """The problems or notes of one kind, as they are printed.
+
+    Attributes:
+        kind: The kind.
+        count: Their number.
+        messages: The first of their messages.
+    """
+
+    kind: str
+    count: int
+    messages: tuple[str, ...]
+
+    def lines(self, rest: str) -> list[str]:
+        """One line for each message, indented, and one for the messages that are left out.
+
+        Args:
+            rest: What prints them: ``"--limit 0"``.
+        """
+        left = self.count - len(self.messages)
+        more = [f"  … and {left} more; {rest} prints all"] if left else []
+        return [*(f"  {message}" for message in self.messages), *more]
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """The result of checking a data set.
 
@@ -94,3 +122,15 @@ class CheckReport:
 def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
     """Count problems by kind, the most frequent first."""
     return dict(Counter(problem.kind for problem in problems).most_common())
+
+
+def grouped(problems: Sequence[Problem], limit: int = SHOWN) -> list[ProblemGroup]:
+    """Group problems or notes by kind, the most frequent first.
+
+    Args:
+        problems: The problems.
+        limit: Most messages of a kind; 0: all.
+    """
+    kinds = count_kinds(problems)
+    messages = {kind: [problem.message for problem in problems if problem.kind == kind] for kind in kinds}
+    return [ProblemGroup(kind, count, tuple(messages[kind][: limit or None])) for kind, count in kinds.items()]

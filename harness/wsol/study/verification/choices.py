@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from wsol.recipes import JsonObject, train_content
 from wsol.records import RunRecord, record_hash
 from wsol.study.identity import identity_hash
-from wsol.study.selection import SEALED_AFTER_TEST, SealedChoice, Selection, selection_marks, selection_seal, val_result
+from wsol.study.selection import (
+    INHERITED,
+    STEP_MARKS,
+    SealedChoice,
+    Selection,
+    selection_marks,
+    selection_seal,
+    val_result,
+)
 from wsol.study.verification.equality import differences
 from wsol.study.verification.finding import Finding
 from wsol.study.verification.folders import RecordFile
@@ -95,12 +103,13 @@ def check_final(file: RecordFile, selection: Selection | None) -> Iterator[Findi
 
 
 def _check_marks(file: RecordFile, used: Sequence[SealedChoice]) -> Iterator[Finding]:
-    """Check that the run has the mark of its choices."""
+    """Check that the run has the marks of its choices; more of them where its data were checked again."""
     if file.record.status != "complete" or not used:
         return
-    expected, found = SEALED_AFTER_TEST in selection_marks(used), SEALED_AFTER_TEST in file.record.conditions
-    if expected != found:
-        yield Finding(file.name, f"condition '{SEALED_AFTER_TEST}'", f"{expected}, as sealed", str(found))
+    for mark in STEP_MARKS:
+        expected, found = mark in selection_marks(used), mark in file.record.conditions
+        if expected != found and not (mark in INHERITED and found):
+            yield Finding(file.name, f"condition '{mark}'", f"{expected}, as sealed", str(found))
 
 
 def _check_opening(file: RecordFile, used: Sequence[SealedChoice]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from wsol.registry import Plugins
 from wsol.study.components_used import used_components
 from wsol.study.conditions import Facts, file_marks, ranking_conditions
 from wsol.study.identity import SPLIT
-from wsol.study.selection import SEALED_AFTER_TEST
+from wsol.study.selection import STEP_MARKS
 from wsol.study.verification.finding import Finding, Outcome, Skipped
 from wsol.study.verification.folders import RecordFile
 
@@ -18,8 +18,8 @@ from wsol.study.verification.folders import RecordFile
 def check_conditions(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     """Check that the conditions of a complete run are those of its options and accepted changes.
 
-    The condition ``split`` follows from the identity. The mark ``sealed after test`` follows from the sealed
-    choice, see :func:`wsol.study.selection.selection_marks`.
+    The condition ``split`` follows from the identity. Marks that the steps of a study give do not follow from the
+    record; those of a final run follow from the sealed choice, see :func:`wsol.study.selection.selection_marks`.
 
     Args:
         file: The record.
@@ -31,7 +31,7 @@ def check_conditions(file: RecordFile, plugins: Plugins) -> Iterator[Outcome]:
     record = file.record
     if record.status != "complete":
         return
-    marks = (SEALED_AFTER_TEST,) if SEALED_AFTER_TEST in record.conditions else ()
+    marks = tuple(name for name in record.conditions if name in STEP_MARKS)
     try:
         of_files = _file_marks(record, plugins)
     except WsolError as error:
