@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wsol.data.benchmark import Benchmark
     from wsol.data.checking.inspection import Inspection
     from wsol.data.checking.report import CheckReport, SplitReport
-    from wsol.split_names import EvalSplit, Split
+    from wsol.split_names import Split
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 

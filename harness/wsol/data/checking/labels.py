@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from wsol.data.checking.inspection import CheckedSplit, Inspection
@@ -11,6 +13,8 @@ from wsol.split_names import Split
 
 class Ids(Inspection):
     """Reports images that are in two splits: a leak from training into evaluation."""
+
+    of_images_only: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._seen: dict[str, Split] = {}
@@ -25,6 +29,8 @@ class Ids(Inspection):
 
 class Classes(Inspection):
     """Reports classes without a training image, and labels that are no class."""
+
+    of_images_only: ClassVar[bool] = True
 
     def begin(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""

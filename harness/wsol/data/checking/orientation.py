@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 from wsol.arrays import ByteArray
 from wsol.data.checking.inspection import CheckedSplit, Inspection
@@ -17,6 +18,8 @@ NAMED = 5
 
 class Orientation(Inspection):
     """Notes how many images carry an orientation, which is not applied: annotation tools may have applied it."""
+
+    of_images_only: ClassVar[bool] = True
 
     def begin(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
