@@ -106,7 +106,7 @@ def test_a_file_in_two_splits_is_reported_under_any_name(boxes: Path) -> None:
     (problem,) = check(folder(boxes)).problems
     assert (problem.kind, problem.message) == (
         "copies in two splits",
-        f"{train}, {val}, {test}: the same bytes",
+        f"{train} (train), {val} (val), {test} (test): the same bytes",
     )
 
 
