@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD
-from wsol.errors import DataError, PluginError, RunError, UsageError, WeightsError
-=======
 from wsol.errors import RunError, UsageError, WeightsError
->>>>>>> 88819e2 (Refuse to search on data that the check refuses, unless their problems are accepted)
 from wsol.records import RunRecord, read_record
 from wsol.registry import Plugins
 from wsol.study.data_gate import DataGate
@@ -349,18 +345,6 @@ class Session:
         with self.files.writing():
             pass
 
-<<<<<<< HEAD
-    def check_data(self) -> None:
-        """Raise DataError or PluginError for a benchmark that cannot list its images, before a run has to fail."""
-        known = {ref.model_dump_json(): ref for ref in (cell.train.benchmark for cell in self.plan.cells)}
-        for ref in known.values():
-            try:
-                self.plugins.create("benchmarks", ref.name, ref.options).images("val")  # checks that the files exist
-            except (DataError, PluginError) as error:
-                others = [other.name for other in known.values() if other != ref]
-                hint = f" (to leave it out: --set 'benchmark=[{', '.join(others)}]')" if others else ""
-                raise type(error)(f"{error}{hint}") from None
-=======
     def check_data(self, observer: StudyObserver | None = None, *, accept_data_problems: bool = False) -> None:
         """Check the data of the runs that the search still has to do, as :meth:`run` does before it trains.
 
@@ -374,7 +358,6 @@ class Session:
         DataGate(self.plugins, self.plugin_files, observer or StudyObserver(), accept_data_problems).passed(
             self._trial_jobs(self._unsealed())
         )
->>>>>>> 88819e2 (Refuse to search on data that the check refuses, unless their problems are accepted)
 
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
