@@ -245,6 +245,7 @@ class WsolevalBenchmark(Benchmark):
         masks = MaskFiles(
             [[find_path(folder, self.inside(name)) for name in names.instances] for names in names],
             [names.ignore and find_path(folder, self.inside(names.ignore)) for names in names],
+            max_pixels=self.decoding.max_pixels,
         )
         return Annotations(masks.sizes(files.report), masks=masks)
 
