@@ -11,6 +11,7 @@ import numpy as np
 
 from wsol.arrays import BoolArray, ByteArray
 from wsol.data.decoding.conversion import rgb_pixels
+from wsol.data.decoding.depth import file_content
 from wsol.data.decoding.opening import opened
 from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
 from wsol.data.decoding.tiff import load_as_stored, stored_size
@@ -74,6 +75,10 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         return stored_size(image)
 
 
+_PNG_EXIF = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""What a PNG file contains that states an orientation."""
+
+
 def exif_orientation(path: Path, max_pixels: int = MAX_PIXELS) -> int:
     """The orientation that a file asks viewers to apply, 1 to 8; 1 for none, and for one that is no such number.
 
@@ -87,6 +92,8 @@ def exif_orientation(path: Path, max_pixels: int = MAX_PIXELS) -> int:
     from PIL.ExifTags import Base
 
     with opened(path, max_pixels) as image:
+        if image.format == "PNG" and not any(mark in file_content(image) for mark in _PNG_EXIF):
+            return 1  # otherwise Pillow would decode the image to look for EXIF data after its pixels
         try:
             found = image.getexif().get(Base.Orientation, 1)
         except Exception:  # broken EXIF data of an image that can be read

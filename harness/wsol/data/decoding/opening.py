@@ -60,7 +60,8 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
         raise DataError(f"{path}: {_too_large(int(pixels[0]) if pixels else 0, max_pixels)}") from None
     except UnidentifiedImageError:
         raise DataError(
-            f"{path}: not a readable image; Pillow does not know this format, or this variant of it; save it as PNG"
+            f"{path}: not a readable image; Pillow does not know this format, or this variant of it; save it as "
+            "PNG, or remove it"
         ) from None
     except Exception as error:  # Pillow raises many types for broken files
         reason = " ".join(str(error).split()) or type(error).__name__

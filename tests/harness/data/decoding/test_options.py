@@ -17,6 +17,7 @@ from wsol.data.checking.check import check
 from wsol.data.files import digest, file_states
 from wsol.errors import UsageError
 from wsol.plugins import load_plugins
+from wsol.study.config import apply_override
 
 SIZE = (20, 12)
 IDS = {
@@ -180,3 +181,9 @@ def test_bad_options_are_one_line_that_names_them(tmp_path: Path, option: str, v
     with pytest.raises(UsageError, match=option) as error:
         load_plugins().create("benchmarks", "folder", {"root": str(tmp_path), option: value})
     assert "\n" not in str(error.value)
+
+
+def test_a_colour_needs_no_quotes_on_the_command_line() -> None:
+    options: dict[str, str] = {}
+    apply_override(options, "background=#0a0b0c")
+    assert options == {"background": "#0a0b0c"}
