@@ -8,6 +8,7 @@ import numpy as np
 
 import wsol
 from wsol_folder.boxes import read_boxes
+from wsol_folder.entries import folder_entries
 from wsol_folder.images import Found, class_names, find_images
 from wsol_folder.masks import compare_sizes, list_masks, mask_paths
 
@@ -128,6 +129,10 @@ class Folder(wsol.Benchmark):
     def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
         found = self._found(split, wsol.without_kind(report, "empty class"))  # reported by its label
+        try:
+            self.manifest()
+        except wsol.DataError as error:
+            report("cannot be read", str(error))
         paths = self._paths(split, found)
         return wsol.ImageList(
             self._ids(split, found), _labels(found), wsol.ImageFiles(paths, self.decoding), "", paths=paths
@@ -180,7 +185,8 @@ class Folder(wsol.Benchmark):
         there: list[wsol.Split] = [split for split in ("val", "test") if (root / split).is_dir()]
         for split in there:
             if not self._kinds(split):
-                raise wsol.DataError(f"{root}: neither {split}.csv (boxes) nor {split}_masks (masks) is there")
+                hint = _similar(root, f"{split}.csv") or _similar(root, f"{split}_masks")
+                raise wsol.DataError(f"{root}: neither {split}.csv (boxes) nor {split}_masks (masks) is there{hint}")
             if self._kinds(split) != self._kinds(there[0]):
                 kinds = " and ".join(sorted(self._kinds(there[0]) ^ self._kinds(split)))
                 raise wsol.DataError(f"{root}: one of val and test has {kinds}, the other has none; both need the same")
@@ -188,3 +194,13 @@ class Folder(wsol.Benchmark):
 
 def _labels(found: Found) -> np.ndarray:
     return np.array(found.labels, dtype=np.int64)
+
+
+def _similar(root: Path, name: str) -> str:
+    """A hint for annotations that are not there: something with nearly their name that is."""
+    there = [entry for entry in folder_entries(root) if wsol.comparable_name(entry.name) == name]
+    if not there:
+        return ""
+    if there[0].name == name:
+        return f"; '{name}' is {there[0].problem or ('not a file' if there[0].is_folder else 'not a folder')}"
+    return f"; is it '{wsol.shown(there[0].name)}'? Then rename it"

@@ -54,7 +54,7 @@ def _row(path: Path, line: wsol.BoxRow, matcher: wsol.NameMatcher, seen: list[bo
     row = matcher.find(line.image_id)
     if row is None:
         meant, hint = matcher.near(line.image_id)
-        text = f"there is no image '{line.image_id}'{hint}"
+        text = f"there is no image '{wsol.shown(line.image_id)}'{hint}"
         report("unknown id", str(wsol.DataError.at(path, line.line, text)))
     else:
         meant = row

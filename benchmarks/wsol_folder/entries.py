@@ -119,7 +119,8 @@ def _entry(child: os.DirEntry[str]) -> Entry:
     path = Path(child.path)
     try:
         if child.is_dir():
-            return Entry(path, is_folder=True)
+            leads_back = child.is_symlink() and path.resolve() in path.parent.resolve().parents
+            return Entry(path, not leads_back, "a link to a folder that contains it" if leads_back else "")
         if child.is_file():
             return Entry(path, is_folder=False)
         child.stat()

@@ -48,7 +48,13 @@ def class_names(train: Path) -> list[str]:
     check_folder(train, "it needs a folder of images for every class")
     names = [entry.name for entry in folder_entries(train) if entry.is_folder and not _name_problem(entry)]
     if not names:
-        raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images")
+        loose = count_images(train)
+        hint = (
+            f"; {loose} {'image is' if loose == 1 else 'images are'} below it, but not in such a folder"
+            if loose
+            else ""
+        )
+        raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images{hint}")
     return names
 
 
@@ -64,8 +70,11 @@ def check_folder(folder: Path, needs: str) -> None:
     """
     if folder.is_dir():
         return
+    for place in (folder.parent, folder):
+        if os.path.lexists(place) and not place.is_dir():
+            raise wsol.DataError(f"{wsol.shown(str(place))}: not a folder")
     if not folder.parent.is_dir():
-        raise wsol.DataError(f"{folder.parent}: no such folder")
+        raise wsol.DataError(f"{wsol.shown(str(folder.parent))}: no such folder")
     there = [entry.name for entry in folder_entries(folder.parent) if entry.is_folder]
     meant = [name for name in there if name.lower() in (folder.name, *_SPLIT_NAMES.get(folder.name, ()))]
     hint = f"; is it '{wsol.shown(meant[0])}'? Then rename it" if len(meant) == 1 else ""
@@ -190,12 +199,12 @@ class _SplitReader:
             self.report("class without images", f"{self.split}: {text}{' …' if len(empty) > 10 else ''}", note=True)
 
     def _compare_names(self, names: Sequence[str]) -> None:
-        """Report classes whose names differ only in upper and lower case or in their Unicode form."""
+        """Report classes whose names differ only in upper and lower case, spaces or Unicode form."""
         first: dict[str, str] = {}
         for name in names:
             other = first.setdefault(wsol.comparable_name(name), name)
             if other != name:
-                text = f"'{other}' and '{name}' differ only in upper and lower case or in their Unicode form"
+                text = f"'{other}' and '{name}' differ only in upper and lower case, spaces or Unicode form"
                 self.report("similar classes", f"{wsol.shown(f'{self.split}: {text}')}; rename or merge them")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 import wsol
-from wsol_folder.entries import OtherFiles, count_images, read_folder
+from wsol_folder.entries import OtherFiles, count_images, folder_entries, read_folder
 from wsol_folder.images import Found
 
 _ADDED = re.compile(r"[-_.][^-_./]*$")
@@ -100,7 +101,10 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
             report("shared mask", f"{folder / own[0]}: {text}, as '{name}.png'")
         owner.update({mask: owner.get(mask, name) for mask in own})
     left = dict.fromkeys(mask for mask in masks if mask not in owner)
+    reported = _unreadable(folder, images.names)
     for name in [name for name, own in found.items() if not own]:
+        if _stem(name) in reported or str(PurePosixPath(name).parent) in reported:
+            continue
         meant = matcher.similar(name)
         hint = f"; if '{meant}' is its mask, rename it" if meant in left else ""
         left.pop(meant or "", None)
@@ -110,6 +114,22 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
         report("unknown id", f"{folder / mask}: a mask without an image")
     matcher.matcher.note_other_forms(str(folder), report)
     return [str(folder / own[0]) if own else "" for own in found.values()]
+
+
+def _unreadable(folder: Path, names: Sequence[str]) -> set[str]:
+    """Folders, and files without their endings, that are there but cannot be listed: they have been reported."""
+    found = set()
+    for place in sorted({str(PurePosixPath(name).parent) for name in names}):
+        if not os.path.lexists(folder / place):
+            continue
+        try:
+            entries = folder_entries(folder / place)
+        except wsol.DataError:
+            found.add(place)
+            continue
+        broken = (entry for entry in entries if entry.problem or wsol.kind_by_ending(entry.name) == "unsupported")
+        found |= {f"{place}/{entry.path.stem}" for entry in broken}
+    return found
 
 
 def _stem(name: str) -> str:

@@ -61,7 +61,8 @@ def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1})") from None
+        kind = "; it seems to be UTF-16: save it as UTF-8" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1}){kind}") from None
 
 
 def read_json(path: Path, what: str = "JSON", error: type[WsolError] = DataError) -> JsonValue:

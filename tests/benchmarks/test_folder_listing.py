@@ -116,7 +116,7 @@ PROBLEMS: list[tuple[str, Callable[[Path], object], str, str]] = [
     ),
     ("train/ant/\udce9.png", add_image, "bad name", ": its name is not UTF-8; rename it"),
     ("train/\udce9", add_folder_with_image, "bad name", ": its name is not UTF-8; rename it (1 image in it)"),
-    ("train/ BEE", add_folder_with_image, "bad name", ": its name begins or ends with a space, which box files lose;"),
+    ("train/ fly", add_folder_with_image, "bad name", ": its name begins or ends with a space, which box files lose;"),
     ("train/ant/empty.jpg", add(b""), "unreadable image", ": not a readable image"),
     ("train/ant/text.jpg", add(), "unreadable image", ": not a readable image"),
     ("train/ant/cut.txt", add(b"\x89PNG\r\n\x1a\n"), "unreadable image", ": not a readable image"),
@@ -255,14 +255,14 @@ def test_a_file_that_cannot_be_opened_or_vanishes_is_reported(root: Path, monkey
     ]
 
 
-@pytest.mark.parametrize("names", [("Ant",), ("café", NFD)])
+@pytest.mark.parametrize("names", [("Ant",), ("café", NFD), ("ant ",)])
 def test_classes_with_nearly_the_same_name_are_a_problem(root: Path, names: tuple[str, ...]) -> None:
     for name in names:
         add_folder_with_image(root / "train" / name)
         (root / "train" / name / "1.png").write_bytes(b"x")
     similar = [line for kind, line in found(root) if kind == "similar classes"]
     assert len(similar) == 1
-    assert similar[0].endswith("differ only in upper and lower case or in their Unicode form; rename or merge them")
+    assert similar[0].endswith("differ only in upper and lower case, spaces or Unicode form; rename or merge them")
 
 
 def test_a_class_in_another_unicode_form_is_the_same_class(root: Path) -> None:
@@ -361,3 +361,71 @@ def test_other_kinds_of_tables_are_refused_with_a_hint(root: Path, first: list[s
     ((kind, line),) = found(root, "val")
     assert kind == "unreadable boxes"
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "hint"),
+    [
+        ("val.csv", add_folder, "; 'val.csv' is not a file"),
+        ("val.csv", lambda path: path.symlink_to("gone"), "; 'val.csv' is a link to a file that is not there"),
+        ("val.csv", os.mkfifo, "; 'val.csv' is not a file, but a pipe, a socket or a device"),
+        ("VAL.csv", add(), "; is it 'VAL.csv'? Then rename it"),
+        ("val_masks", add(), "; 'val_masks' is not a folder"),
+        ("Val_Masks", add_folder, "; is it 'Val_Masks'? Then rename it"),
+        ("boxes.csv", add(), " is there"),
+    ],
+)
+def test_missing_annotations_name_a_file_that_may_be_meant(
+    root: Path, name: str, make: Callable[[Path], object], hint: str
+) -> None:
+    (root / "val.csv").unlink()
+    make(root / name)
+    ((kind, line),) = found(root, "val")
+    assert kind == "cannot be read"
+    assert line == f"ROOT: neither val.csv (boxes) nor val_masks (masks) is there{hint.removeprefix(' is there')}"
+
+
+def test_each_mask_that_cannot_be_read_is_one_line(root: Path) -> None:
+    for split in ("val", "test"):
+        (root / f"{split}.csv").unlink()
+        for name in ("ant/0", "ant/1", "bee/0", "bee/1"):
+            write_mask(root / f"{split}_masks" / f"{name}.png", SIZE, (1, 1, 9, 9))
+    masks = root / "val_masks"
+    for name in ("ant/0", "ant/1", "bee/0"):
+        (masks / f"{name}.png").unlink()
+    (masks / "ant" / "0.png").symlink_to("gone")
+    (masks / "ant" / "1.heic").write_bytes(b"x")
+    (masks / "bee" / "1.png").write_bytes(b"")
+    assert sorted((kind, line.partition(":")[0]) for kind, line in found(root, "val")) == [
+        ("missing mask", "ROOT/val_masks/bee/0.png"),
+        ("unreadable file", "ROOT/val_masks/ant/0.png"),
+        ("unreadable mask", "ROOT/val_masks/bee/1.png"),
+        ("unsupported image", "ROOT/val_masks/ant/1.heic"),
+    ]
+
+
+@pytest.mark.parametrize("place", ["", "train", "val"])
+def test_a_file_in_the_place_of_a_folder_is_named(root: Path, place: str) -> None:
+    (root / place).rename(root.parent / "moved")
+    (root / place).write_text("x")
+    split: wsol.Split = "train" if place == "train" else "val"
+    assert found(root, split)[0] == ("cannot be read", f"{f'ROOT/{place}'.rstrip('/')}: not a folder")
+
+
+def test_images_without_class_folders_are_counted(root: Path) -> None:
+    for path in [*root.glob("train/*/*.png")]:
+        path.rename(root / "train" / f"{path.parent.name}{path.name}")
+    for name in ("ant", "bee"):
+        (root / "train" / name).rmdir()
+    assert found(root) == [
+        (
+            "cannot be read",
+            "ROOT/train: no folder in it; every class needs one with its images; 4 images are below it, in none of "
+            "these folders",
+        )
+    ]
+
+
+def test_a_link_to_the_data_set_itself_is_not_followed(root: Path) -> None:
+    (root / "train" / "loop").symlink_to("..")
+    assert found(root) == [("unreadable file", "ROOT/train/loop: a link to a folder that contains it")]

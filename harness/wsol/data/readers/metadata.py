@@ -22,7 +22,7 @@ import numpy as np
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
 from wsol.data.readers.box_collector import BoxCollector
-from wsol.data.readers.names import NameMatcher
+from wsol.data.readers.names import NameMatcher, shown
 from wsol.data.readers.problems import raise_data_error
 from wsol.errors import DataError
 from wsol.files import read_text
@@ -192,7 +192,7 @@ class SplitFiles:
             if number == 1 and _is_header(line):
                 self.report("bad line", f"{path}:1: '{line}' is a header, which these files do not have; remove it")
             elif len(values) != fields or not values[0]:
-                text = f"needs {fields} fields separated by commas, not '{line}'{_separator_hint(line, fields)}"
+                text = f"needs {fields} fields separated by commas, not '{shown(line)}'{_separator_hint(line, fields)}"
                 self.report("bad line", f"{path}:{number}: {text}")
                 skipped(line)
             else:
@@ -221,7 +221,7 @@ class SplitFiles:
                 continue
             meant, hint = matcher.near(image_id)
             self._mark(path, meant)
-            self.report("unknown id", f"{path}:{number}: id '{image_id}' is not in image_ids.txt{hint}")
+            self.report("unknown id", f"{path}:{number}: id '{shown(image_id)}' is not in image_ids.txt{hint}")
         matcher.note_other_forms(str(path), self.report)
 
     def _mark(self, path: Path, row: int | None) -> None:

@@ -10,6 +10,9 @@ from functools import cached_property
 
 from wsol.data.benchmark import Report
 
+LONGEST = 1000
+"""Most characters of a name in a message."""
+
 
 class NameMatcher:
     """Finds names among those of files: exactly, or in another Unicode form.
@@ -83,7 +86,7 @@ class NameMatcher:
     @cached_property
     def _looser(self) -> tuple[_Index, ...]:
         """Ways to compare names, the strictest first."""
-        return tuple(_Index(self.names, form) for form in (nfc, comparable_name, _stem, _file_stem))
+        return tuple(_Index(self.names, form) for form in (nfc, _spaces, comparable_name, _stem, _file_stem))
 
 
 class _Index:
@@ -160,7 +163,9 @@ def name_problem(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A name for messages: one line, and printable; characters that are not appear as escapes."""
+    """A name for messages: one line, printable, and not longer than any file name; other characters are escaped."""
+    if len(name) > LONGEST:
+        name = f"{name[:LONGEST]}…"
     if name.isprintable():
         return name
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
@@ -174,8 +179,12 @@ def _group(names: Sequence[str], form: Callable[[str], str]) -> dict[str, list[i
 
 
 def comparable_name(name: str) -> str:
-    """A form of a name that is equal for names which differ only in upper and lower case or in their Unicode form."""
-    return nfc(nfc(name).casefold())
+    """A form that is equal for names which differ only in upper and lower case, spaces around parts or Unicode form."""
+    return nfc(_spaces(name).casefold())
+
+
+def _spaces(name: str) -> str:
+    return "/".join(part.strip() for part in nfc(name).split("/"))
 
 
 def _stem(name: str) -> str:
@@ -197,6 +206,8 @@ def _difference(name: str, meant: str) -> str:
         return " (with its folder)"
     if name.replace("\\", "/").rpartition("/")[2] == meant.rpartition("/")[2]:
         return " (in another folder)"
+    if _spaces(name) == _spaces(meant):
+        return " (spaces differ)"
     if comparable_name(name).endswith(comparable_name(meant)):
         return " (upper and lower case differ)"
     return " (the ending differs)" if _stem(name) == _stem(meant) else ""

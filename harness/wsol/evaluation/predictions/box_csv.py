@@ -188,7 +188,7 @@ def read_box_rows(
     if unit is not None:
         _check_unit(unit)
     text = io.StringIO(read_text(path))
-    stated = _stated_unit(path, text.readline())
+    stated = _stated_unit(path, text.readline(), unit)
     if unit not in (None, stated):
         raise DataError.at(path, 1, f"boxes in {UNITS[stated]} are not supported here; convert them to {UNITS[unit]}")
     lines = _lines(path, text)
@@ -257,11 +257,12 @@ def _unknown_unit(unit: str) -> str:
     return f"unit '{unit}' is unknown; use {' or '.join(UNITS)}"
 
 
-def _stated_unit(path: Path, line: str) -> BoxUnit:
+def _stated_unit(path: Path, line: str, needed: BoxUnit | None) -> BoxUnit:
     """The unit in the first line, which spreadsheets may have quoted or filled up with commas."""
     stated = _UNIT_LINE.fullmatch(line.strip().rstrip(", ").strip('" '))
     if stated is None:
-        choices = " or ".join(f"'{unit_line(unit)}' ({meaning})" for unit, meaning in UNITS.items())
+        possible = {unit: meaning for unit, meaning in UNITS.items() if needed in (None, unit)}
+        choices = " or ".join(f"'{unit_line(unit)}' ({meaning})" for unit, meaning in possible.items())
         raise DataError.at(path, 1, f"the unit of the boxes is not stated; add as first line {choices}")
     try:
         return _check_unit(stated[1].lower())
