@@ -49,11 +49,8 @@ def class_names(train: Path) -> list[str]:
     names = [entry.name for entry in folder_entries(train) if entry.is_folder and not _name_problem(entry)]
     if not names:
         loose = count_images(train)
-        hint = (
-            f"; {loose} {'image is' if loose == 1 else 'images are'} below it, but not in such a folder"
-            if loose
-            else ""
-        )
+        what = "image is" if loose == 1 else "images are"
+        hint = f"; {loose} {what} below it, in none of these folders" if loose else ""
         raise wsol.DataError(f"{train}: no folder in it; every class needs one with its images{hint}")
     return names
 
