@@ -8,13 +8,13 @@ name's last folders is taken; if that leaves more than one, the name is ambiguou
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from wsol.data.importing.walk import files_below
-from wsol.data.readers.image_kind import image_endings, kind_by_ending
+from wsol.data.readers.image_kind import ImageKind, image_endings, kind_by_ending
 from wsol.data.readers.names import comparable_name
 from wsol.errors import DataError
 from wsol.split_names import Split
@@ -60,7 +60,7 @@ class ImageIndex:
     """The image files below a folder.
 
     Args:
-        folder: The folder; hidden files and folders of masks in it are left out.
+        folder: The folder; hidden files are left out, and folders of masks in it, unless all images are in them.
         skip: Says which files are no images of the data set, such as masks; given a path below the folder.
 
     Attributes:
@@ -76,7 +76,7 @@ class ImageIndex:
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder of images; give it with the option 'images'")
         self.folder = folder
-        kinds = {name: kind_by_ending(name) for name in sorted(_file_names(folder)) if not skip(name)}
+        kinds = _image_kinds(folder, ANNOTATION_FOLDERS, skip) or _image_kinds(folder, (), skip)
         self.names = [name for name, kind in kinds.items() if kind == "image"]
         self.unsupported = [name for name, kind in kinds.items() if kind == "unsupported"]
         if not self.names:
@@ -151,5 +151,8 @@ def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
     return [name for name, score in scores.items() if score == best]
 
 
-def _file_names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in files_below(folder, skipped=ANNOTATION_FOLDERS)]
+def _image_kinds(folder: Path, skipped: Collection[str], skip: Callable[[str], bool]) -> dict[str, ImageKind]:
+    """The images below a folder, sorted, with what Pillow can do with them."""
+    names = [path.relative_to(folder).as_posix() for path in files_below(folder, skipped=skipped)]
+    kinds = {name: kind_by_ending(name) for name in names if not skip(name)}
+    return {name: kind for name, kind in sorted(kinds.items()) if kind != "other"}

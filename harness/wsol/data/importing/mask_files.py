@@ -13,7 +13,7 @@ from wsol.data.readers.image_kind import kind_by_ending
 
 MASK_FOLDERS = frozenset(
     (
-        *("mask", "masks", "trimap", "trimaps", "gt", "groundtruth", "ground_truth"),
+        *("annotations", "labels", "mask", "masks", "trimap", "trimaps", "gt", "groundtruth", "ground_truth"),
         *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "segmentationclassraw"),
     )
 )

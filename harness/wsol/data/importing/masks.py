@@ -18,12 +18,17 @@ from wsol.data.importing.mask_labels import LabelSource, folder_class, listed_cl
 from wsol.data.importing.mask_values import find_value_classes, value_classes
 from wsol.data.importing.notes import listed
 from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
+from wsol.data.importing.walk import files_below
 from wsol.data.masks.advice import advise_stating
 from wsol.data.masks.levels import level_name, read_levels
 from wsol.data.masks.reader import LabelMasks, UnclearMaskError
 from wsol.data.masks.rule import MaskValueOptions
+from wsol.data.readers.image_kind import kind_by_ending
 from wsol.errors import DataError, UsageError
 from wsol.options import option
+
+VOC_BORDER = 255
+"""Value of the border between objects in masks that number them."""
 
 
 class MaskSourceOptions(SourceOptions, MaskValueOptions):
@@ -68,8 +73,12 @@ class MaskReader(SourceReader):
 
     @classmethod
     def recognise(cls, source: Path) -> str:
-        """See :meth:`SourceReader.recognise`: the first mask."""
-        return next((str(path) for path in (mask_files(source, None) if source.is_dir() else [])), "")
+        """See :meth:`SourceReader.recognise`: the first mask, if there are other images too."""
+        if not source.is_dir():
+            return ""
+        images = [path for path in files_below(source) if kind_by_ending(path.name) == "image"]
+        masks = [path for path in images if is_mask_file(path.relative_to(source).as_posix())]
+        return str(masks[0]) if 0 < len(masks) < len(images) else ""
 
     def is_mask(self, name: str) -> bool:
         """See :meth:`SourceReader.is_mask`."""
@@ -170,7 +179,7 @@ class MaskReader(SourceReader):
         if image.stated not in (None, state.size):
             report("other size", f"{path}: {state.size[0]} x {state.size[1]} pixels, another mask of its image differs")
             return False
-        image.stated = state.size
+        image.stated, image.exact = state.size, True
         if not state.objects:
             report("empty mask", f"{path}: no pixel of an object")
         return bool(state.objects)
@@ -216,7 +225,7 @@ class MaskReader(SourceReader):
     ) -> None:
         try:
             pixels = self._pixels(path)
-            numbers = self._pixels(instances, colours=False) if instances else None
+            numbers = self._instances(instances) if instances else None
         except DataError as error:
             report("unreadable mask", str(error))
             return
@@ -237,23 +246,30 @@ class MaskReader(SourceReader):
                     read = partial(self._instance, path, value, instances, number)
                     image.objects.append(RawObject(category, str(path), None, read))
 
-    def _pixels(self, path: Path, *, colours: bool | None = None) -> Array:
-        return read_levels(path, alpha=False, colours=self.coloured if colours is None else colours, soft=False).pixels
+    def _pixels(self, path: Path) -> Array:
+        levels = read_levels(path, alpha=False, colours=self.coloured, soft=False)
+        if levels.coloured and not self.coloured:
+            raise DataError(f"{path}: a mask of colours, but its classes are given for numbers; give '#rrggbb=CLASS'")
+        return levels.pixels
+
+    def _instances(self, path: Path) -> Array:
+        """The numbers of the objects, 0 outside; colours are numbers too, 255 alone is the border between objects."""
+        levels = read_levels(path, alpha=False, colours=False, soft=False)
+        return levels.pixels if levels.coloured else np.where(levels.pixels == VOC_BORDER, 0, levels.pixels)
 
     def _is_value(self, path: Path, values: Sequence[int], size: Size) -> BoolArray:
         return np.asarray(np.isin(self._pixels(path), values))
 
     def _instance(self, path: Path, value: int, instances: Path | None, number: int, size: Size) -> BoolArray:
         mask = np.asarray(self._pixels(path) == value)
-        return mask if instances is None else mask & np.asarray(self._pixels(instances, colours=False) == number)
+        return mask if instances is None else mask & np.asarray(self._instances(instances) == number)
 
 
 def _numbers(pixels: Array, numbers: Array | None, value: int) -> list[int]:
     """The numbers of the objects of a class; 0 alone where objects are not numbered."""
     if numbers is None:
         return [0]
-    found = np.unique(numbers[pixels == value]).tolist()
-    return [number for number in found if number not in (0, 255)]
+    return [number for number in np.unique(numbers[pixels == value]).tolist() if number]
 
 
 def _examined(reader: LabelMasks, place: int) -> _ReadMask:

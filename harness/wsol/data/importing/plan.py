@@ -146,7 +146,7 @@ def plan_import(
     boxes, masks = _kinds(placed, report)
     manifest = ImportManifest(
         format=reader.name,
-        conventions=reader.summary,
+        conventions=reader.conventions,
         options=_options(reader, rules),
         classes=_classes(source, rules),
         source=source_hash,

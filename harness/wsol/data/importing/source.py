@@ -64,6 +64,7 @@ class RawImage:
         where: Place of its annotations.
         objects: Its objects.
         stated: Width and height that the annotations state; None where they state none.
+        exact: Whether that must be the file's size, whatever the options say: masks are of this size.
         split: The split that the source assigns it to.
         ignore: Reads the pixels to ignore, given the image's size.
     """
@@ -74,6 +75,7 @@ class RawImage:
     stated: Size | None = None
     split: Split | None = None
     ignore: Callable[[Size], BoolArray] | None = None
+    exact: bool = False
 
 
 class SourceReader(ABC):
@@ -82,6 +84,9 @@ class SourceReader(ABC):
     Args:
         source: The folder, or the file with the annotations.
         options: An instance of ``Options``; by default the defaults.
+
+    Attributes:
+        conventions: How the annotations are counted, in one line; exact after :meth:`read`.
 
     Raises:
         DataError: The source, or the folder of images, is missing.
@@ -100,6 +105,7 @@ class SourceReader(ABC):
         self.source = source
         self.folder = source if source.is_dir() else _data_folder(source)
         self.shared = options or self.Options()
+        self.conventions = self.summary
         self.notes = CountedNotes()
         self.index = ImageIndex(self._image_folder(), self.is_mask)
 
@@ -201,10 +207,9 @@ class SourceReader(ABC):
             self.notes.add("no size", "annotations that state no size of their image", raw.where)
             return True
         problem = size_problem(raw.stated, size, stored_orientation(self.index.path(raw.name)))
-        if self.shared.check_sizes:
-            report(
-                "other size", f"{raw.where}: '{raw.name}' {problem} (option check_sizes=false: only the file counts)"
-            )
+        if self.shared.check_sizes or raw.exact:
+            hint = "" if raw.exact else " (option check_sizes=false: only the file counts)"
+            report("other size", f"{raw.where}: '{raw.name}' {problem}{hint}")
             return False
         self.notes.add("other size", "images annotated with another size than their file's, which counts", raw.where)
         return True

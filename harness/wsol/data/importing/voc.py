@@ -122,12 +122,11 @@ class VocReader(SourceReader):
         found, reason = corner_convention(boxes, STANDARD)
         first, exclusive = self.options.first_pixel, self.options.exclusive
         if first is not None or exclusive is not None:
-            given = STANDARD.first_pixel if first is None else first
-            return CornerConvention(given, bool(exclusive))
+            found, reason = CornerConvention(STANDARD.first_pixel if first is None else first, bool(exclusive)), ""
         if reason:
-            self.notes.add(
-                "other convention", f"{reason}, so boxes are read with {found}; the options change it", "all"
-            )
+            text = f"{reason}, so boxes are read with {found}; the options change it"
+            self.notes.add("other convention", text, str(self.source))
+        self.conventions = f"Pascal VOC XML; {found}"
         return found
 
     def _kept(self, box: _VocBox) -> bool:

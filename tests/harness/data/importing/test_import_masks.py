@@ -190,3 +190,33 @@ def test_an_option_for_one_class_excludes_those_for_several(tmp_path: Path) -> N
         read(tmp_path, "masks", values=("1=cat",), object=1)
     with pytest.raises(DataError, match="no such folder of masks"):
         read(tmp_path, "masks", masks="nowhere")
+
+
+def test_coloured_masks_of_numbered_objects(tmp_path: Path) -> None:
+    write_image(tmp_path / "JPEGImages" / "7.jpg", (W, H))
+    write_text(tmp_path / "labelmap.txt", "background:0,0,0::\ncat:250,50,83::\n")
+    for folder, colours in (
+        ("SegmentationClass", [(250, 50, 83)] * 2),
+        ("SegmentationObject", [(128, 0, 0), (0, 0, 255)]),
+    ):
+        pixels = np.zeros((H, W, 3), dtype=np.uint8)
+        pixels[:3, :4], pixels[4:, :] = colours
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "7.png")
+    images, heard = read(tmp_path)
+    assert heard.problems == []
+    assert sorted(int(item.mask().sum()) for item in images["7.jpg"].objects if item.mask) == [12, (H - 4) * W]
+    _, heard = read(tmp_path, values=("1=cat",))
+    assert "give '#rrggbb=CLASS'" in heard.problems[0][1]
+
+
+def test_masks_in_labels_and_of_another_size(tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "cat" / "1.jpg", (W, H))
+    write_mask(tmp_path / "labels" / "1.png", grid(v255=(0, 0, 3, 3)))
+    images, heard = read(tmp_path)
+    assert heard.problems == []
+    assert images["cat/1.jpg"].objects[0].category == "cat"
+    write_image(tmp_path / "images" / "cat" / "1.jpg", (2 * W, 2 * H))
+    for check in (True, False):
+        _, heard = read(tmp_path, check_sizes=check)
+        assert heard.kinds() == ["other size"]

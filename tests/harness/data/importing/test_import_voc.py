@@ -262,3 +262,10 @@ def test_a_link_that_leads_back_is_followed_once(tmp_path: Path) -> None:
     (tmp_path / "JPEGImages" / "loop").symlink_to(tmp_path)
     images, heard = read(tmp_path)
     assert (heard.problems, list(images)) == ([], ["1.jpg"])
+
+
+def test_images_beside_their_annotations_in_a_folder_of_annotations(tmp_path: Path) -> None:
+    write_image(tmp_path / "annotations" / "1.jpg", SIZE)
+    write_text(tmp_path / "annotations" / "1.xml", voc_xml("1.jpg", SIZE, [("cat", (1, 1, 5, 5))]))
+    images, heard = read(tmp_path)
+    assert (heard.problems, list(images)) == ([], ["annotations/1.jpg"])
