@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import wsol
 from wsol.cli.localize import localize
@@ -31,6 +32,15 @@ def test_a_folder_that_cannot_be_made_is_an_expected_error(photo: Path, tmp_path
         localize(tmp_path, [photo], photo / "maps")
     localize(tmp_path, [photo], tmp_path / "a" / "maps")
     assert (tmp_path / "a" / "maps" / "x.localized.png").is_file()
+
+
+def test_a_photo_is_decoded_as_the_images_of_the_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoding = SimpleNamespace(decoding=wsol.Decoding(bits=12))
+    run = SimpleNamespace(picture=lambda image, label: image, benchmark=decoding)
+    monkeypatch.setattr("wsol.inference.localizer.load_localizer", lambda *arguments: run)
+    Image.fromarray(np.full((3, 4), 4095, np.uint16)).save(tmp_path / "deep.png")
+    localize(tmp_path, [tmp_path / "deep.png"], tmp_path)
+    assert decode_image(tmp_path / "deep.localized.png").min() == 255
 
 
 def test_the_photo_in_the_output_folder_is_kept(photo: Path, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def rgb_pixels(image: Image, decoding: Decoding) -> ByteArray:
     white, inverted = depth.stated_white(image), tiff.white_is_zero(image)
     step, content = _grey_step(image), depth.file_content(image) if deep else b""
     stored = tiff.load_as_stored(image)
-    stored = stored.convert(_PREMULTIPLIED.get(stored.mode, stored.mode))
+    if stored.mode in _PREMULTIPLIED:
+        stored = stored.convert(_PREMULTIPLIED[stored.mode])
     if deep:
         return _from_deep_colour(depth.read_deep_colour(content, str(image.format), stored), decoding)
     if stored.mode == "F" or stored.mode.startswith("I"):

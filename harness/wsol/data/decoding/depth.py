@@ -18,6 +18,8 @@ SAVE = "save it as RGB with 8 bits"
 """What always helps, for messages."""
 WHITE = 2**16 - 1
 """White of 16 bits."""
+_SIGNATURE = 8
+"""Bytes of a PNG file before its first chunk. A chunk has 12 bytes beside its data."""
 _TWELVE_BITS = 2**12 - 1
 _DEEP = re.compile(r";16[LBN]$")
 """Pillow's raw modes of 16 bits a channel: ``RGB;16B``."""
@@ -83,13 +85,26 @@ def read_deep_colour(content: bytes, kind: str, high: Image) -> Array:
     """
     if kind not in ("PNG", "TIFF") or high.mode not in ("RGB", "RGBA"):
         raise DataError(f"more than 8 bits a channel in a {kind} file ({high.mode}), which is not supported; {SAVE}")
-    pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    needed = _without_metadata(content) if kind == "PNG" else content
+    pixels = cv2.imdecode(np.frombuffer(needed, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         raise DataError(f"16 bits a channel that cannot be decoded; {SAVE}")
     rgb = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     if not np.array_equal(rgb[..., :3] // 256, np.asarray(high.convert("RGB"))):
         raise DataError(f"16 bits a channel that two libraries decode differently; {SAVE}")
     return rgb
+
+
+def _without_metadata(png: bytes) -> bytes:
+    """A PNG file without what libpng prints warnings about, which name no file: profiles, gamma, text."""
+    kept, at = [png[:_SIGNATURE]], _SIGNATURE
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4], "big")
+        name = png[at + 4 : at + 8]
+        if name[:1].isupper() or name == b"tRNS":  # a capital means that the chunk is needed
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def to_unit(values: Array, white: int | None, bits: int | None) -> Float32Array:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsol.data.decoding.conversion import rgb_pixels
 from wsol.data.decoding.settings import Decoding
 from wsol.data.images import decode_image
 from wsol.errors import DataError
@@ -286,6 +287,35 @@ def test_16_bit_grey_with_alpha_and_with_a_transparent_value(tmp_path: Path) -> 
     assert decode_image(deep, Decoding(background=GREEN)).tolist() == [[list(GREEN), [35, 0, 0]]]
 
 
+def test_metadata_of_16_bit_colour_cause_no_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    row = struct.pack(">3H", 257, 514, 65535)
+    broken = b"profile\0\0" + zlib.compress(bytes(200))
+    path = write_png(tmp_path / "a.png", (1, 1), 16, 2, [row], iCCP=broken, gAMA=bytes(4), tEXt=b"no zero")
+    assert decode_image(path).tolist() == [[[1, 2, 255]]]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16L", "I;16B", "I;16N"])
+def test_every_mode_of_16_bit_grey_is_converted(mode: str) -> None:
+    values = levels(top=65536, dtype=np.uint16)
+    stored = values.astype({"I;16B": ">u2", "I;16N": "=u2"}.get(mode, "<u2"))
+    image = Image.frombytes(mode, SHAPE[::-1], stored.tobytes())
+    assert np.array_equal(rgb_pixels(image, Decoding()), stacked(rounded(values / 257)))
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_images_in_memory(mode: str) -> None:
+    image, colours, alpha = alpha_cases()["LA" if mode == "La" else "RGBA"]
+    found = rgb_pixels(image.convert(mode), Decoding(background=GREEN))
+    assert np.abs(found - over(colours, alpha, GREEN).astype(int)).max() <= 2
+
+
+def test_an_unused_fourth_channel_is_left_out() -> None:
+    pixels = levels(4)
+    image = Image.frombytes("RGBX", SHAPE[::-1], pixels.tobytes())
+    assert np.array_equal(rgb_pixels(image, Decoding()), pixels[..., :3])
+
+
 def test_32_bit_integers_of_16_bits_are_16_bits(tmp_path: Path) -> None:
     values = levels(top=65536, dtype=np.int32)
     assert np.array_equal(decoded(tmp_path / "a.tif", Image.fromarray(values)), stacked(rounded(values / 257)))
@@ -363,7 +393,5 @@ def test_the_orientation_of_a_tiff_file_is_not_applied(
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "CMYK", "YCbCr", "HSV"])
 def test_ordinary_images_are_those_of_convert(tmp_path: Path, mode: str) -> None:
-    from wsol.data.decoding.conversion import rgb_pixels
-
     image = Image.fromarray(levels(3)).convert(mode)
     assert np.array_equal(rgb_pixels(image, Decoding()), np.asarray(image.convert("RGB")))
