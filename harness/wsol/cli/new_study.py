@@ -40,6 +40,7 @@ def new_study(
     The study compares CAM under two normalizers with the centre baseline. Its budget follows from the number of
     training images.
     """
+    from wsol.data.checking.labels import ONE_CLASS
     from wsol.study.new_study import write_study
 
     options = benchmark_options(None if root is None else root.expanduser().absolute(), overrides)
@@ -47,6 +48,8 @@ def new_study(
     benchmark = plugins.create("benchmarks", name, options)
     missing = write_study(benchmark, options, out_file, study_name or out_file.stem, backbone, plugins)
     print_line(f"wrote {out_file}")
+    if len(benchmark.class_names()) == 1:
+        warn(ONE_CLASS)
     for network in missing:
         warn(
             f"backbone '{network}': no pretrained weights on this machine; 'wsol run' downloads them, or takes them "

@@ -42,7 +42,7 @@ class ImportManifest(Model):
             near-copies together, rule 1, source 1a2b3c4d"``; empty where the source assigns them.
         masks: What the values of masks mean; None without masks.
         images: Split → class → number of images.
-        skipped: Reason → names of the images of the source that were left out.
+        skipped: Reason → names of the images of the source that were left out; control characters are escaped.
     """
 
     file_name: ClassVar[str] = "import.json"

@@ -282,6 +282,57 @@ def test_a_split_that_the_source_lacks_is_taken_from_train(tmp_path: Path) -> No
     assert folder(root).split_rule().startswith("test out of the source's train: seed 0, 75/0/25")
 
 
+def test_a_class_that_the_splits_leave_untrained_is_a_problem(tmp_path: Path) -> None:
+    source = with_splits(tmp_path / "yolo", ["train", "valid", "test"])
+    for label in [*source.glob("train/labels/*.txt"), *source.glob("valid/labels/*.txt")]:
+        label.write_text(label.read_text().replace("1 ", "0 ", 1) if label.parts[-3] == "train" else label.read_text())
+    done = import_data(source, tmp_path / "data", "--keep-splits")
+    assert done.returncode == 3
+    assert "class 'wallaby' has no image in train; leave it out with --class 'wallaby='" in done.stdout
+
+
+def test_a_single_class_is_noted(tmp_path: Path) -> None:
+    source, root = write_source(tmp_path / "voc", "voc", [photograph(n) for n in range(6)]), tmp_path / "data"
+    found = import_data(source, root), run_cli("data", "check", "folder", "--root", root)
+    study = run_cli("data", "new-study", "folder", "--root", root, "--out", tmp_path / "s.yaml")
+    assert [done.returncode for done in (*found, study)] == [0, 0, 0]
+    assert all("all training images have one class" in text for text in (*(d.stdout for d in found), study.stderr))
+
+
+def test_names_that_are_not_text_are_imported(tmp_path: Path) -> None:
+    drawn = photographs(3)
+    for number, image in enumerate(drawn):
+        image.name = f"{number} \udce9, 'ä#1.jpg"
+    source, root = tmp_path / "voc", tmp_path / "data"
+    for number, image in enumerate(drawn):
+        try:
+            paint(source / image.name, number, image)
+        except OSError:
+            pytest.skip("this file system accepts Unicode names only")
+        (category, (x0, y0, x1, y1)), *_ = image.objects
+        corners = (x0 + 1, y0 + 1, x1 + 1, y1 + 1)
+        write_text(source / f"{Path(image.name).stem}.xml", voc_xml("x", image.size, [(category, corners)]))
+    paint(source / "left\udcff.jpg", 50, photograph(50))
+    done = import_data(source, root)
+    assert done.returncode == 0, done.stdout
+    assert manifest(root).skipped == {"no object": ("left\\udcff.jpg",)}
+    assert "kangaroo/0 _, 'ä#1.jpg" in files(root, *SPLITS)
+    assert check(folder(root)).problems == []
+
+
+def test_scores_of_submitted_maps_have_the_condition_too(voc: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    assert import_data(voc, root).returncode == 0
+    names = folder(root).images("val").ids
+    lines = ["# wsol boxes: unit=pixels", "image_id,x0,y0,x1,y1", *(f"{name},1,1,20,20" for name in names)]
+    write_text(tmp_path / "boxes.csv", "\n".join(lines) + "\n")
+    words = ("--benchmark", "folder", "--root", root, "--split", "val", "--record", tmp_path / "b.record.json")
+    done = run_cli("score", tmp_path / "boxes.csv", *words)
+    assert done.returncode == 0, done.stderr
+    record = wsol.read_record(tmp_path / "b.record.json")
+    assert record.conditions["split"].value == folder(root).split_rule()
+
+
 def test_splits_that_cannot_be_kept_are_a_problem(voc: Path, tmp_path: Path) -> None:
     done = import_data(voc, tmp_path / "data", "--keep-splits")
     assert done.returncode == 3

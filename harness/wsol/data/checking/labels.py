@@ -10,6 +10,9 @@ from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.errors import WsolError
 from wsol.split_names import Split
 
+ONE_CLASS = "all training images have one class, so their labels teach a network nothing; add images of other classes"
+"""Said of data that can be trained on, and whose results mean little."""
+
 
 class Ids(Inspection):
     """Reports images that are in two splits: a leak from training into evaluation."""
@@ -28,7 +31,7 @@ class Ids(Inspection):
 
 
 class Classes(Inspection):
-    """Reports classes without a training image, and labels that are no class."""
+    """Reports classes without a training image, and labels that are no class; a single class is a note."""
 
     of_images_only: ClassVar[bool] = True
 
@@ -44,5 +47,7 @@ class Classes(Inspection):
         hint = "; classes count from 0" if empty == [0] and len(names) > 1 else ""
         for label in empty:
             report("empty class", f"class {label} ('{names[label]}') has no image in train{hint}")
+        if split.split == "train" and len(names) == 1:
+            report("one class", ONE_CLASS, note=True)
         for index in np.flatnonzero(images.labels >= len(names)).tolist():
             report("bad label", f"'{images.ids[index]}': class {images.labels[index]} of {len(names)} classes")

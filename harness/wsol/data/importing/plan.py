@@ -9,6 +9,7 @@ from typing import Literal
 
 from wsol.data.benchmark import Report
 from wsol.data.checking.copies import ImageFile, equal_files
+from wsol.data.checking.labels import ONE_CLASS
 from wsol.data.checking.report import Problem
 from wsol.data.import_manifest import ImportManifest, MaskValues
 from wsol.data.importing.assigning import SplitChoice, assign_splits
@@ -19,6 +20,7 @@ from wsol.data.importing.labelling import LabelledImage, SeveralClasses, label_i
 from wsol.data.importing.notes import listed
 from wsol.data.importing.rounding import RoundingRule
 from wsol.data.importing.source import SourceReader
+from wsol.errors import printable
 from wsol.recipes import content_hash
 from wsol.split_names import Split
 
@@ -143,6 +145,7 @@ def plan_import(
     files = file_names(entries)
     placed = [PlacedImage(*each) for each in zip(entries, splits.splits, files, strict=True)]
     placed.sort(key=lambda image: (SPLITS.index(image.split), image.file))
+    _check_classes(placed, report)
     boxes, masks = _kinds(placed, report)
     manifest = ImportManifest(
         format=reader.name,
@@ -181,6 +184,15 @@ def _without_copies(
         report("copies", f"copies of other images, left out: {len(dropped)} ({listed(dropped)})", note=True)
     gone = set(dropped)
     return [entry for entry in entries if entry.source.name not in gone], sorted(dropped)
+
+
+def _check_classes(placed: Sequence[PlacedImage], report: Report) -> None:
+    """Report classes that a source's own splits leave without a training image, and data with a single class."""
+    trained = {image.entry.category for image in placed if image.split == "train"}
+    for name in sorted({image.entry.category for image in placed} - trained):
+        report("empty class", f"class '{name}' has no image in train; leave it out with --class '{name}='")
+    if len(trained) == 1:
+        report("one class", ONE_CLASS, note=True)
 
 
 def _kinds(placed: Sequence[PlacedImage], report: Report) -> tuple[bool, bool]:
@@ -231,7 +243,7 @@ def _options(reader: SourceReader, rules: ImportRules) -> dict[str, str]:
 
 def _classes(images: Sequence[SourceImage], rules: ImportRules) -> dict[str, str]:
     names = sorted({item.category for image in images for item in image.objects})
-    return {name: rules.classes.get(name, "" if rules.only_mapped else name) for name in names}
+    return {printable(name): rules.classes.get(name, "" if rules.only_mapped else name) for name in names}
 
 
 def _counts(placed: Sequence[PlacedImage]) -> dict[str, dict[str, int]]:
@@ -249,4 +261,4 @@ def _skipped(
         ],
         "copies": list(copies),
     }
-    return {reason: tuple(names) for reason, names in reasons.items() if names}
+    return {reason: tuple(map(printable, names)) for reason, names in reasons.items() if names}
