@@ -226,8 +226,18 @@ def test_near_copies_stay_in_one_split(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "kept in one split: 2 groups (000.jpg, 090.jpg; 002.jpg, 091.jpg)" in done.stdout
     for pair in (("000", "090"), ("002", "091")):
+        assert "near-copies under two classes" not in done.stdout
         (split,) = {path.parts[-3] for name in pair for path in (tmp_path / "data").glob(f"*/*/{name}.jpg")}
         assert split in SPLITS
+
+
+def test_near_copies_under_two_classes_are_noted(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "voc", "voc", photographs())
+    ImageOps.mirror(Image.open(source / "JPEGImages/002.jpg")).save(source / "JPEGImages/003.jpg")
+    done = import_data(source, tmp_path / "data")
+    assert done.returncode == 0
+    assert "near-copies under two classes: 1" in done.stdout
+    assert "002.jpg (kangaroo), 003.jpg (wallaby): the same picture by their hashes" in done.stdout
 
 
 def test_too_few_images_of_a_class_are_a_problem(tmp_path: Path) -> None:

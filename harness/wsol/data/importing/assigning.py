@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from wsol.arrays import ByteArray
 from wsol.data.benchmark import Report
@@ -63,16 +64,18 @@ def assign_splits(
     Args:
         entries: The entries.
         choice: How they are assigned.
-        report: Receives images that cannot be decoded, classes with too few images, images without a split, and kept
-            near-copies in two splits.
+        report: Receives images that cannot be decoded, classes with too few images, images without a split, and as
+            notes near-copies, those under two classes, and those that kept splits separate.
         progress: Called while near-copies are searched.
 
     Returns:
         The splits; None where the source's own splits cannot be kept.
     """
     groups = _groups(entries, report, progress)
+    copies = _copies(entries, groups)
+    _note_classes(copies, report)
     if not choice.keep:
-        _note_groups(entries, groups, report)
+        _note_groups(copies, report)
         found = _by_rule(entries, range(len(entries)), groups, choice.shares, choice.seed, report)
         return AssignedSplits(
             tuple(found[place] for place in range(len(entries))), rule_text(choice.shares, choice.seed)
@@ -148,16 +151,35 @@ def _within_train(shares: Shares, missing: Sequence[Split]) -> Shares:
     return Shares(WHOLE - val - test, val, test)
 
 
-def _note_groups(entries: Sequence[LabelledImage], groups: Sequence[int], report: Report) -> None:
-    """Note images that go to one split with others, because they are near-copies."""
-    members: dict[int, dict[str, None]] = {}
+Copies: TypeAlias = Sequence[Mapping[str, Sequence[str]]]
+"""Groups of near-copies: name of each image → its classes."""
+
+
+def _copies(entries: Sequence[LabelledImage], groups: Sequence[int]) -> Copies:
+    """The groups of at least two images."""
+    members: dict[int, dict[str, list[str]]] = {}
     for entry, group in zip(entries, groups, strict=True):
-        members.setdefault(group, {})[entry.source.name] = None
-    shown = [", ".join([*found][:3]) + ", …" * (len(found) > 3) for found in members.values() if len(found) > 1]
+        members.setdefault(group, {}).setdefault(entry.source.name, []).append(entry.category)
+    return [found for found in members.values() if len(found) > 1]
+
+
+def _note_groups(copies: Copies, report: Report) -> None:
+    """Note images that go to one split with others, because they are near-copies."""
+    shown = [", ".join([*found][:3]) + ", …" * (len(found) > 3) for found in copies]
     if shown:
         number = f"{len(shown)} group{'s' * (len(shown) > 1)}"
         more = "; …" * (len(shown) > 3)
         report("near-copies", f"kept in one split: {number} ({'; '.join(shown[:3])}{more})", note=True)
+
+
+def _note_classes(copies: Copies, report: Report) -> None:
+    """Note near-copies that have different classes: one of the labels is probably wrong."""
+    for found in copies:
+        if len({frozenset(classes) for classes in found.values()}) > 1:
+            images = [f"{name} ({', '.join(sorted(classes))})" for name, classes in found.items()]
+            more = f" and {len(images) - 6} more" if len(images) > 6 else ""
+            text = f"{', '.join(images[:6])}{more}: the same picture by their hashes"
+            report("near-copies under two classes", text, note=True)
 
 
 def _note_near_copies(
