@@ -16,7 +16,7 @@ SPLITS = ("train", "val", "test")
 
 def write_image(path: Path, size: Size, seed: int = 0, mode: str = "RGB", orientation: int = 0) -> None:
     """Smooth colours, so that JPEG keeps them, others for each name; ``orientation``: the EXIF tag."""
-    rng = np.random.default_rng([seed, *"/".join(path.parts[-3:]).encode()])
+    rng = np.random.default_rng([seed, *"/".join(path.parts[-3:]).encode(errors="surrogateescape")])
     pixels = np.asarray(Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)).resize(size))
     image = Image.fromarray(pixels).convert(mode)
     exif = Image.Exif()
