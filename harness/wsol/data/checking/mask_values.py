@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wsol.data.benchmark import Report
-from wsol.data.masks.advice import MANY, SHOWN, advise, advise_stating
+from wsol.data.masks.advice import MANY, SHOWN, advise_stating
 from wsol.data.masks.levels import level_name
 from wsol.data.masks.reader import LabelMasks
 
@@ -65,7 +65,7 @@ def report_values(masks: LabelMasks, files: Sequence[FileValues], report: Report
         report(
             KIND,
             f"{_counts(files, named)}{', none of them stated to be the object' if absent else ''}, and not every one "
-            f"is stated to be object or background; {advise(numbers, coloured, most)}",
+            f"is stated to be object or background; {masks.advise(numbers, coloured, most)}",
         )
     following = Counter(file.follows for file in files if file.follows is not None)
     if len(following) > 1 and not unclear:

@@ -60,6 +60,24 @@ def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
     )
 
 
+def advise_rest(left: Sequence[int], coloured: bool) -> str:
+    """Say how to state values beside those of the object.
+
+    Args:
+        left: The values that are not stated.
+        coloured: Whether they are colours.
+
+    Returns:
+        The end of an error message.
+
+    Example:
+        >>> advise_rest([0, 2], False)
+        "state 0 and 2 as well: outside: any (--set outside=any) if all of them are background, or with 'ignore'"
+    """
+    text = write(f"state {name_values(left, coloured)} as well", outside="any")
+    return f"{text} if all of them are background, or with 'ignore'"
+
+
 def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
     """Say how to state values whose meaning is not stated and that differ between masks.
 

@@ -77,7 +77,7 @@ def read_levels(path: Path, *, alpha: bool | None, colours: bool, soft: bool, ma
     """Read the pixel values of a mask file.
 
     Grey of 8 bits and less is 0 to 255 (one bit: 0 and 255), of 16 bits 0 to 65535; 32 bits and floats are as stored;
-    of a palette the indices count. Three equal channels are one; others are colours.
+    of a palette the indices count, unless all its colours are grey. Three equal channels are one; others are colours.
 
     Args:
         path: The file.
@@ -130,8 +130,7 @@ def _plain(image: Image, colours: bool, soft: bool) -> Levels | str:
     if image.mode == "P":
         if soft:
             return "indices of a palette have no order, as a threshold needs; save the mask as grey"
-        palette = np.asarray(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
-        return _colours(np.asarray(image.convert("RGB"))) if colours else Levels(np.asarray(image), palette=palette)
+        return _colours(np.asarray(image.convert("RGB"))) if colours else _indices(image)
     if image.mode in ("1", "L"):
         grey = np.asarray(image.convert("L"))
         return _colours(np.stack([grey] * 3, axis=2)) if colours else Levels(grey)
@@ -140,6 +139,19 @@ def _plain(image: Image, colours: bool, soft: bool) -> Levels | str:
     if colours:
         return f"mode {image.mode} has no colours, but 'object', 'outside' or 'ignore' name some"
     return _deep(np.asarray(image))
+
+
+def _indices(image: Image) -> Levels:
+    """The values of an image with a palette: greys if it has nothing else, or else indices, whose order has a meaning.
+
+    Programs that make files smaller sort grey palettes as they like.
+    """
+    indices = np.asarray(image)
+    palette = np.asarray(image.getpalette("RGB") or [], dtype=np.uint8).reshape(-1, 3)
+    used = [value for value in Levels(indices).present() if value < len(palette)]
+    if len(palette) > indices.max() and not np.ptp(palette, axis=1).any() and len({*palette[used, 0]}) == len(used):
+        return Levels(palette[:, 0][indices])
+    return Levels(indices, palette=palette)
 
 
 def _deep(pixels: Array) -> Levels | str:

@@ -11,7 +11,7 @@ import numpy as np
 from wsol.arrays import BoolArray
 from wsol.data.benchmark import Masks
 from wsol.data.decoding.settings import MAX_PIXELS
-from wsol.data.masks.advice import advise, advise_stating, name_values, write
+from wsol.data.masks.advice import advise, advise_rest, advise_stating, name_values, write
 from wsol.data.masks.levels import Levels, UnsuitableMaskError, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
@@ -108,11 +108,26 @@ class LabelMasks:
         if rule.unclear(left):
             raise UnclearMaskError(
                 f"{path}: the mask has the values {name_values(present, levels.coloured)}, and not every one is stated "
-                f"to be object or background; {advise(present, levels.coloured, len(present))}",
+                f"to be object or background; {self.advise(present, levels.coloured, len(present))}",
                 values,
             )
         follows = (left[0], levels.coloured) if left and rule.rest is None else None
         return ReadMask(masked(levels, rule.objects(left)), ignore, values, follows)
+
+    def advise(self, present: Sequence[int], coloured: bool, levels: int) -> str:
+        """Say which options state what values mean.
+
+        Args:
+            present: All values of one mask, or of several, sorted.
+            coloured: Whether they are colours.
+            levels: Most values in one mask.
+
+        Returns:
+            The end of an error message.
+        """
+        if self.rule.object is not None and any(value in self.rule.object for value in present):
+            return advise_rest(self.rule.open_values(present), coloured)
+        return advise(present, coloured, levels)
 
     def _check_kind(self, path: Path, levels: Levels) -> None:
         """Check that the values are of the kind that the rule states."""
