@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -71,10 +71,12 @@ class _MaskMatcher:
         rows = [self.matcher.find(stem) for stem in dict.fromkeys((_stem(name), name))]
         return [mask for row in rows if row is not None for mask in self.by_stem[self.matcher.names[row]]]
 
-    def similar(self, name: str) -> str | None:
-        """A mask that may be meant by a missing one: ``cat/1_mask.png``, or one that differs in case only."""
+    def similar(self, name: str, left: Container[str]) -> str | None:
+        """A mask of ``left`` that may be meant by a missing one: ``cat/1_mask.png``, or one in another case."""
         row = self.matcher.near(_stem(name))[0]
-        return self.by_start.get(_stem(name)) if row is None else self.by_stem[self.matcher.names[row]][0]
+        near = [] if row is None else self.by_stem[self.matcher.names[row]]
+        longer = self.by_start.get(_stem(name), "")
+        return next((mask for mask in (longer, *near) if mask in left), None)
 
 
 def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
@@ -105,8 +107,8 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
     for name in [name for name, own in found.items() if not own]:
         if _stem(name) in reported or str(PurePosixPath(name).parent) in reported:
             continue
-        meant = matcher.similar(name)
-        hint = f"; if '{meant}' is its mask, rename it" if meant in left else ""
+        meant = matcher.similar(name, left)
+        hint = f"; if '{meant}' is its mask, rename it" if meant else ""
         left.pop(meant or "", None)
         path = folder / f"{_stem(name)}.png"
         report("missing mask", f"{path}: no such mask, for the image '{name}'{hint}")

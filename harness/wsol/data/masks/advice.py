@@ -72,10 +72,9 @@ def advise_rest(left: Sequence[int], coloured: bool) -> str:
 
     Example:
         >>> advise_rest([0, 2], False)
-        "state 0 and 2 as well: outside: any (--set outside=any) if all of them are background, or with 'ignore'"
+        "state 0 and 2 as well, with 'ignore', or as background: outside: any (data check: --set outside=any)"
     """
-    text = write(f"state {name_values(left, coloured)} as well", outside="any")
-    return f"{text} if all of them are background, or with 'ignore'"
+    return write(f"state {name_values(left, coloured)} as well, with 'ignore', or as background", outside="any")
 
 
 def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
@@ -90,12 +89,12 @@ def advise_stating(role: str, values: Sequence[tuple[int, bool]]) -> str:
 
     Example:
         >>> print(advise_stating("object", [(255, False), (1, False)]))
-        if all of them are: object: [1, 255] (--set "object=[1, 255]")
+        if all of them are: object: [1, 255] (data check: --set "object=[1, 255]")
     """
     if len({coloured for _, coloured in values}) > 1:
         return "save all masks as grey, or all in colours"
     names = f"[{', '.join(level_name(*value) for value in sorted(values))}]"
-    return f'if all of them are: {role}: {names} (--set "{role}={names}")'
+    return f'if all of them are: {role}: {names} (data check: --set "{role}={names}")'
 
 
 def write(case: str, **options: float | str) -> str:
@@ -103,11 +102,11 @@ def write(case: str, **options: float | str) -> str:
 
     Example:
         >>> write("if 255 is void", object=8, ignore=255)
-        'if 255 is void: object: 8, ignore: 255 (--set object=8 --set ignore=255)'
+        'if 255 is void: object: 8, ignore: 255 (data check: --set object=8 --set ignore=255)'
     """
     study = ", ".join(f"{name}: {value}" for name, value in options.items())
     line = " ".join(f"--set {name}={value}" for name, value in options.items())
-    return f"{case}: {study} ({line})".removeprefix(": ")
+    return f"{case}: {study} (data check: {line})".removeprefix(": ")
 
 
 def _soft(values: Sequence[int], coloured: bool) -> str:

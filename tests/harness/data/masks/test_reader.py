@@ -88,16 +88,20 @@ def test_one_value_that_is_not_stated_follows(
 @pytest.mark.parametrize(
     ("values", "options", "advice"),
     [
-        ((1, 2, 3), {}, r"values 1, 2 and 3, .*\(--set object=1 --set ignore=3\)"),
-        ((0, 1, 255), {}, r"object: 1, ignore: 255 \(--set object=1 --set ignore=255\)"),
-        ((0, 1, 2, 255), {}, r"object: any, ignore: 255 \(--set"),
-        ((0, 128, 255), {}, r"object: 255, ignore: 128 \(--set"),
-        ((0, 1, 2), {}, r"for example: object: 1 \(--set object=1\), those to leave out with 'ignore'.*object: any"),
-        ((0, 1, 2), {"object": 1}, "values 0, 1 and 2, .* background; state 0 and 2 as well: outside: any "),
+        ((1, 2, 3), {}, r"values 1, 2 and 3, .*\(data check: --set object=1 --set ignore=3\)"),
+        ((0, 1, 255), {}, r"object: 1, ignore: 255 \(data check: --set object=1 --set ignore=255\)"),
+        ((0, 1, 2, 255), {}, r"object: any, ignore: 255 \(data check: --set"),
+        ((0, 128, 255), {}, r"object: 255, ignore: 128 \(data check: --set"),
+        (
+            (0, 1, 2),
+            {},
+            r"for example: object: 1 \(.*\), those to leave out with 'ignore'.*object: any",
+        ),
+        ((0, 1, 2), {"object": 1}, "values 0, 1 and 2, .* background; state 0 and 2 as well, .*: outside: any "),
         ((0, 1, 2), {"object": 1, "outside": 0}, "state 2 as well"),
-        ((0, 255), {"object": 1, "outside": 3}, r"state those of the object, .*\(--set object=255\)"),
+        ((0, 255), {"object": 1, "outside": 3}, r"state those of the object, .*\(data check: --set object=255\)"),
         ((1, 2, 3), {"ignore": 3}, "not every one is stated"),
-        (range(0, 256, 5), {}, r"0, 5, .* and 44 more, .* threshold: 127 \(--set threshold=127\)"),
+        (range(0, 256, 5), {}, r"0, 5, .* and 44 more, .* threshold: 127 \(data check: --set threshold=127\)"),
     ],
 )
 def test_values_that_nothing_says_the_meaning_of_are_never_the_object(
@@ -128,7 +132,7 @@ def test_colours_are_stated_as_colours(tmp_path: Path) -> None:
     foreground, ignore = masks(tmp_path, picture, object="#FF0000", ignore="#0000ff")(0)
     assert (foreground.tolist(), ignore.tolist()) == ([[False, True, False]], [[False, False, True]])
     assert masks(tmp_path, picture[:, :2])(0)[0].tolist() == [[False, True]]
-    with pytest.raises(wsol.DataError, match=r"'#000000', '#0000ff' and '#ff0000', .*\(--set object='#0000ff'\)"):
+    with pytest.raises(wsol.DataError, match=r"'#000000', '#0000ff' and '#ff0000', .*--set object='#0000ff'\)"):
         masks(tmp_path, picture)(0)
     with pytest.raises(wsol.DataError, match=r"0\.png: a mask of colours, but values are stated as numbers"):
         masks(tmp_path, picture, object=255)(0)

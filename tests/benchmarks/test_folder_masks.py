@@ -1,0 +1,298 @@
+"""Masks of a user's folder from the check to a score: trimaps, inverted and soft masks, names, and shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+import wsol
+from tests.support.cli import run_cli
+from tests.support.official_layouts import write_image
+from wsol.data.checking.check import check
+from wsol.data.checking.masks import looks_inverted, union
+from wsol.data.checking.report import CheckReport
+from wsol_folder import Folder
+
+SIZE = (40, 30)
+CLASSES = ("cat", "dog")
+COUNT = 4
+Make = Callable[[np.ndarray, int], Image.Image | np.ndarray]
+
+
+def shape(index: int) -> np.ndarray:
+    """An ellipse left of the middle, bool [H, W]."""
+    y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
+    return ((y - 15) / 9) ** 2 + ((x - 12 - index) / 10) ** 2 < 1
+
+
+def grown(mask: np.ndarray, by: int) -> np.ndarray:
+    filters = ImageFilter.MaxFilter(by) if by > 0 else ImageFilter.MinFilter(-by)
+    return np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(filters)) > 0
+
+
+def trimap(mask: np.ndarray, index: int) -> np.ndarray:
+    """As in Oxford-IIIT Pet: 1 the animal, 2 the background, 3 the border."""
+    return np.select([grown(mask, -3), ~grown(mask, 3)], [1, 2], 3).astype(np.uint8)
+
+
+def white(mask: np.ndarray, index: int = 0) -> np.ndarray:
+    return 255 * mask.astype(np.uint8)
+
+
+def blurred(mask: np.ndarray, index: int) -> Image.Image:
+    return Image.fromarray(white(mask)).filter(ImageFilter.GaussianBlur(2))
+
+
+def write(root: Path, make: Make, ending: str = ".png") -> Path:
+    for place, split in enumerate(("train", "val", "test")):
+        for label, name in enumerate(CLASSES):
+            for index in range(COUNT):
+                write_image(root / split / name / f"{index}.jpg", SIZE, 100 * place + 10 * label + index)
+                if split != "train":
+                    mask = make(shape(index), index)
+                    path = root / f"{split}_masks" / name / f"{index}{ending}"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    (mask if isinstance(mask, Image.Image) else Image.fromarray(mask)).save(path)
+    return root
+
+
+def checked(root: Path, *splits: wsol.Split, **options: Any) -> CheckReport:
+    return check(Folder(Folder.Options(root=str(root), **options)), splits or ("val",))
+
+
+def one(report: CheckReport) -> tuple[str, str]:
+    (problem,) = report.problems
+    return problem.kind, problem.message
+
+
+def test_trimaps_are_refused_with_a_hint_that_leads_to_the_right_options(tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", trimap)
+    command = ("data", "check", "folder", "--root", root, "--out", tmp_path / "out")
+    refused = run_cli(*command)
+    assert refused.returncode == 3
+    assert "8 masks have the values 1 (in 8), 2 (in 8), 3 (in 8)" in refused.stdout
+    assert "object: 1, ignore: 3 (data check: --set object=1 --set ignore=3)" in refused.stdout
+    score = ("score", tmp_path / "maps", "--benchmark", "folder", "--split", "val", "--root", root, "--bootstrap", 0)
+    for name in CLASSES:
+        for index in range(COUNT):
+            path = tmp_path / "maps" / "val" / name / f"{index}.jpg.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            y, x = np.mgrid[0:28, 0:28]
+            np.save(path, np.exp(-((y - 13.5) ** 2 + (x - 13.5) ** 2) / 98))
+    wrong = run_cli(*score, "--normalizer", "none", "--out", tmp_path / "out")
+    assert wrong.returncode == 3, wrong.stderr
+    assert "the mask has the values 1, 2 and 3" in wrong.stderr
+    options = ("--set", "object=1", "--set", "ignore=3")
+    accepted = run_cli(*command, *options)
+    assert accepted.returncode == 0, accepted.stdout
+    stated = ("--option", "benchmark.object=1", "--option", "benchmark.ignore=3")
+    scored = run_cli(*score, *stated, "--normalizer", "none", "--json", "--out", tmp_path / "out")
+    assert scored.returncode == 0, scored.stderr
+    assert 10 < json.loads(scored.stdout)["metrics"]["pxap"]["value"] < 95
+
+
+def test_an_inverted_set_is_seen_at_a_glance(tmp_path: Path) -> None:
+    root = write(tmp_path, lambda mask, index: white(~mask))
+    report = checked(root)
+    (note,) = report.notes
+    assert (report.problems, note.kind) == ([], "masks may be inverted")
+    assert "in 8 of 8 masks" in note.message
+    assert "object: 0 (data check: --set object=0)" in note.message
+    expected = [1 - shape(index).mean() for index in range(COUNT)] * 2
+    shares = report.splits[0].mask_shares
+    assert shares is not None
+    assert (shares.count, shares.mean) == (8, pytest.approx(np.mean(expected)))
+    assert (shares.smallest, shares.largest) == pytest.approx((min(expected), max(expected)))
+    assert shares.largest_id == f"val/cat/{int(np.argmax(expected))}.jpg"
+    right = checked(root, object=0)
+    assert (right.problems, right.notes) == ([], [])
+    right_shares = right.splits[0].mask_shares
+    assert right_shares is not None
+    assert right_shares.mean == pytest.approx(1 - shares.mean)
+
+
+def test_shares_are_printed_and_those_of_test_only_with_its_split(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", white)
+    printed = run_cli("data", "check", "folder", "--root", root, "--out", tmp_path / "out")
+    low, high = (100 * extreme(shape(index).mean() for index in range(COUNT)) for extreme in (min, max))
+    assert "val: masks cover " in printed.stdout
+    assert all(text in printed.stdout for text in (f"{low:.1f}% ('val/cat/", f"{high:.1f}% ('val/cat/"))
+    assert "test: masks cover" not in printed.stdout
+    both = run_cli("data", "check", "folder", "--root", root, "--out", tmp_path / "out", "--split", "test", "--json")
+    (split,) = json.loads(both.stdout)["splits"]
+    assert (split["mask_shares"]["count"], split["box_shares"]) == (8, None)
+
+
+def test_values_are_counted_over_the_split_in_one_line(tmp_path: Path) -> None:
+    def rare(mask: np.ndarray, index: int) -> np.ndarray:
+        values = mask.astype(np.uint8)
+        values[0, 0] = 7 * (index == 2)
+        return values
+
+    kind, message = one(checked(write(tmp_path, rare)))
+    assert kind == "undeclared mask values"
+    first = tmp_path / "val_masks" / "cat" / "2.png"
+    assert f"8 masks have the values 0 (in 8), 1 (in 8), 7 (in 2, first {first})" in message
+    assert "state 0 and 7 as well, with 'ignore', or as background: outside: any" in one(checked(tmp_path, object=1))[1]
+    assert checked(tmp_path, object=1, outside="any").problems == []
+    assert checked(tmp_path, object=1, ignore=7).problems == []
+    assert "none of them stated to be the object" in one(checked(tmp_path, object=9))[1]
+
+
+def test_masks_that_disagree_are_named_with_both_values(tmp_path: Path) -> None:
+    write(tmp_path, lambda mask, index: mask.astype(np.uint8) * (255 if index else 1))
+    kind, message = one(checked(tmp_path))
+    assert kind == "undeclared mask values"
+    assert "8 masks have the values 1 (in 2, first " in message
+    assert 'object: [1, 255] (data check: --set "object=[1, 255]")' in message
+    assert checked(tmp_path, object=[1, 255]).problems == []
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_masks_with_values_in_between_need_a_threshold(tmp_path: Path, ending: str) -> None:
+    write(tmp_path, blurred, ending)
+    kind, message = one(checked(tmp_path))
+    assert (kind, "threshold: 127 (data check: --set threshold=127)" in message) == ("undeclared mask values", True)
+    shares = checked(tmp_path, threshold=127).splits[0].mask_shares
+    assert shares is not None
+    assert shares.mean == pytest.approx(np.mean([shape(index).mean() for index in range(COUNT)]), abs=0.02)
+    every = checked(tmp_path, object="any")
+    assert (every.problems, [note.kind for note in every.notes]) == ([], ["many mask values"])
+
+
+def test_masks_that_cover_their_image_or_are_empty_are_named(tmp_path: Path) -> None:
+    def odd(mask: np.ndarray, index: int) -> np.ndarray:
+        return white([mask, np.zeros_like(mask), np.ones_like(mask), mask][index])
+
+    report = checked(write(tmp_path, odd))
+    assert report.counts() == {"empty mask": 2, "mask covers its image": 2}
+    assert "'val/cat/2.jpg': its mask covers the whole image" in [problem.message for problem in report.problems]
+
+
+def test_a_published_data_set_is_what_it_is(tmp_path: Path) -> None:
+    class PublishedFolder(Folder):
+        """As a folder, with published splits."""
+
+        split_sizes = (8, 8, 8)
+
+    root = write(tmp_path, lambda mask, index: white(mask if index else np.ones_like(mask)))
+    report = check(PublishedFolder(Folder.Options(root=str(root))), ["val"])
+    assert (report.counts(), {note.kind for note in report.notes}) == ({}, {"mask covers its image"})
+
+
+def test_a_wholly_ignored_image_is_allowed(tmp_path: Path) -> None:
+    write(tmp_path, lambda mask, index: white(mask) if index else np.full(mask.shape, 128, dtype=np.uint8))
+    report = checked(tmp_path, object=255, ignore=128)
+    assert report.problems == []
+    shares = report.splits[0].mask_shares
+    assert (shares is not None, shares and shares.count) == (True, 6)
+
+
+def test_files_of_an_unsuitable_kind_are_one_line(tmp_path: Path) -> None:
+    def cut_out(mask: np.ndarray, index: int) -> np.ndarray:
+        return np.dstack([np.full((*mask.shape, 3), 90, dtype=np.uint8), white(mask)])
+
+    write(tmp_path, cut_out)
+    kind, message = one(checked(tmp_path))
+    first = tmp_path / "val_masks" / "cat" / "0.png"
+    assert (kind, message[: len(str(first)) + 26]) == ("unsuitable mask", f"{first}: its transparency varies;")
+    assert message.endswith(" (and 7 more masks)")
+    assert checked(tmp_path, alpha=True).problems == []
+    assert checked(tmp_path, alpha=False).counts() == {"mask covers its image": 8}
+
+
+@pytest.mark.parametrize("ending", [".png", ".bmp", ".gif", ".tif", ".jpg.png", ".PNG"])
+def test_masks_may_have_any_format_and_the_whole_name_of_the_image(tmp_path: Path, ending: str) -> None:
+    root = write(tmp_path, white, ending)
+    benchmark = Folder(Folder.Options(root=str(root)))
+    assert checked(root, "val", "test").problems == []
+    assert np.array_equal(benchmark.annotations("val").masks(1)[0], shape(1))
+    files = [path.name for path in benchmark.annotation_files("val")]
+    assert files == [f"{index}{ending}" for index in range(COUNT)] * 2
+
+
+def test_a_missing_mask_is_named_once_with_the_mask_that_may_be_meant(tmp_path: Path) -> None:
+    write(tmp_path, white)
+    place = tmp_path / "val_masks"
+    (place / "cat" / "0.png").rename(place / "cat" / "0_mask.png")
+    (place / "cat" / "1.png").unlink()
+    (place / "dog" / "2.bmp").write_bytes((place / "dog" / "2.png").read_bytes())
+    (place / "dog" / "3.txt").write_text("notes")
+    (place / "dog" / "deep").mkdir()
+    (place / "dog" / "3.png").rename(place / "dog" / "deep" / "3.png")
+    report = checked(tmp_path)
+    told = {problem.message.removeprefix(f"{place}/"): problem.kind for problem in report.problems}
+    absent = "no such mask"
+    assert told == {
+        f"cat/0.png: {absent}, for the image 'cat/0.jpg'; if 'cat/0_mask.png' is its mask, rename it": "missing mask",
+        "cat/1.png: no such mask, for the image 'cat/1.jpg'": "missing mask",
+        "dog/3.png: no such mask, for the image 'dog/3.jpg'": "missing mask",
+        f"{place}: 'dog/2.bmp' and 'dog/2.png' are masks of 'dog/2.jpg'; keep one": "several masks",
+        "dog/deep: a folder inside a class; masks belong directly in the class folder": "folder in a class",
+    }
+    assert [note.kind for note in report.notes] == ["other files"]
+
+
+def test_names_of_masks_match_in_another_unicode_form(tmp_path: Path) -> None:
+    write(tmp_path, white)
+    for split in ("val", "test"):
+        (tmp_path / split / "cat" / "0.jpg").rename(tmp_path / split / "cat" / "caf\u00e9.jpg")
+        (tmp_path / f"{split}_masks" / "cat" / "0.png").rename(tmp_path / f"{split}_masks" / "cat" / "cafe\u0301.png")
+    report = checked(tmp_path)
+    assert (report.problems, [note.kind for note in report.notes]) == ([], ["other Unicode form"])
+
+
+def test_an_import_states_the_values_of_its_masks(tmp_path: Path) -> None:
+    def imported(mask: np.ndarray, index: int) -> np.ndarray:
+        return np.where(grown(mask, 3) & ~mask, 127, white(mask)).astype(np.uint8)
+
+    write(tmp_path, imported)
+    assert one(checked(tmp_path))[0] == "undeclared mask values"
+    manifest = wsol.ImportManifest(
+        format="masks",
+        conventions="",
+        options={},
+        classes={},
+        source="",
+        split_rule="",
+        masks=wsol.MaskValues(),
+        images={},
+        skipped={},
+    )
+    (tmp_path / "import.json").write_text(manifest.to_text())
+    benchmark = Folder(Folder.Options(root=str(tmp_path)))
+    foreground, ignore = benchmark.annotations("val").masks(0)
+    assert np.array_equal(foreground, shape(0))
+    assert ignore is not None
+    assert np.array_equal(ignore, grown(shape(0), 3) & ~shape(0))
+    assert checked(tmp_path, "val", "test").problems == []
+    stated = Folder(Folder.Options(root=str(tmp_path), object="any")).annotations("val").masks(0)
+    assert (np.array_equal(stated[0], foreground | ignore), stated[1]) == (True, None)
+    assert tmp_path / "import.json" in benchmark.annotation_files("val")
+
+
+def test_the_rule_for_inverted_masks_does_not_fire_on_large_objects() -> None:
+    """A disc of any radius and place, which a photograph may show, and its complement."""
+    y, x = np.mgrid[0:40, 0:50]
+    for radius in (3, 8, 15, 20, 24):
+        for top, left in ((20, 25), (10, 25), (20, 10), (35, 5)):
+            disc = (y - top) ** 2 + (x - left) ** 2 < radius**2
+            counted = np.ones_like(disc)
+            assert not looks_inverted(disc, counted)
+            if radius <= min(top, left, 39 - top, 49 - left):
+                assert looks_inverted(~disc, counted)
+    assert not looks_inverted(counted, counted)
+
+
+def test_instances_of_other_sizes_are_united() -> None:
+    small, large = np.array([[True, False]]), np.zeros((4, 4), dtype=bool)
+    large[:, 3] = True
+    assert union([small, large]).tolist() == [[True, True]] or union([small, large]).tolist() == [[True, False]]
+    assert union([large, small])[:, :2].all()
+    assert not union([large, small])[:, 2].any()
