@@ -58,7 +58,7 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """One progress bar for each split or step, on standard error; yields the function that progress is reported to."""
     from rich.progress import Progress
 
-    with Progress(console=err, transient=True) as bar:
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         tasks: dict[str, TaskID] = {}
 
         def advance(step: str, done: int, total: int) -> None:

@@ -21,7 +21,7 @@ from wsol.data.checking.kept import KeptCheck
 from wsol.data.checking.report import CheckReport, count_kinds, grouped
 from wsol.data.files import digest, file_states
 from wsol.data.images import decoder
-from wsol.errors import DataError, WsolError, printable
+from wsol.errors import DataError, PluginError, WsolError, printable
 from wsol.recipes import ComponentRef
 from wsol.registry import Plugins
 from wsol.study.conditions import DATA_PROBLEMS
@@ -75,7 +75,11 @@ class DataGate:
         refused = {}
         for job in waiting:
             ref = job.run.train.benchmark
-            report = self._report(ref)
+            try:
+                report = self._report(ref)
+            except (DataError, PluginError) as error:
+                others = {job.run.train.benchmark.name for job in jobs} - {ref.name}
+                raise type(error)(f"{error}{_leave_out(others)}") from None
             accepted = self.accept or DATA_PROBLEMS in job.marks
             if report.problems and not (accepted and _is_usable(report)):
                 refused[_key(ref)] = report
@@ -130,6 +134,8 @@ class DataGate:
             try:
                 return DataOutcome.model_validate(run_stage(f"checking the data of {ref.name}", task, handle)).report
             except StageError as error:
+                if error.failure.error == PluginError.__name__:
+                    raise PluginError(str(error)) from None
                 raise DataError(f"{ref.name}: the data cannot be checked: {error}") from None
             finally:
                 end_server()
@@ -220,7 +226,7 @@ def _is_usable(report: CheckReport) -> bool:
 
 def _refusal(report: CheckReport, others: set[str]) -> Iterator[str]:
     """What to do about refused data, and the lines that ``wsol data check`` prints about their problems."""
-    leave_out = f", or leave it out with --set 'benchmark=[{', '.join(sorted(others))}]'" if others else ""
+    leave_out = _leave_out(others)
     messages = {problem.message for problem in report.problems}
     if len(messages) == 1 and not any(split.images for split in report.splits):  # nothing is there
         yield f"{printable(messages.pop())}{leave_out}"
@@ -231,6 +237,10 @@ def _refusal(report: CheckReport, others: set[str]) -> Iterator[str]:
     for group in grouped(report.problems):
         yield f"{group.kind}: {group.count}"
         yield from map(printable, group.lines(f"'wsol data check {report.benchmark} --limit 0'"))
+
+
+def _leave_out(others: set[str]) -> str:
+    return f" (to leave it out: --set 'benchmark=[{', '.join(sorted(others))}]')" if others else ""
 
 
 def _counted(counts: dict[str, int]) -> str:
