@@ -13,6 +13,7 @@ from tests.leaderboard.test_page import Outline
 from tests.leaderboard.test_terminal import printed
 from tests.support.leaderboard_records import make, table_of, with_opening
 from wsol.records import Condition, RunRecord, SplitData
+from wsol.study.conditions import DATA_PROBLEMS, Facts, ranking_conditions
 from wsol_leaderboard.files import to_csv
 from wsol_leaderboard.page import render
 from wsol_leaderboard.splits import name_test_data
@@ -62,6 +63,12 @@ def test_a_mark_is_printed_by_its_name_and_unmarked_rows_come_first() -> None:
         "sprites, wsoleval-v2 version 1",
         "sprites, wsoleval-v2 version 1, boxes from file",
     ]
+
+
+def test_rows_on_data_with_accepted_problems_rank_apart() -> None:
+    conditions = ranking_conditions(Facts(marks=(DATA_PROBLEMS,)))
+    frame = table_of([make("a", value=90.0).model_copy(update={"conditions": conditions}), make("b", value=10.0)])
+    assert (frame["method"].tolist(), frame["rank"].tolist()) == (["b", "a"], [1, 1])
 
 
 def test_values_of_any_type_separate_rows() -> None:

@@ -193,13 +193,6 @@ def test_a_run_is_made_again_on_refused_data_only_when_they_are_accepted(root: P
     assert run_cli(*command, "--accept-data-problems").returncode == 0
 
 
-def test_a_marked_row_has_a_ranking_of_its_own() -> None:
-    from wsol.records import Condition
-    from wsol.study.conditions import Facts, ranking_conditions
-
-    assert ranking_conditions(Facts(marks=(DATA_PROBLEMS,))) == {DATA_PROBLEMS: Condition(value=True, default=None)}
-
-
 def test_nothing_of_tests_annotations_reaches_the_driver(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
