@@ -19,6 +19,7 @@ from wsol.data.benchmark import Report
 from wsol.data.importing.box_checks import Size
 from wsol.data.importing.coco_masks import MaskReader, read_segmentation
 from wsol.data.importing.entry import Edges
+from wsol.data.importing.form_checks import GivenBox
 from wsol.data.importing.image_index import ANNOTATION_FOLDERS, split_of
 from wsol.data.importing.json_fields import JsonObject, key, number, numbers, objects, text, whole
 from wsol.data.importing.source import RawImage, RawObject, SourceReader
@@ -134,13 +135,14 @@ class CocoReader(SourceReader):
         if problem:
             report("bad mask", f"{where}: the segmentation {problem}")
             return None
+        shown = numbers(given) if given else None
         if given:
             edges = _box_edges(given)
         if edges is None:
             report("bad box", f"{where}: bbox {given!r:.80} should be four numbers: x, y, width, height")
             return None
-        shown = ",".join(f"{value:g}" for value in numbers(given) or edges)
-        return RawObject(category, where, partial(_fixed, edges), mask, shown)
+        box = GivenBox((shown[0], shown[1], shown[2], shown[3]), "size") if shown else None
+        return RawObject(category, where, partial(_fixed, edges), mask, box)
 
     def _region(self, where: str, item: JsonObject, report: Report) -> MaskReader | None:
         if segmentation := item.get("segmentation"):

@@ -11,10 +11,11 @@ from pathlib import Path
 from wsol.data.benchmark import Report
 from wsol.data.importing.box_checks import Size
 from wsol.data.importing.corners import CornerConvention, Corners
-from wsol.data.importing.csv_columns import BoxForm, CsvColumns, find_columns, is_header
+from wsol.data.importing.csv_columns import CsvColumns, find_columns, is_header
 from wsol.data.importing.csv_rows import decimal, read_rows
 from wsol.data.importing.csv_units import BoxUnit, box_unit
 from wsol.data.importing.entry import Edges
+from wsol.data.importing.form_checks import BoxForm, GivenBox
 from wsol.data.importing.image_index import SPLIT_FOLDERS
 from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
 from wsol.data.importing.walk import files_below
@@ -44,7 +45,8 @@ class _Row:
     image: str
     category: str
     box: Corners | None
-    by_size: bool
+    numbers: Corners
+    form: BoxForm
     size: Size | None
     split: str
 
@@ -54,6 +56,7 @@ class CsvReader(SourceReader):
 
     name = "csv"
     summary = "a table with a line for each box; columns, unit and form by the names of the header or by options"
+    form_option = "; form=corners, size or centre says what they are"
     Options = CsvOptions
 
     def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
@@ -140,28 +143,26 @@ class CsvReader(SourceReader):
             row = row[:-1]
         if len(row) != count:
             return f"has {len(row)} fields, the header {count}"
-        texts = [row[place] for place in columns.box]
-        category = self.options.category or (row[columns.category] if columns.category is not None else "")
-        if len(texts) == 1:
-            texts = re.sub(r"[\[\](){}]", " ", texts[0]).replace(",", " ").split()
         if not row[columns.image]:
             return "names no image"
         for name, place in columns.flags.items():
             if row[place].lower() in ("1", "true"):
                 self.notes.add("flag", f"boxes marked {name}, kept", where)
+        form = columns.form or "corners"
         size = tuple(int(decimal(row[place], separator) or 0) for place in columns.size)
         stated = (size[0], size[1]) if len(size) == 2 else None
         split = row[columns.split] if columns.split is not None else ""
-        if not any(texts):
-            return _Row(where, row[columns.image], category, None, False, stated, split)
+        category = self.options.category or (row[columns.category] if columns.category is not None else "")
+        texts = _box_texts(row, columns)
         values = [value for text in texts if (value := decimal(text, separator)) is not None]
+        if not any(texts):
+            return _Row(where, row[columns.image], category, None, (0, 0, 0, 0), form, stated, split)
         if len(values) != 4 or len(texts) != 4:
             return f"box {','.join(texts)} should be four numbers"
         if not category:
             return "names no class"
-        corners = _corners((values[0], values[1], values[2], values[3]), columns.form)
-        by_size = columns.form != "corners"
-        return _Row(where, row[columns.image], category, corners, by_size, stated, split)
+        numbers = (values[0], values[1], values[2], values[3])
+        return _Row(where, row[columns.image], category, _corners(numbers, form), numbers, form, stated, split)
 
     def _unit(self, boxes: Sequence[Corners]) -> BoxUnit:
         if self.options.unit is not None or not boxes:
@@ -181,7 +182,7 @@ class CsvReader(SourceReader):
     def _edges(self, row: _Row, corners: Corners, unit: BoxUnit) -> Callable[[Size], Edges]:
         if unit == "shares":
             return partial(_shares, corners)
-        exclusive = self.options.exclusive or row.by_size
+        exclusive = self.options.exclusive or row.form != "corners"
         return partial(_fixed, CornerConvention(self.options.first_pixel, exclusive).edges(corners))
 
     def _grouped(self, rows: Sequence[_Row], unit: BoxUnit, report: Report) -> list[RawImage]:
@@ -196,10 +197,9 @@ class CsvReader(SourceReader):
             image = found.setdefault(name, RawImage(name, row.where, stated=row.size))
             self._assign(image, row, report)
             if row.box is not None:
-                given = ",".join(f"{value:g}" for value in row.box)
                 box = self._edges(row, row.box, unit)
-                corners = None if unit == "shares" or row.by_size else row.box
-                image.objects.append(RawObject(row.category, row.where, box, None, given, corners))
+                given = GivenBox(row.numbers, row.form, unit == "shares")
+                image.objects.append(RawObject(row.category, row.where, box, None, given))
         return list(found.values())
 
     def _assign(self, image: RawImage, row: _Row, report: Report) -> None:
@@ -214,7 +214,13 @@ class CsvReader(SourceReader):
         image.split = split or image.split
 
 
-def _corners(values: Corners, form: BoxForm | None) -> Corners:
+def _box_texts(row: Sequence[str], columns: CsvColumns) -> list[str]:
+    """The numbers of a box, of four columns or of one such as ``[1, 2, 3, 4]``."""
+    texts = [row[place] for place in columns.box]
+    return texts if len(texts) == 4 else re.sub(r"[\[\](){},]", " ", texts[0]).split()
+
+
+def _corners(values: Corners, form: BoxForm) -> Corners:
     x, y, a, b = values
     if form == "size":
         return x, y, x + a, y + b

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from wsol.data.importing.form_checks import BoxForm
 from wsol.errors import DataError
-
-BoxForm = Literal["corners", "size", "centre"]
-"""``corners``: x0, y0, x1, y1. ``size``: x0, y0, width, height. ``centre``: middle, width, height."""
 
 IMAGE = ("filename", "imagefilename", "filepath", "imagepath", "path", "imagename", "image", "imageid", "img", "file")
 CLASS = ("classname", "labelname", "categoryname", "class", "label", "category", "species", "breed", "objectclass")

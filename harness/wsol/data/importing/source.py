@@ -8,18 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from wsol.arrays import BoolArray, IntArray
 from wsol.data.benchmark import Report
 from wsol.data.files import ImageFiles
 from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
-from wsol.data.importing.corners import Corners
 from wsol.data.importing.entry import Edges, SourceImage, SourceObject
 from wsol.data.importing.exif import stored_orientation
+from wsol.data.importing.form_checks import GivenBox, suspected_form
 from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
 from wsol.data.importing.notes import CountedNotes
-from wsol.data.readers.box_formats import other_format
 from wsol.errors import DataError
 from wsol.options import Options, OptionValues, build_options, option
 from wsol.split_names import Split
@@ -31,6 +28,7 @@ class SourceOptions(Options):
     images: str | None = option(None, "folder of the images, in the source or anywhere; null: found by its name")
     missing_images: Literal["refuse", "skip"] = option("refuse", "annotations without an image")
     overhang: float = option(1.0, "pixels that a box may reach outside its image, and is clipped by", ge=0, le=65536)
+    check_form: bool = option(True, "whether boxes that look like another form, such as x, y, w, h, are a problem")
     check_sizes: bool = option(True, "whether sizes that annotations state must be those of the files")
 
 
@@ -43,16 +41,14 @@ class RawObject:
         where: Its place, ``FILE:LINE``.
         box: Computes its edges from the image's size; None where the source has no box.
         mask: Reads its mask, given the image's size; None where the source has none.
-        given: The box as the file writes it, for messages.
-        corners: Its numbers, where the format has corners in pixels: they are checked for another form.
+        given: The box as the file states it.
     """
 
     category: str
     where: str
     box: Callable[[Size], Edges] | None = None
     mask: Callable[[Size], BoolArray] | None = None
-    given: str = ""
-    corners: Corners | None = None
+    given: GivenBox | None = None
 
 
 @dataclass
@@ -96,6 +92,8 @@ class SourceReader(ABC):
     """Name on the command line."""
     summary: ClassVar[str]
     """What the format is and how it counts, in one line."""
+    form_option: ClassVar[str] = ""
+    """How to state the form of boxes, where an option does: continues a sentence."""
     Options: ClassVar[type[SourceOptions]] = SourceOptions
     """Class of the options."""
 
@@ -188,17 +186,16 @@ class SourceReader(ABC):
         return entries
 
     def _check_form(self, raws: Sequence[RawImage], sizes: IntArray, report: Report) -> None:
-        """Report boxes that look like another form than corners."""
+        """Report boxes that look like another form than the one that the format prescribes."""
         found = [
-            (item.corners, size)
-            for raw, size in zip(raws, sizes, strict=True)
+            (item.given, size)
+            for raw, size in zip(raws, sizes.tolist(), strict=True)
             for item in raw.objects
-            if item.corners is not None and size.min() > 0
+            if item.given is not None and min(size) > 0
         ]
-        boxes = np.array([corners for corners, _ in found], dtype=np.float64).reshape(-1, 4)
-        hint = other_format(boxes, np.array([size for _, size in found], dtype=np.int64).reshape(-1, 2))
-        if hint:
-            report("other box format", f"{self.source}: boxes {hint}")
+        if self.shared.check_form and (hint := suspected_form(found)):
+            text = f"boxes {hint} (option check_form=false: they are not{self.form_option})"
+            report("other box format", f"{self.source}: {text}")
 
     def _right_size(self, raw: RawImage, size: Size, report: Report) -> bool:
         if raw.stated is None or raw.stated == size:
@@ -238,7 +235,8 @@ class SourceReader(ABC):
         edges = item.box(size)
         problem = edges_problem(edges, size, self.shared.overhang)
         if problem:
-            report("bad box", f"{item.where}: box {item.given} of '{image}' {problem}")
+            shown = item.given or ",".join(f"{edge:g}" for edge in edges)
+            report("bad box", f"{item.where}: box {shown} of '{image}' {problem}")
             return None
         clipped = clip_edges(edges, size)
         if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > 1e-6:

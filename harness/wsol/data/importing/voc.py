@@ -17,6 +17,7 @@ from wsol.data.benchmark import Report
 from wsol.data.importing.box_checks import Size
 from wsol.data.importing.corners import CornerConvention, Corners, corner_convention
 from wsol.data.importing.entry import Edges
+from wsol.data.importing.form_checks import GivenBox
 from wsol.data.importing.image_index import stem
 from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
 from wsol.data.importing.voc_lists import voc_splits
@@ -137,8 +138,8 @@ class VocReader(SourceReader):
 
 
 def _object(box: _VocBox, convention: CornerConvention) -> RawObject:
-    given = ",".join(f"{value:g}" for value in box.corners)
-    return RawObject(box.category, box.where, partial(_edges, convention.edges(box.corners)), None, given, box.corners)
+    box_edges = partial(_edges, convention.edges(box.corners))
+    return RawObject(box.category, box.where, box_edges, None, GivenBox(box.corners, "corners"))
 
 
 def _edges(edges: Edges, size: Size) -> Edges:

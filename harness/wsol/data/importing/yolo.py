@@ -16,6 +16,7 @@ from wsol.data.importing.box_checks import Size
 from wsol.data.importing.class_names import TEXT_NAMES, find_class_names, read_class_names, read_yaml
 from wsol.data.importing.coco_masks import polygon_mask
 from wsol.data.importing.entry import Edges
+from wsol.data.importing.form_checks import GivenBox
 from wsol.data.importing.image_index import SPLIT_FOLDERS, ImageMatch
 from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
 from wsol.data.importing.walk import files_below
@@ -135,7 +136,7 @@ class YoloReader(SourceReader):
 
 
 def _object(line: YoloLine, category: str, where: str) -> RawObject:
-    given = " ".join(f"{value:g}" for value in line.polygon or line.box)
+    given = None if line.polygon else GivenBox(line.box, "centre", shares=True)
     mask = partial(_polygon, line.polygon) if line.polygon else None
     return RawObject(category, where, partial(_edges, line.box), mask, given)
 

@@ -217,3 +217,10 @@ def test_the_official_layout_and_other_json_files(tmp_path: Path) -> None:
     assert "captions_val2017.json" in heard.noted("other file")
     one, _ = read(tmp_path / "annotations" / "instances_val2017.json")
     assert [name for name, image in one.items() if image.objects] == ["val2017/1.jpg"]
+
+
+def test_corners_in_the_place_of_sizes_are_recognised(tmp_path: Path) -> None:
+    corners = [{"bbox": [20, 10, 38, 28]}, {"bbox": [5, 15, 38, 29]}, {"bbox": [1, 1, 8, 9]}]
+    _, heard = read_coco(tmp_path, coco(*corners))
+    assert heard.kinds() == ["bad box", "bad box", "other box format"]
+    assert "look like corners (x0, y0, x1, y1), not (x, y, width, height)" in heard.problems[0][1]

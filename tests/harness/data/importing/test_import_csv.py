@@ -150,4 +150,5 @@ def test_boxes_with_width_and_height_under_names_of_corners_are_recognised(tmp_p
     write_image(tmp_path / "1.jpg", SIZE)
     rows = ["1,cat,20,10,10,8", "1,cat,25,12,9,7", "1,cat,30,12,10,8"]
     write_text(tmp_path / "a.csv", "\n".join(["image,class,x0,y0,x1,y1", *rows]))
-    assert "other box format" in read(tmp_path)[1].kinds()
+    kind, message = read(tmp_path)[1].problems[0]
+    assert (kind, "form=corners, size or centre" in message) == ("other box format", True)

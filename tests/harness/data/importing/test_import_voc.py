@@ -155,7 +155,8 @@ def test_boxes_with_width_and_height_are_recognised(tmp_path: Path) -> None:
     _, heard = read(tmp_path)
     assert heard.problems[0] == (
         "other box format",
-        f"{tmp_path}: boxes look like (x, y, width, height), not corners (x0, y0, x1, y1); convert them",
+        f"{tmp_path}: boxes look like (x, y, width, height), not corners (x0, y0, x1, y1); convert them (option "
+        "check_form=false: they are not)",
     )
 
 

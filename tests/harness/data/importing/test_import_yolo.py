@@ -161,3 +161,11 @@ def test_labels_without_names_of_classes_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").unlink()
     with pytest.raises(DataError, match="option 'classes'"):
         read(tmp_path)
+
+
+def test_corners_in_the_place_of_middle_and_size_are_recognised(tmp_path: Path) -> None:
+    one(tmp_path, "0 0.5 0.6 0.9 0.95\n0 0.3 0.6 0.9 0.95\n0 0.1 0.1 0.2 0.2\n")
+    _, heard = read(tmp_path)
+    assert heard.problems[0][0] == "other box format"
+    assert "look like corners (x0, y0, x1, y1), not (x centre, y centre, width, height)" in heard.problems[0][1]
+    assert "other box format" not in read(tmp_path, check_form=False)[1].kinds()
