@@ -104,7 +104,7 @@ def import_data(
         split=SplitChoice(Shares.parse(split), seed, keep_splits),
     )
     reader = _open(source, format_name, images, overrides)
-    target = check_target(root, [reader.folder, reader.index.folder])
+    target = check_target(root, [*([source] if source.is_dir() else []), reader.index.folder])
     report, written = ImportReport(), False
     with progress_bars() as advance:
         plan = plan_import(reader, rules, report, advance)

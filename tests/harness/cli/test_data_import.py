@@ -18,6 +18,7 @@ from tests.support.photographs import paint, photograph, photographs, write_sour
 from tests.support.stages import stay_in_this_process
 from wsol.data.checking.check import check
 from wsol.data.importing import writing
+from wsol.files import lock
 from wsol.study.job import SerialRunner
 from wsol.study.run import open_session
 from wsol_folder import Folder
@@ -365,6 +366,25 @@ def test_images_of_one_name_get_longer_names(tmp_path: Path) -> None:
     assert check(folder(tmp_path / "data")).problems == []
 
 
+def test_the_current_folder_is_not_replaced(voc: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    done = run_cli("data", "import", voc, "--out", ".", cwd=tmp_path / "data")
+    assert done.returncode == 2
+    assert "is the current folder" in done.stderr
+
+
+def test_two_imports_do_not_write_to_one_folder(voc: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".data.importing"
+    write_text(left / writing.MARK, "")
+    with lock(left / writing.MARK) as held:
+        if not held:
+            pytest.skip("this file system has no locks")
+        done = import_data(voc, tmp_path / "data")
+    assert done.returncode == 3
+    assert "another import is writing to it" in done.stderr
+    assert left.is_dir()
+
+
 @pytest.mark.parametrize("there", ["file", "content", "in the source", "not of an import"])
 def test_nothing_is_overwritten(there: str, voc: Path, tmp_path: Path) -> None:
     root = voc / "data" if there == "in the source" else tmp_path / "data"
@@ -385,6 +405,14 @@ def test_an_empty_folder_is_used(voc: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "data")
     assert import_data(voc, tmp_path / "link").returncode == 0
     assert (tmp_path / "data" / "import.json").is_file()
+
+
+def test_a_data_set_may_be_next_to_the_annotation_file(tmp_path: Path) -> None:
+    write_source(tmp_path, "csv", photographs())
+    assert import_data(tmp_path / "boxes.csv", tmp_path / "data").returncode == 0
+    done = import_data(tmp_path / "boxes.csv", tmp_path / "images" / "data")
+    assert done.returncode == 2
+    assert "is in the source" in done.stderr
 
 
 def test_a_dry_run_writes_nothing(voc: Path, tmp_path: Path) -> None:

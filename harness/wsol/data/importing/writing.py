@@ -44,13 +44,17 @@ def check_target(root: Path, sources: Sequence[Path]) -> Path:
         Its path without links.
 
     Raises:
-        UsageError: It is a file, contains something, or is within a source.
+        UsageError: It is a file, contains something, is the current folder, or is within a source.
     """
     target = Path(os.path.realpath(root))
     for source in sources:
         if target.is_relative_to(os.path.realpath(source)):
             raise UsageError(f"{root}: is in the source {source}, to which nothing is written; give another --out")
     if target.is_dir():
+        if target == Path(os.path.realpath(os.curdir)):
+            raise UsageError(
+                f"{root}: is the current folder, which an import cannot replace; give a new folder as --out"
+            )
         if any(target.iterdir()):
             raise UsageError(f"{root}: is not empty, and nothing is overwritten; give another --out, or move it away")
     elif os.path.lexists(target):
@@ -132,7 +136,7 @@ def _empty(folder: Path) -> None:
 
 
 def _finish(folder: Path, target: Path) -> None:
-    with writing(target, "the data set"):
+    with writing(target, "the data set", "; give a new folder as --out"):
         mark = folder / MARK
         mark.unlink()
         try:
