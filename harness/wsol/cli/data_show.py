@@ -21,7 +21,7 @@ def show(
         "sheet.png"
     ),
     split: Annotated[Literal["train", "val", "test"], typer.Option("--split", help="Split of the images.")] = "val",
-    count: Annotated[int, typer.Option("--count", min=1, max=1000, help="Number of random images.")] = 16,
+    count: Annotated[int, typer.Option("--count", min=1, max=400, help="Number of random images.")] = 16,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of the random choice.")] = 0,
     protocol: ProtocolName = None,
     results: Annotated[

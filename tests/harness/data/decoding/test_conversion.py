@@ -357,6 +357,23 @@ def test_floats_from_0_to_1_are_scaled(tmp_path: Path) -> None:
     assert np.array_equal(found, stacked(rounded(255 * values.astype(np.float64))))
 
 
+def test_floats_whose_white_is_zero_are_inverted(tmp_path: Path) -> None:
+    values = RNG.random(SHAPE).astype(np.float32)
+    path = write_tiff(tmp_path / "a.tif", values, "<", photometric=0, sample_format=3)
+    assert np.array_equal(decode_image(path), stacked(rounded(255 * (1 - values.astype(np.float64)))))
+
+
+@pytest.mark.parametrize("depth", [16, 12])
+def test_portable_maps_are_scaled_by_their_own_white(tmp_path: Path, depth: int) -> None:
+    top, colours = 2**depth - 1, levels(3, top=2**depth, dtype=np.uint16)
+    for name, kind, values in (("a.ppm", "P6", colours), ("a.pgm", "P5", colours[..., 0])):
+        head = f"{kind} {SHAPE[1]} {SHAPE[0]} {top}\n".encode()
+        (tmp_path / name).write_bytes(head + values.astype(">u2").tobytes())
+        expected = rounded(values / top * 255)
+        found = decode_image(tmp_path / name)
+        assert np.array_equal(found, expected if kind == "P6" else stacked(expected))
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -0.01, 1.01, 255.0])
 def test_other_floats_are_refused(tmp_path: Path, wrong: float) -> None:
     image = Image.fromarray(np.array([[0, wrong]], dtype=np.float32))
@@ -376,6 +393,7 @@ def test_tiff_files_that_pillow_would_misread_are_refused(tmp_path: Path) -> Non
     refused("signed 8-bit", levels(), sample_format=2)
     refused("not a readable image", levels(5))
     refused("not a readable image", RNG.random(SHAPE), sample_format=3)
+    refused("more than 8 bits a channel in a TIFF file", levels(4, top=65536, dtype=np.uint16), photometric=5)
     refused("separate planes", levels(3, top=65536, dtype=np.uint16), photometric=2, t284=2)
 
 
