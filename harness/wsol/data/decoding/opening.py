@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wsol.data.decoding import tiff
 from wsol.data.decoding.settings import MAX_PIXELS
 from wsol.errors import DataError
+from wsol.files import check_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,6 +48,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     _quiet()
     _allow(max_pixels)
     try:
+        check_regular(path)  # opening a pipe would wait
         # Opened by its name, Pillow may map the file into memory, and then garbles TIFF files with an orientation.
         with path.open("rb") as file, Image.open(file) as image:
             _check(image, max_pixels)
@@ -64,7 +66,8 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
             "PNG, or remove it"
         ) from None
     except Exception as error:  # Pillow raises many types for broken files
-        reason = " ".join(str(error).split()) or type(error).__name__
+        known = error.strerror if isinstance(error, OSError) else ""  # without the number and the path
+        reason = " ".join((known or str(error)).split()) or type(error).__name__
         raise DataError(f"{path}: not a readable image ({reason})") from None
 
 

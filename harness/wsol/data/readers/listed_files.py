@@ -40,14 +40,21 @@ class HintedLoad:
             return self._load(index)
         except DataError as error:
             path = self._paths[index]
-            if os.path.exists(path):
+            if os.path.exists(path) or not str(error).endswith("no such image"):
                 raise
             raise DataError(f"{error}{self._hint(path)}") from None
 
     def _hint(self, path: str) -> str:
         if os.path.islink(path):
             return "; it is a link to a file that is not there"
+        parts = path.replace("\\", "/").split("/")
+        fewer = ["/".join(parts[:drop] + parts[drop + 1 :]) for drop in range(len(parts) - 1, 0, -1)]
+        for other in ("/".join(parts), *fewer):
+            if other != path and os.path.isfile(other):
+                return f"; did you mean '{other}'?"
         folder, name = os.path.split(path)
+        while folder and not os.path.isdir(folder):
+            folder, name = os.path.split(folder)
         if folder not in self._folders:
             self._folders[folder] = NameMatcher(listed(folder))
         return self._folders[folder].near(name)[1]

@@ -13,6 +13,7 @@ The layout is that of Choe et al., "Evaluating weakly supervised object localiza
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,8 @@ class SplitFiles:
         self.report = report
         self._reported: set[tuple[Path, int]] = set()
         """Files, and the images of which a wrong line in them was reported: none is reported as missing again."""
+        self._unread: set[Path] = set()
+        """Files that are missing or cannot be read, which was reported."""
 
     def files(self) -> list[Path]:
         """The text files that exist, unread."""
@@ -80,29 +83,32 @@ class SplitFiles:
             if image_id in found:
                 self.report("duplicate id", f"{path}:{number}: id '{image_id}' was on line {found[image_id]} already")
             found.setdefault(image_id, number)
-        if not found:
+        if not found and path not in self._unread:
             self.report("empty split", f"{path}: no image; the split is empty")
         return list(found)
 
-    def labels(self, ids: Sequence[str], num_classes: int | None = None) -> IntArray:
+    def labels(self, ids: Sequence[str], num_classes: int | None = None, *, dense: bool = False) -> IntArray:
         """Read the classes of images.
 
         Args:
             ids: Image ids, N of them.
             num_classes: Number of classes, from which on a class is reported as a problem; None allows any.
+            dense: Whether every class has an image, so that there are N classes at most.
 
         Returns:
             Classes, int64 [N]; -1 where the file has none.
         """
         path = self.folder / "class_labels.txt"
+        limit = len(ids) if dense else num_classes
         quick = self._aligned(path, ids, 1)
-        if quick is not None and quick.min() >= 0 and (num_classes is None or quick.max() < num_classes):
+        if quick is not None and quick.min() >= 0 and (limit is None or quick.max() < limit):
             return quick[:, 0]
         labels = np.full(len(ids), -1, dtype=np.int64)
         for number, index, values in self._once(path, ids, 1):
             label = values[0]
-            if label < 0 or (num_classes is not None and label >= num_classes):
-                span = "0 or more" if num_classes is None else f"0 to {num_classes - 1}"
+            if label < 0 or (limit is not None and label >= limit):
+                span = "0 or more" if limit is None else f"0 to {limit - 1}"
+                span += f", as there are {limit} images" if dense else ""
                 self.report("bad label", f"{path}:{number}: class {label} is out of range; classes are {span}")
             else:
                 labels[index] = label
@@ -202,17 +208,21 @@ class SplitFiles:
         try:
             if path.exists():
                 return read_text(path).splitlines()
-            self.report("missing file", f"{path}: no such file; a split needs it (see 'wsol data info')")
+            problem = f"{path}: no such file; a split needs it (see 'wsol data info')"
         except DataError as error:
-            self.report("missing file", str(error))
+            problem = str(error)
+        self._unread.add(path)
+        self.report("missing file", problem)
         return []
 
     def _keyed(self, path: Path, ids: Sequence[str], values: int) -> Iterator[tuple[int, int, list[str]]]:
         """Line numbers, rows of the images in ``ids``, and the values after the id."""
+        if not ids:
+            return  # reported; every line would be one of an unknown image
         matcher = NameMatcher(ids)
 
         def skipped(line: str) -> None:
-            self._mark(path, matcher.find(line.split(",")[0].strip()))
+            self._mark(path, matcher.find(re.split(r"[,;\t]", line)[0].strip()))
 
         for number, (image_id, *rest) in self._rows(path, values + 1, skipped=skipped):
             row = matcher.find(image_id)
@@ -253,7 +263,7 @@ class SplitFiles:
         self._complete(path, ids, seen)
 
     def _complete(self, path: Path, ids: Sequence[str], seen: Sequence[bool]) -> None:
-        if path.is_file():
+        if path not in self._unread:
             for row, (image_id, found) in enumerate(zip(ids, seen, strict=True)):
                 if not found and (path, row) not in self._reported:
                     self.report("missing line", f"{path}: no valid line for '{image_id}'")

@@ -184,7 +184,7 @@ def comparable_name(name: str) -> str:
 
 
 def _spaces(name: str) -> str:
-    return "/".join(part.strip() for part in nfc(name).split("/"))
+    return "/".join(part.strip() for part in nfc(name).replace("\\", "/").split("/"))
 
 
 def _stem(name: str) -> str:
@@ -198,8 +198,8 @@ def _file_stem(name: str) -> str:
 def _difference(name: str, meant: str) -> str:
     """Why ``name`` is not ``meant``, in brackets; an empty string where several things differ."""
     name, meant = nfc(name), nfc(meant)
-    if name.replace("\\", "/") == meant:
-        return " (with '/' between folders)"
+    if name.replace("\\", "/") == meant.replace("\\", "/"):
+        return " (with '/' between folders)" if "\\" in name else " ('/' and '\\' differ)"
     if name.endswith(f"/{meant}"):
         return f" (without '{name[: -len(meant)]}')"
     if meant.endswith(f"/{name}"):

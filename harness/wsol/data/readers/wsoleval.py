@@ -98,7 +98,9 @@ class WsolevalBenchmark(Benchmark):
             return self._train
         files = self.split_files(split, report)
         ids = files.ids()
-        return ids, files.labels(ids, None if split == "train" else self._known_classes(report))
+        if split == "train":
+            return ids, files.labels(ids, dense=True)
+        return ids, files.labels(ids, self._known_classes(report))
 
     def image_paths(self, split: Split, ids: Sequence[str]) -> list[str]:
         """Paths of images, which may not exist.
@@ -221,7 +223,7 @@ class WsolevalBenchmark(Benchmark):
         """Ids and classes of all of train, which determines the classes, even for runs that use a part of it."""
         files = self.split_files("train")
         ids = files.ids()
-        return ids, files.labels(ids)
+        return ids, files.labels(ids, dense=True)
 
     @property
     def _num_classes(self) -> int:

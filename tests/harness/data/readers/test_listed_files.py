@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,18 @@ def test_files_in_another_unicode_form_are_found(root: Path, listed: str, stored
     [
         ("001.Robin/val_0.PNG", "; did you mean 'val_0.PNG' (upper and lower case differ)?"),
         ("001.Robin/val_0.jpg", "; did you mean 'val_0.jpg' (the ending differs)?"),
+        ("001.robin/val_0.png", "; did you mean '001.robin' (upper and lower case differ)?"),
+        ("val_0.png", "; did you mean 'ROOT/images/val_0.png'?"),
         ("001.Robin/other.png", ""),
     ],
 )
 def test_a_missing_image_is_one_line_with_a_hint(root: Path, stored: str, hint: str) -> None:
-    (root / "images" / ids("val")[0]).rename(root / "images" / stored)
-    assert found(root) == [("unreadable image", f"ROOT/images/{ids('val')[0]}: no such image{hint}")]
+    if stored.startswith("001.robin"):
+        (root / "images" / "001.Robin").rename(root / "images" / "001.robin")
+    else:
+        (root / "images" / ids("val")[0]).rename(root / "images" / stored)
+    line = ("unreadable image", f"ROOT/images/{ids('val')[0]}: no such image{hint}")
+    assert [problem for problem in found(root) if "val_0" in problem[1]] == [line]
 
 
 def test_a_dangling_link_is_one_line(root: Path) -> None:
@@ -124,12 +131,12 @@ class Listed(wsol.FileListBenchmark):
     schedule = wsol.Schedule(1, 1)
 
     def class_names(self) -> list[str]:
-        """One class."""
-        return ["one"]
+        """Two classes."""
+        return ["one", "two"]
 
     def listing(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageTable:
         """Two images."""
-        return wsol.ImageTable([f"jpg/{split}{index}.png" for index in range(2)], np.zeros(2, dtype=np.int64))
+        return wsol.ImageTable([f"jpg/{split}{index}.png" for index in range(2)], np.arange(2))
 
     def annotate(self, split: wsol.Split, ids: list[str], report: wsol.Report) -> wsol.Annotations:
         """One box an image."""
@@ -162,3 +169,16 @@ def test_benchmarks_with_lists_of_their_own_are_compared_too(listed: Path, monke
     monkeypatch.setattr(Listed, "box", (20, 2, 20, 6))
     text = "box (20, 2, 20, 6) of 'jpg/val1.png' has no pixel inside the image of 20 x 12 pixels"
     assert any(message.endswith(text) for message in examined(listed)[0])
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to(path.name)])
+def test_what_is_no_file_is_one_line(root: Path, make: Callable[[Path], object]) -> None:
+    """A pipe must not be opened, which would wait for ever."""
+    path = root / "images" / ids("test")[1]
+    path.unlink()
+    make(path)
+    ((kind, line),) = found(root)
+    assert (kind, line.startswith(f"ROOT/images/{ids('test')[1]}: not a readable image (")) == (
+        "unreadable image",
+        True,
+    )
