@@ -143,6 +143,15 @@ def test_an_image_of_several_classes_is_one_file_in_one_split(copy: bool, tmp_pa
     assert check(folder(root)).problems == []
 
 
+def test_classes_with_special_characters_are_entries_of_one_image(tmp_path: Path) -> None:
+    words = ("--several", "each", "--class", "kangaroo=C#, v1.0 é", "--class", "wallaby=50% & 'more'")
+    done = import_data(several(tmp_path / "voc"), tmp_path / "data", *words)
+    assert done.returncode == 0, done.stdout
+    assert "C#, v1.0 é/both0#C#, v1.0 é.jpg" in files(tmp_path / "data", *SPLITS)
+    found = check(folder(tmp_path / "data"))
+    assert (found.problems, [note.kind for note in found.notes if "cop" in note.kind]) == ([], [])
+
+
 def test_an_image_of_several_classes_is_left_out_or_gets_the_largest(tmp_path: Path) -> None:
     source = several(tmp_path / "voc")
     assert import_data(source, tmp_path / "skip").returncode == 0

@@ -49,8 +49,8 @@ class ImageFile:
     def entry(self) -> str:
         """Of an image with an entry for each of its classes, ``CLASS/STEM#CLASS.ext``, ``STEM``; otherwise empty."""
         path = PurePath(self.path)
-        stem, _, name = path.stem.rpartition(ENTRY)
-        return stem if name == path.parent.name else ""
+        mark = f"{ENTRY}{path.parent.name}"  # a class may contain the separator itself
+        return path.stem.removesuffix(mark) if path.stem.endswith(mark) else ""
 
 
 class CopyGroups(Inspection):
