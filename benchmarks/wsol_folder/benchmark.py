@@ -38,8 +38,9 @@ class Folder(wsol.Benchmark):
     study_template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
     licence = "your own"
     source = (
-        "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images (bmp, jpeg, jpg, png, tif, "
-        "tiff, webp), each directly in the folder of its class. Other files and hidden files are ignored.\n"
+        "ROOT/train/CLASS/….jpg, ROOT/val/CLASS/….jpg, ROOT/test/CLASS/….jpg: your images in any format that "
+        "Pillow reads, each directly in the folder of its class. Other files are left out with a note, hidden ones "
+        "silently.\n"
         "Boxes: ROOT/val.csv and ROOT/test.csv, with '# wsol boxes: unit=pixels' as first line, the header "
         "image_id,x0,y0,x1,y1 as second, and then one line a box. An image is a path below ROOT/val or ROOT/test, "
         "such as cat/1.jpg; a box is in whole pixels of the stored image, its last column and row included; several "
