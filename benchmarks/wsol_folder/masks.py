@@ -113,7 +113,8 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
         path = folder / f"{_stem(name)}.png"
         report("missing mask", f"{path}: no such mask, for the image '{name}'{hint}")
     for mask in [mask for mask in left if not images.was_reported(mask)]:
-        report("unknown id", f"{folder / mask}: a mask without an image")
+        place = "" if "/" in mask else "; masks belong in a folder for each class, as the images do"
+        report("unknown id", f"{folder / mask}: a mask without an image{place}")
     matcher.matcher.note_other_forms(str(folder), report)
     return [str(folder / own[0]) if own else "" for own in found.values()]
 

@@ -194,6 +194,13 @@ def test_a_wholly_ignored_image_is_allowed(tmp_path: Path) -> None:
     assert (shares is not None, shares and shares.count) == (True, 6)
 
 
+def test_an_exchange_of_object_and_ignore_is_noted(tmp_path: Path) -> None:
+    write(tmp_path, trimap)
+    assert checked(tmp_path, object=1, ignore=3).notes == []
+    (note,) = checked(tmp_path, object=3, ignore=1).notes
+    assert (note.kind, "in 8 of 8 masks more pixels are ignored" in note.message) == ("many ignored pixels", True)
+
+
 def test_files_of_an_unsuitable_kind_are_one_line(tmp_path: Path) -> None:
     def cut_out(mask: np.ndarray, index: int) -> np.ndarray:
         return np.dstack([np.full((*mask.shape, 3), 90, dtype=np.uint8), white(mask)])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from wsol.arrays import BoolArray, ByteArray, FloatArray
-from wsol.data.benchmark import Masks
+from wsol.data.benchmark import Masks, Report
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.mask_values import FileValues, report_unsuitable, report_values
 from wsol.data.checking.report import Problem
@@ -36,6 +36,7 @@ class MaskContent(Inspection):
         self._shares: FloatArray = np.full(count, np.nan)
         self._full: BoolArray = np.zeros(count, dtype=np.bool_)
         self._inverted: BoolArray = np.zeros(count, dtype=np.bool_)
+        self._ignored: BoolArray = np.zeros(count, dtype=np.bool_)
         self._values: dict[int, FileValues] = {}
         self._unsuitable: dict[int, str] = {}
 
@@ -64,6 +65,7 @@ class MaskContent(Inspection):
         self._shares[index] = objects[counted].mean() if counted.any() else np.nan
         self._full[index] = objects[counted].all()
         self._inverted[index] = looks_inverted(objects, counted)
+        self._ignored[index] = (~counted).sum() > objects[counted].sum()
 
     def end(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
@@ -74,21 +76,27 @@ class MaskContent(Inspection):
         for index in np.flatnonzero(self._full).tolist():
             message = f"'{split.images.ids[index]}': its mask covers the whole image"
             report("mask covers its image", message, note=split.benchmark.split_sizes is not None)
+        example = ""
         if isinstance(annotations.masks, LabelMasks):
             report_unsuitable(annotations.masks, self._unsuitable, report)
             report_values(annotations.masks, [self._values[index] for index in sorted(self._values)], report)
-            zero = write(", for example", object=0) if annotations.masks.rule == MaskRule() else ""
-        else:
-            zero = ""
-        inverted, known = int(self._inverted.sum()), int((~np.isnan(self._shares)).sum())
-        if inverted > known / 2:
-            report(
-                "masks may be inverted",
-                f"in {inverted:,} of {known:,} masks the object covers more than {LARGE:.0%} of the image, or more "
-                "than half of its outermost pixels and a smaller share of the image; if object and background are "
-                f"exchanged, state the values of the object{zero}",
-                note=True,
-            )
+            example = write(", for example", object=0) if annotations.masks.rule == MaskRule() else ""
+        self._note_most(
+            self._inverted,
+            "masks may be inverted",
+            f"the object covers more than {LARGE:.0%} of the image, or more than half of its outermost pixels and a "
+            "smaller share of the image; if object and background are exchanged, state the values of the object"
+            + example,
+            report,
+        )
+        text = "more pixels are ignored than the object has; are the values of object and ignore exchanged?"
+        self._note_most(self._ignored, "many ignored pixels", text, report)
+
+    def _note_most(self, found: BoolArray, kind: str, text: str, report: Report) -> None:
+        """Note what was found in more than half of the masks that were measured."""
+        count, known = int(found.sum()), int((~np.isnan(self._shares)).sum())
+        if count > known / 2:
+            report(kind, f"in {count:,} of {known:,} masks {text}", note=True)
 
     def _read(self, masks: Callable[[int], Masks], index: int) -> Masks:
         """Read a mask; of an image of labels, note its values, whether they are clear or not."""

@@ -14,6 +14,8 @@ TRIMAP = (1, 2, 3)
 """Values of the trimaps of Oxford-IIIT Pet: the animal, the background, and the border between them."""
 UNKNOWN = (127, 128)
 """Values that trimaps of matting data sets give to the border between object and background, 255 and 0."""
+NEARLY_WHITE = 8
+"""No label is as near to 255 as this; JPEG's noise is."""
 VOID = 255
 """Value that label images of segmentation data sets give to pixels without a label."""
 
@@ -44,20 +46,30 @@ def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
     """
     if levels > MANY:
         return _soft(values, coloured)
+    if not coloured and VOID in values and (advice := _beside_white([value for value in values if 0 < value < VOID])):
+        return advice
     if tuple(values) == TRIMAP:
         return write("if they are trimaps with 1 for the object, 2 outside and 3 for the border", object=1, ignore=3)
-    positive = [value for value in values if value]
-    if not coloured and len(positive) == 2 and positive[0] in UNKNOWN and positive[1] == VOID:
-        return write(f"if {positive[0]} is the border of the object", object=VOID, ignore=positive[0])
-    if not coloured and VOID in positive and 0 in values and positive != [VOID]:
-        label: int | str = positive[0] if len(positive) == 2 else "any"
-        return write(f"if {VOID} marks pixels without a label", object=label, ignore=VOID)
-    name = level_name(positive[0] if positive else 0, coloured)
+    name = level_name(next((value for value in values if value > 0), 0), coloured)
     example = write("state those of the object, for example", object=name)
     return (
         f"{example}, those to leave out with 'ignore', and those outside the object with 'outside' (any: all others); "
         f"if every value but {level_name(0, coloured)} is the object: object: any"
     )
+
+
+def _beside_white(between: Sequence[int]) -> str:
+    """Advice for 8-bit masks with 255 and these values; empty where these say nothing."""
+    noise = write("if the others are blurred edges or JPEG's noise", threshold=VOID // 2)
+    if not between:
+        return ""
+    if between[-1] >= VOID - NEARLY_WHITE:
+        return noise
+    if len(between) > 1:
+        return f"{write(f'if {VOID} marks pixels without a label', object='any', ignore=VOID)}; {noise}"
+    if between[0] in UNKNOWN:
+        return write(f"if {between[0]} is the border of the object", object=VOID, ignore=between[0])
+    return f"{write(f'if {VOID} marks pixels without a label', object=between[0], ignore=VOID)}; {noise}"
 
 
 def advise_rest(left: Sequence[int], coloured: bool) -> str:

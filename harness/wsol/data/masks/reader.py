@@ -139,17 +139,19 @@ class LabelMasks:
             half = 0.5 if levels.pixels.max() <= 1 else 127
             text = f"it has values between whole numbers; {write('state a threshold', threshold=half)}"
             raise UnsuitableMaskError(path, text)
-        if rule.threshold is not None and 0 < rule.threshold < 1 < levels.pixels.max() and levels.whole:
-            text = "looks like a share, but a threshold is in the file's own scale, such as 127 of 255"
-            raise UnsuitableMaskError(path, f"the threshold {rule.threshold:g} {text}")
+        if rule.threshold is not None and 0 < rule.threshold < levels.pixels.max() / 100:
+            scales = {"u1": "127", "u2": "32767"}
+            half = scales.get(levels.pixels.dtype.str[1:], "half of the largest value")
+            text = f"a threshold is in the file's own scale, such as {half}; 0 takes every value above 0"
+            raise UnsuitableMaskError(path, f"the threshold {rule.threshold:g} is below 1 % of the values; {text}")
         self._check_palette(path, levels)
 
     def _check_palette(self, path: Path, levels: Levels) -> None:
-        """Check that index 0 is the background where nothing else is stated: some programs put white first."""
+        """Check that index 0 is black where no value is stated: some programs sort colours as they like."""
         rule, palette = self.rule, levels.palette
-        if palette is None or not len(palette) or rule.object or rule.outside or rule.rest:
+        if palette is None or not len(palette) or rule.object or rule.outside or rule.rest or not palette[0].any():
             return
-        black = [value for value in levels.present() if value < len(palette) and not palette[value].any()]
-        if palette[0].any() and black:
-            either = f"{write('state the object', object=0)} or {write('', object=black[0])}"
-            raise UnsuitableMaskError(path, f"index 0 of its palette is not black, but {black[0]} is; {either}")
+        colour = "#{:02x}{:02x}{:02x}".format(*palette[0])
+        other = next((value for value in levels.present() if value), 1)
+        either = f"{write('state the index of the object', object=0)} or {write('', object=other)}"
+        raise UnsuitableMaskError(path, f"index 0 of its palette is {colour}, not black; {either}")

@@ -51,7 +51,7 @@ STATED: list[tuple[dict[str, Any], list[int], list[int]]] = [
     ({"threshold": 127}, [128, 255], []),
     ({"threshold": 128}, [255], []),
     ({"threshold": 0, "ignore": 255}, [1, 2, 3, 128], [255]),
-    ({"threshold": 2.5}, [3, 128, 255], []),
+    ({"threshold": 2.7}, [3, 128, 255], []),
 ]
 
 
@@ -90,7 +90,8 @@ def test_one_value_that_is_not_stated_follows(
     [
         ((1, 2, 3), {}, r"values 1, 2 and 3, .*\(data check: --set object=1 --set ignore=3\)"),
         ((0, 1, 255), {}, r"object: 1, ignore: 255 \(data check: --set object=1 --set ignore=255\)"),
-        ((0, 1, 2, 255), {}, r"object: any, ignore: 255 \(data check: --set"),
+        ((0, 1, 2, 255), {}, r"object: any, ignore: 255 \(.*; if the others are blurred .*: threshold: 127"),
+        ((0, 1, 252, 255), {}, r"background; if the others are blurred edges or JPEG's noise: threshold: 127 \(data"),
         ((0, 128, 255), {}, r"object: 255, ignore: 128 \(data check: --set"),
         (
             (0, 1, 2),
@@ -148,18 +149,21 @@ def test_a_palette_with_another_background_than_index_0_must_state_its_object(tm
     image.putpalette([250, 255, 250, 0, 0, 0, 0, 200, 0])
     path = tmp_path / "mask.png"
     image.save(path)
-    with pytest.raises(wsol.DataError, match=r"mask.png: index 0 of its palette is not black, but 1 is; .*object=0\)"):
+    with pytest.raises(wsol.DataError, match=r"mask.png: index 0 of its palette is #fafffa, not black; .*object=0\)"):
         wsol.LabelMasks([str(path)])(0)
     for options in ({"object": 2, "outside": "any"}, {"object": "any", "outside": [0, 1]}):
         assert wsol.LabelMasks([str(path)], rule(**options))(0)[0].tolist() == [[False, False, True]]
 
 
 def test_a_threshold_is_in_the_scale_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(wsol.DataError, match=r"0\.png: the threshold 0.5 looks like a share"):
+    with pytest.raises(wsol.DataError, match=r"0\.png: the threshold 0.5 is below 1 % .* such as 127;"):
         masks(tmp_path, grey(0, 255), threshold=0.5)(0)
     assert masks(tmp_path, grey(0, 1), threshold=0.5)(0)[0].tolist() == [[False, True]]
     deep = np.array([[0, 32767, 32768, 65535]], dtype=np.uint16)
     assert masks(tmp_path, deep, threshold=32767)(0)[0].tolist() == [[False, False, True, True]]
+    with pytest.raises(wsol.DataError, match=r"0\.png: the threshold 127 is below 1 % .* such as 32767;"):
+        masks(tmp_path, deep, threshold=127)(0)
+    assert masks(tmp_path, deep, threshold=0)(0)[0].tolist() == [[False, True, True, True]]
     path = tmp_path / "soft.tif"
     Image.fromarray(np.array([[0, 0.5, 0.51, 1]], dtype=np.float32)).save(path)
     assert wsol.LabelMasks([str(path)], rule(threshold=0.5))(0)[0].tolist() == [[False, False, True, True]]
