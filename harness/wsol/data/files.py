@@ -116,7 +116,13 @@ class ImageFiles:
         return states[:, 0].tobytes(), digest("\n".join(self.paths), states[:, 1].tobytes())
 
 
-def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[str], decoding: Decoding) -> ImageList:
+def image_list(
+    name: str,
+    ids: Sequence[str],
+    labels: Sequence[int] | IntArray,
+    paths: Sequence[str] | Sequence[Path],
+    decoding: Decoding,
+) -> ImageList:
     """Make the :class:`wsol.ImageList` of images in files.
 
     Args:
@@ -133,11 +139,12 @@ def image_list(name: str, ids: Sequence[str], labels: IntArray, paths: Sequence[
     Raises:
         DataError: A file is missing.
     """
-    load = ImageFiles(paths, decoding)
+    files, classes = [os.fspath(path) for path in paths], np.asarray(labels)
+    load = ImageFiles(files, decoding)
     content, stamp = load.identity()
     changed = [decoding.identity()] if decoding.identity() else []
-    identity = digest("\n".join(ids), labels.tobytes(), content, *changed)
-    return ImageList(ids, labels, load, f"{name}-{identity}", stamp, paths)
+    identity = digest("\n".join(ids), classes.tobytes(), content, *changed)
+    return ImageList(ids, classes, load, f"{name}-{identity}", stamp, files)
 
 
 class MaskFiles:

@@ -105,11 +105,15 @@ def open_train(benchmark: Benchmark, cache: ImageCache = DEFAULT_CACHE, *, searc
     """
     cache = cache.resolve(benchmark.cache)
     images = _not_empty(benchmark, "train", benchmark.training_images(search=search))
+    classes = len(benchmark.class_names())
+    if (largest := int(images.labels.max())) >= classes:
+        where = f"{benchmark.name}: image '{images.ids[int(images.labels.argmax())]}' of train"
+        raise DataError(f"{where} has class {largest}, but there are {classes} classes, counted from 0")
     return TrainData(
         ids=images.ids,
         labels=images.labels,
         images=cache.open(images, Transform(benchmark.resize)),
-        num_classes=len(benchmark.class_names()),
+        num_classes=classes,
         crop=benchmark.crop,
         fingerprint=images.fingerprint,
         on_device=cache.mode == "device",

@@ -170,3 +170,76 @@ def test_a_plugin_that_closes_the_stream_of_the_process_is_an_error(stream: str,
     assert shown.returncode == 2
     assert "it closes the standard output or standard error" in shown.stderr or stream == "stderr"
     assert "Traceback" not in shown.stderr
+
+
+WORKING = BENCHMARK.format(
+    'metrics = ("maxboxaccv2",)\n'
+    "    schedule = wsol.Schedule(epochs=1, decay_every=1)\n"
+    "    def class_names(self): return ['a']\n"
+    "    def annotations(self, split): return wsol.Annotations([[8, 8]], [[[1, 1, 5, 5]]])\n"
+    "    def images(self, split):\n        print('hello')\n        {}"
+)
+LISTED = "return wsol.ImageList([split], [0], lambda i: np.zeros((8, 8, 3), np.uint8), split)"
+
+
+@pytest.mark.parametrize("command", ["plugins", "benchmarks"])
+def test_a_plugin_that_fails_is_listed_beside_those_that_work(command: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BENCHMARK.format("metrics = ('pxap',)\n    schedule = 3"))
+    shown = run_cli(command, "--plugin", tmp_path / "bad.py")
+    assert shown.returncode == 2
+    assert "sprites" in shown.stdout
+    assert "FAILED bad (" in shown.stdout
+    assert "A.schedule is 3, not a wsol.Schedule" in " ".join(shown.stdout.split())
+    assert shown.stderr.startswith(f"error: {tmp_path}/bad.py: PluginError: A.schedule is 3")
+    assert json.loads(run_cli(command, "--json", "--plugin", tmp_path / "bad.py").stdout)
+
+
+def test_a_name_that_two_plugins_give_costs_the_other_benchmarks_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WORKING.format("pass").replace('name = "a"', 'name = "sprites"'))
+    shown = run_cli("benchmarks", "--plugin", tmp_path / "mine.py")
+    assert shown.returncode == 0
+    assert "cub" in shown.stdout
+    assert "the name 'sprites' is given by" in " ".join(shown.stdout.split())
+
+
+def test_a_benchmark_whose_constructor_fails_is_listed_and_the_others_work(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        WORKING.format("pass") + "\ndef broken(self, options): 1 / 0\nA.__init__ = broken\n"
+    )
+    assert run_cli("benchmarks", "--plugin", tmp_path / "mine.py").returncode == 0
+    assert run_cli("data", "check", "sprites", "--split", "val", "--plugin", tmp_path / "mine.py").returncode == 0
+    failed = run_cli("data", "check", "a", "--plugin", tmp_path / "mine.py")
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.startswith(f"error: {tmp_path}/mine.py:")
+    assert "benchmark 'a' of plugin mine: __init__() failed: ZeroDivisionError" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ("return None", 2, "mine.py:10: benchmark 'a' of plugin mine: images('train') returned None"),
+        ("raise SystemExit(0)", 2, "mine.py:12: benchmark 'a' of plugin mine: images('train') ends the process"),
+        ("open('nowhere.xml')", 3, "FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.xml'"),
+        (LISTED, 0, ""),
+    ],
+)
+def test_a_check_of_a_plugin_s_benchmark_ends_by_the_kind_of_the_fault(
+    body: str, code: int, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(f"import numpy as np\n{WORKING.format(body)}")
+    shown = run_cli("data", "check", "a", "--json", "--plugin", tmp_path / "mine.py")
+    assert shown.returncode == code
+    assert says in shown.stderr + shown.stdout
+    assert "hello" in shown.stderr
+    assert "Traceback" not in shown.stderr
+    if code != 2:
+        assert json.loads(shown.stdout)["benchmark"] == "a"
+
+
+def test_a_study_says_how_to_leave_out_a_benchmark_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WORKING.format("return None"))
+    words = ["--set", "benchmark=[sprites, a]", "--set", "recipes=[{method: center, normalizer: minmax}]"]
+    shown = run_cli("search", "quickstart", "--plugin", tmp_path / "mine.py", *words, "--out", tmp_path / "out")
+    assert shown.returncode == 2
+    assert "images('train') returned None" in shown.stderr
+    assert "to leave it out: --set 'benchmark=[sprites]'" in shown.stderr
