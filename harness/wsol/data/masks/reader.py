@@ -141,8 +141,8 @@ class LabelMasks:
             raise UnsuitableMaskError(path, text)
         if rule.threshold is not None and 0 < rule.threshold < levels.pixels.max() / 100:
             scales = {"u1": "127", "u2": "32767"}
-            half = scales.get(levels.pixels.dtype.str[1:], "half of the largest value")
-            text = f"a threshold is in the file's own scale, such as {half}; 0 takes every value above 0"
+            usual = scales.get(levels.pixels.dtype.str[1:], "half of the largest value")
+            text = f"a threshold is in the file's own scale, such as {usual}; 0 takes every value above 0"
             raise UnsuitableMaskError(path, f"the threshold {rule.threshold:g} is below 1 % of the values; {text}")
         self._check_palette(path, levels)
 
