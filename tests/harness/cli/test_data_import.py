@@ -547,3 +547,18 @@ def test_wrong_use_is_one_line(words: list[str], message: str, voc: Path, tmp_pa
     assert done.returncode == 2
     assert message in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_masks_and_regions_that_cannot_be_imported_are_noted(tmp_path: Path) -> None:
+    source = write_source(tmp_path / "source", "coco", photographs())
+    (path,) = source.rglob("*.json")
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    for annotation in listed["annotations"][::2]:
+        x, y, w, h = annotation["bbox"]
+        annotation["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    crowds = [{"image_id": image["id"], "iscrowd": 1, "bbox": [0, 0, 2, 2]} for image in listed["images"]]
+    write_text(path, json.dumps({**listed, "annotations": listed["annotations"] + crowds}))
+    done = import_data(source, tmp_path / "root")
+    assert done.returncode == 0, done.stderr
+    assert "with masks that are not imported, because others have none; boxes are: " in done.stdout
+    assert "with regions to ignore, which boxes cannot have: 4 (" in done.stdout

@@ -116,7 +116,11 @@ class CocoReader(SourceReader):
             if image is None:
                 report("unknown id", f"{where}: there is no image with the id {item.get('image_id')!r:.40}")
             elif number(item.get("iscrowd")) or number(item.get("ignore")):
-                self.notes.add("ignored region", "crowds (iscrowd, ignore), whose pixels are left out of scores", where)
+                self.notes.add(
+                    "ignored region",
+                    "crowds (iscrowd, ignore): no objects, but pixels that masks leave out of scores",
+                    where,
+                )
                 region = self._region(where, item, report)
                 if region:
                     ignored.setdefault(image.name, []).append(region)

@@ -207,7 +207,25 @@ def _kinds(placed: Sequence[PlacedImage], report: Report) -> tuple[bool, bool]:
             report("no boxes", f"{text} ({listed(lacking)}); the harness scores where objects are")
         else:
             report("mixed annotations", "some objects of val and test have only a box and others only a mask")
+    else:
+        _note_dropped(placed, boxes, masks, report)
     return boxes, masks
+
+
+def _note_dropped(placed: Sequence[PlacedImage], boxes: bool, masks: bool, report: Report) -> None:
+    """Note boxes and masks that are not written because other objects have none, and regions that need masks."""
+    scored = [image.entry for image in placed if image.split != "train"]
+    with_mask = [e.source.name for e in scored if not masks and any(o.mask is not None for o in e.objects)]
+    with_box = [e.source.name for e in scored if not boxes and any(o.box is not None for o in e.objects)]
+    ignored = [entry.source.name for entry in scored if not masks and entry.source.ignore is not None]
+    for names, what in (
+        (with_mask, "masks that are not imported, because others have none; boxes are"),
+        (with_box, "boxes that are not imported, because others have none; masks are"),
+        (ignored, "regions to ignore, which boxes cannot have"),
+    ):
+        if names:
+            text = f"images of val and test with {what}: {len(names)} ({listed(names)})"
+            report("dropped annotations", text, note=True)
 
 
 def _annotated(item: SourceObject) -> bool:
