@@ -106,9 +106,13 @@ def find_columns(
 
 def is_header(row: Sequence[str]) -> bool:
     """Whether a line names an image and a box, and is no line of values."""
-    names = [simple(name) for name in row]
-    has_box = any(all(name in names for name in columns) for _, columns in BOXES) or bool({*names} & {*ONE_COLUMN})
-    return has_box and any(name in names for name in IMAGE)
+    return names_box(row) and any(simple(name) in IMAGE for name in row)
+
+
+def names_box(row: Sequence[str]) -> bool:
+    """Whether a line names the columns of a box."""
+    names = {simple(name) for name in row}
+    return any(names.issuperset(columns) for _, columns in BOXES) or bool(names & {*ONE_COLUMN})
 
 
 def simple(name: str) -> str:

@@ -18,15 +18,21 @@ LabelSource = Literal["folder", "name"]
 
 
 def folder_class(*paths: str) -> str:
-    """The last folder of a path that is neither a split nor a folder of all images or masks; empty if there is none.
+    """The last folder of a path that can be a class; empty if there is none.
+
+    Splits, folders of all images or masks, and a folder of one image with the image's name are no classes.
+
+    Args:
+        *paths: The image, then its mask.
 
     Example:
         >>> folder_class("train/images/cat/1.jpg"), folder_class("images/1.jpg", "masks/dog/1.png")
         ('cat', 'dog')
     """
+    own = stem(PurePosixPath(paths[0]).name)
     for path in paths:
         for folder in reversed(PurePosixPath(path).parts[:-1]):
-            known = folder in IMAGE_FOLDERS or folder.lower() in MASK_FOLDERS
+            known = folder in (*IMAGE_FOLDERS, own) or folder.lower() in MASK_FOLDERS
             if not known and folder.lower().rstrip("0123456789") not in SPLIT_FOLDERS:
                 return folder
     return ""

@@ -147,6 +147,8 @@ class MaskReader(SourceReader):
             labels = {name: name_class(name) for name in found}
         else:
             labels = {name: folder_class(name, self._below(masks.files[0])) for name, masks in found.items()}
+            if given.label is None and len(set(labels.values())) < 2:  # rather a folder of all images
+                labels = {}
         without = [name for name in found if not labels.get(name)]
         if without:
             report("no class", f"{len(without)} images have no class ({listed(without)}); {missing_class(without)}")

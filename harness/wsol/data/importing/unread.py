@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from wsol.data.importing.csv_columns import names_box
+from wsol.data.importing.csv_rows import read_rows
 from wsol.data.importing.walk import files_below
+from wsol.errors import DataError
 
 _MARKS: tuple[tuple[tuple[str, ...], bytes, str], ...] = (
     ((".xml",), rb"<annotations[\s>]", "CVAT's XML; export it as COCO or Pascal VOC"),
@@ -33,6 +37,18 @@ def unread_format(source: Path) -> str:
         for path in files[:SNIFFED]:
             if path.name.lower().endswith(endings) and re.search(mark, _start(path)):
                 return f"{path} looks like {advice}"
+    return _unnamed_table([source] if source.is_file() else files_below(source, ".csv", ".tsv"))
+
+
+def _unnamed_table(tables: Sequence[Path]) -> str:
+    """What to do about a table of boxes whose header names no image in a known way."""
+    for path in tables[:SNIFFED]:
+        try:
+            (_, header), *_ = read_rows(path, None, "latin-1")[0]
+        except DataError:
+            continue
+        if names_box(header):
+            return f"{path} has boxes; --format csv reads it if --set image_column=NAME names the column of images"
     return ""
 
 

@@ -170,3 +170,10 @@ def test_unknown_formats_and_options_are_usage_errors(tmp_path: Path) -> None:
         open_source("voc", tmp_path, {"first_pixl": 1})
     with pytest.raises(UsageError, match="format 'voc': first_pixel"):
         open_source("auto", tmp_path, {"first_pixel": 2})
+
+
+def test_a_table_without_a_known_column_of_images_is_a_hint(tmp_path: Path) -> None:
+    write_image(tmp_path / "1.jpg")
+    write_text(tmp_path / "a.csv", "Bild;Klasse;xmin;ymin;xmax;ymax\n1.jpg;a;1;2;3;4\n")
+    with pytest.raises(DataError, match=r"a\.csv has boxes; --format csv reads it if --set image_column=NAME"):
+        detect_format(tmp_path)

@@ -60,7 +60,7 @@ def test_undeclared_values_are_one_problem_with_the_options_to_state(tmp_path: P
     for number in range(3):
         write_image(tmp_path / "images" / "cat" / f"{number}.jpg", (W, H))
         write_mask(tmp_path / "masks" / "cat" / f"{number}.png", trimap())
-    _, heard = read(tmp_path)
+    _, heard = read(tmp_path, label="folder")
     assert heard.kinds() == ["nothing to import", "unclear mask"]
     assert "object" in heard.problems[0][1]
     assert "2 more masks like it" in heard.problems[0][1]
@@ -70,7 +70,7 @@ def test_values_that_differ_between_masks_are_a_problem(tmp_path: Path) -> None:
     for number, value in enumerate((1, 255)):
         write_image(tmp_path / "images" / "cat" / f"{number}.jpg", (W, H))
         write_mask(tmp_path / "masks" / "cat" / f"{number}.png", grid(v1=(1, 1, 4, 4)) * value)
-    _, heard = read(tmp_path)
+    _, heard = read(tmp_path, label="folder")
     assert heard.kinds() == ["unclear mask"]
     assert "[1, 255]" in heard.problems[0][1]
 
@@ -153,7 +153,7 @@ def test_masks_that_do_not_fit_are_problems(tmp_path: Path) -> None:
     write_mask(tmp_path / "masks" / "cat" / "b.png", grid())
     write_text(tmp_path / "masks" / "cat" / "c.png", b"no image")
     write_mask(tmp_path / "masks" / "cat" / "d.png", grid(v255=(0, 0, 1, 1)))
-    _, heard = read(tmp_path)
+    _, heard = read(tmp_path, label="folder")
     assert heard.kinds() == ["empty mask", "missing image", "other size", "unreadable mask"]
 
 
@@ -213,10 +213,26 @@ def test_coloured_masks_of_numbered_objects(tmp_path: Path) -> None:
 def test_masks_in_labels_and_of_another_size(tmp_path: Path) -> None:
     write_image(tmp_path / "images" / "cat" / "1.jpg", (W, H))
     write_mask(tmp_path / "labels" / "1.png", grid(v255=(0, 0, 3, 3)))
-    images, heard = read(tmp_path)
+    images, heard = read(tmp_path, label="folder")
     assert heard.problems == []
     assert images["cat/1.jpg"].objects[0].category == "cat"
     write_image(tmp_path / "images" / "cat" / "1.jpg", (2 * W, 2 * H))
     for check in (True, False):
-        _, heard = read(tmp_path, check_sizes=check)
+        _, heard = read(tmp_path, label="folder", check_sizes=check)
         assert heard.kinds() == ["other size"]
+
+
+def test_a_folder_of_all_images_or_of_one_is_no_class(tmp_path: Path) -> None:
+    for name in ("a1", "b2"):
+        write_image(tmp_path / "all" / "PNGImages" / f"{name}.png", (W, H))
+        write_mask(tmp_path / "all" / "PedMasks" / f"{name}_mask.png", grid(v255=(0, 0, 3, 3)))
+        write_image(tmp_path / "each" / name / "images" / f"{name}.png", (W, H))
+        write_mask(tmp_path / "each" / name / "masks" / "ff.png", grid(v255=(0, 0, 3, 3)))
+    for folder in ("all", "each"):
+        assert read(tmp_path / folder)[1].kinds() == ["no class", "nothing to import"]
+    for name in ("cat", "dog"):
+        write_image(tmp_path / "two" / name / "1.png", (W, H))
+        write_mask(tmp_path / "two" / "masks" / name / "1.png", grid(v255=(0, 0, 3, 3)))
+    images, heard = read(tmp_path / "two")
+    assert heard.problems == []
+    assert [image.objects[0].category for image in images.values()] == ["cat", "dog"]
