@@ -28,7 +28,7 @@ def read_boxes(
     seen = [False] * len(images.names)
     try:
         for line in wsol.read_box_rows(path, "pixels", several=True)[1]:
-            if images.was_reported(line.image_id):
+            if matcher.find(line.image_id) is None and images.was_reported(line.image_id):
                 continue
             if line.image_id:  # the line without an id is about the unit, which the collector checks
                 row = _row(path, line, matcher, seen, report)

@@ -223,6 +223,12 @@ def test_boxes_and_masks_of_a_reported_image_are_not_reported_again(root: Path) 
     assert [kind for kind, _ in found(root, "val")] == ["unreadable file", "unknown class"]
 
 
+def test_boxes_of_an_image_next_to_a_reported_file_of_its_name_are_read(root: Path) -> None:
+    (root / "val" / "ant" / "0.heic").write_bytes(b"x")
+    assert [kind for kind, _ in found(root, "val")] == ["unsupported image"]
+    assert [len(boxes) for boxes in folder(root).examine("val", wsol.ignore_problem)[1].boxes] == [1] * 4
+
+
 def test_an_unreadable_folder_does_not_stop_the_check(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scan = os.scandir
 

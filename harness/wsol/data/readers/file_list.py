@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -164,12 +163,11 @@ class FileListBenchmark(Benchmark):
     def _note_unlisted(self, report: Report) -> None:
         """Note images on disk that are in no split, where all splits can be listed."""
         try:
-            listed = [
-                path for split in get_args(Split) for path in self._paths(self.listing(split, raise_data_error).ids)
-            ]
+            ids = [image_id for split in get_args(Split) for image_id in self.listing(split, raise_data_error).ids]
         except DataError:
             return  # reported when that split is checked
-        note_unlisted({os.path.dirname(path) for path in listed}, listed, report)
+        folders = {image_id.partition("/")[0] for image_id in ids if "/" in image_id}
+        note_unlisted([f"{self.root}/{folder}" for folder in sorted(folders)], self._paths(ids), report)
 
     def sizes(self, ids: Sequence[str], report: Report) -> IntArray:
         """Read the sizes of images from the headers of their files.

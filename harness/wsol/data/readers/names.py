@@ -151,6 +151,8 @@ def name_problem(name: str) -> str:
     Returns:
         What is wrong with it, as the end of a sentence; an empty string for a name that can be used.
     """
+    if name.isascii() and name.isprintable() and name == name.strip():
+        return ""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -200,14 +202,14 @@ def _difference(name: str, meant: str) -> str:
     name, meant = nfc(name), nfc(meant)
     if name.replace("\\", "/") == meant.replace("\\", "/"):
         return " (with '/' between folders)" if "\\" in name else " ('/' and '\\' differ)"
+    if _spaces(name) == _spaces(meant):
+        return " (spaces differ)"
     if name.endswith(f"/{meant}"):
         return f" (without '{name[: -len(meant)]}')"
     if meant.endswith(f"/{name}"):
         return " (with its folder)"
     if name.replace("\\", "/").rpartition("/")[2] == meant.rpartition("/")[2]:
         return " (in another folder)"
-    if _spaces(name) == _spaces(meant):
-        return " (spaces differ)"
     if comparable_name(name).endswith(comparable_name(meant)):
         return " (upper and lower case differ)"
     return " (the ending differs)" if _stem(name) == _stem(meant) else ""

@@ -52,6 +52,7 @@ def test_matches_in_another_form_are_noted_once_with_their_number() -> None:
         ("val/cat/2.jpg", 1, "'cat/2.jpg' (without 'val/')"),
         ("/home/me/cat/2.jpg", 1, "'cat/2.jpg' (without '/home/me/')"),
         ("./cat/2.jpg", 1, "'cat/2.jpg' (without './')"),
+        ("cat /2.jpg", 1, "'cat/2.jpg' (spaces differ)"),
         ("cat\\2.jpg", 1, "'cat/2.jpg' (with '/' between folders)"),
         ("CAT/2.JPG", 1, "'cat/2.jpg' (upper and lower case differ)"),
         ("cat/2", 1, "'cat/2.jpg' (the ending differs)"),
