@@ -194,6 +194,23 @@ def test_a_wholly_ignored_image_is_allowed(tmp_path: Path) -> None:
     assert (shares is not None, shares and shares.count) == (True, 6)
 
 
+def test_the_transparency_of_the_images_may_be_the_mask(tmp_path: Path) -> None:
+    write(tmp_path, white)
+    for split in ("val", "test"):
+        for path in sorted((tmp_path / split).rglob("*.jpg")):
+            picture = Image.open(path)
+            mask = tmp_path / f"{split}_masks" / path.relative_to(tmp_path / split).with_suffix(".png")
+            picture.putalpha(Image.open(mask))
+            path.unlink()
+            picture.save(path.with_suffix(".png"))
+        (tmp_path / f"{split}_masks").rename(tmp_path / f"{split}_before")
+        (tmp_path / f"{split}_masks").symlink_to(tmp_path / split)
+    report = checked(tmp_path, "val", "test", alpha=True, background="white")
+    assert report.problems == []
+    benchmark = Folder(Folder.Options(root=str(tmp_path), alpha=True, background="white"))
+    assert np.array_equal(benchmark.annotations("test").masks(2)[0], shape(2))
+
+
 def test_an_exchange_of_object_and_ignore_is_noted(tmp_path: Path) -> None:
     write(tmp_path, trimap)
     assert checked(tmp_path, object=1, ignore=3).notes == []

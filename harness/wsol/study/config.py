@@ -321,6 +321,9 @@ def apply_override(content: OptionValues, override: str, option: str = "--set") 
         >>> apply_override(content, "benchmark.root=/data/cub")
         >>> content
         {'benchmark': {'name': 'cub', 'root': '/data/cub'}}
+        >>> apply_override(content, "benchmark=#ff0000")
+        >>> content
+        {'benchmark': '#ff0000'}
     """
     where = f"{option} {override}" if len(override) < 200 else f"{option} {override[:200]}…"
     key, separator, text = override.partition("=")

@@ -33,6 +33,17 @@ def name_values(values: Sequence[float], coloured: bool) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
+def looks_soft(values: Sequence[int], coloured: bool, levels: int) -> bool:
+    """Whether values are those between two others, as blurred and JPEG-compressed masks have, rather than labels.
+
+    Args:
+        values: The values, sorted.
+        coloured: Whether they are colours.
+        levels: Most values in one mask.
+    """
+    return levels > MANY or (not coloured and any(VOID - NEARLY_WHITE <= value < VOID for value in values))
+
+
 def advise(values: Sequence[int], coloured: bool, levels: int) -> str:
     """Say which options state what values mean.
 
@@ -63,7 +74,7 @@ def _beside_white(between: Sequence[int]) -> str:
     noise = write("if the others are blurred edges or JPEG's noise", threshold=VOID // 2)
     if not between:
         return ""
-    if between[-1] >= VOID - NEARLY_WHITE:
+    if looks_soft(between, False, 0):
         return noise
     if len(between) > 1:
         return f"{write(f'if {VOID} marks pixels without a label', object='any', ignore=VOID)}; {noise}"

@@ -11,7 +11,7 @@ import numpy as np
 from wsol.arrays import BoolArray
 from wsol.data.benchmark import Masks
 from wsol.data.decoding.settings import MAX_PIXELS
-from wsol.data.masks.advice import advise, advise_rest, advise_stating, name_values, write
+from wsol.data.masks.advice import advise, advise_rest, advise_stating, looks_soft, name_values, write
 from wsol.data.masks.levels import Levels, UnsuitableMaskError, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
@@ -125,9 +125,10 @@ class LabelMasks:
         Returns:
             The end of an error message.
         """
-        if self.rule.object is not None and any(value in self.rule.object for value in present):
-            return advise_rest(self.rule.open_values(present), coloured)
-        return advise(present, coloured, levels)
+        objects, left = self.rule.object or (), self.rule.open_values(present)
+        if not any(value in objects for value in present) or looks_soft(left, coloured, levels):
+            return advise(present, coloured, levels)
+        return advise_rest(left, coloured)
 
     def _check_kind(self, path: Path, levels: Levels) -> None:
         """Check that the values are of the kind that the rule states."""

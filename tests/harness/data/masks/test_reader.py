@@ -100,6 +100,7 @@ def test_one_value_that_is_not_stated_follows(
         ),
         ((0, 1, 2), {"object": 1}, "values 0, 1 and 2, .* background; state 0 and 2 as well, .*: outside: any "),
         ((0, 1, 2), {"object": 1, "outside": 0}, "state 2 as well"),
+        ((0, 1, 254, 255), {"object": 255}, "JPEG's noise: threshold: 127"),
         ((0, 255), {"object": 1, "outside": 3}, r"state those of the object, .*\(data check: --set object=255\)"),
         ((1, 2, 3), {"ignore": 3}, "not every one is stated"),
         (range(0, 256, 5), {}, r"0, 5, .* and 44 more, .* threshold: 127 \(data check: --set threshold=127\)"),
