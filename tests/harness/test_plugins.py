@@ -55,6 +55,14 @@ class Always(wsol.BoxRule):
         return np.array([[0, 0, score_map.shape[1], score_map.shape[0]]])
 
 
+class Unmarked(wsol.FileListBenchmark):
+    """A benchmark that does not say how its folder is recognised."""
+
+    name = "test_unmarked"
+    metrics = ("maxboxaccv2",)
+    schedule = wsol.Schedule(epochs=1, decay_every=1)
+
+
 def module(**functions: Any) -> ModuleType:
     made = ModuleType("made")
     for name, function in functions.items():
@@ -137,6 +145,7 @@ def test_a_broken_plugin_does_not_stop_the_rest(installed: Any) -> None:
         (module(wsol_normalizers=hook(int)), "no subclass of wsol.Normalizer"),
         (module(wsol_normalizers=hook(type("Bad", (Half,), {"name": "No Good", "__doc__": "x"}))), "lower-case"),
         (module(wsol_normalizers=hook(type("Bad", (Half,), {"__doc__": None}))), "no docstring"),
+        (module(wsol_benchmarks=hook(Unmarked)), "Unmarked.landmark is missing; set it to a path below the folder"),
     ],
 )
 def test_a_plugin_that_breaks_a_rule_fails(installed: Any, broken: ModuleType, reason: str) -> None:

@@ -214,6 +214,10 @@ class Benchmark(Component, ABC):
 
     ``metrics``, ``resize`` and ``crop`` are set by the class; an instance whose options change them sets its own.
     ``Options`` need no ``root`` where nothing is read from files.
+
+    A subclass must define ``name``, ``metrics``, ``schedule``, :meth:`class_names`, :meth:`images` and
+    :meth:`annotations`. Types and ranges of class attributes, and the parameters of methods, are checked when the plugin
+    is loaded (:meth:`check_class`); what methods return is checked at each call, as in docs/plugins.md.
     """
 
     Options: ClassVar[type[AnyOptions]] = BenchmarkOptions

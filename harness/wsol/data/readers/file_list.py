@@ -72,7 +72,13 @@ class ImageListBuilder:
 
 
 class FileListBenchmark(Benchmark):
-    """Reads a data set from its own files; a subclass implements :meth:`listing` and :meth:`annotate`."""
+    """Reads a data set from its own files.
+
+    A subclass must define ``name``, ``metrics``, ``schedule``, ``landmark``, :meth:`class_names`, :meth:`listing` and
+    :meth:`annotate`, and may define ``folders``, :meth:`annotation_files` and what :class:`wsol.Benchmark` lets it
+    define. Its ``Options`` derive from :class:`wsol.BenchmarkOptions`. All this is checked when the plugin is loaded;
+    what the methods return is checked at each call.
+    """
 
     landmark: ClassVar[str | tuple[str, ...]]
     """A path in the folder of the data set, by which the folder is recognised; or several, of which one is enough."""

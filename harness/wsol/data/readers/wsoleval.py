@@ -30,6 +30,10 @@ class WsolevalBenchmark(Benchmark):
     A subclass sets name, metrics, schedule and texts, and the folders that unpacking its archives leaves, so that users
     need not move files. The root is the option ``root``, or else ``$WSOL_DATA/<name>``. The number of classes follows
     from the largest label of train.
+
+    A subclass must define ``name``, ``metrics`` and ``schedule``; the attributes below have defaults. They are checked
+    when the plugin is loaded: folders are paths below the root, and ``Options`` derive from
+    :class:`wsol.BenchmarkOptions`.
     """
 
     annotation: ClassVar[Literal["boxes", "masks"]] = "boxes"
