@@ -201,6 +201,8 @@ def load_plugins(files: Sequence[Path] | None = None, strict: bool = False, list
     from wsol.plugins import load_plugins as load
 
     plugins = load(files or [], strict=strict, listed=listed)
+    if sys.stdout.closed:  # by a plugin that failed for it: nothing can be listed
+        plugins.check_files()
     for plugin in plugins.failed:
         if plugin not in plugins.failed_files:
             warn(f"plugin {plugin.name} ({plugin.distribution} {plugin.version}) failed: {plugin.error}")

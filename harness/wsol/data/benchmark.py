@@ -216,8 +216,8 @@ class Benchmark(Component, ABC):
     ``Options`` need no ``root`` where nothing is read from files.
 
     A subclass must define ``name``, ``metrics``, ``schedule``, :meth:`class_names`, :meth:`images` and
-    :meth:`annotations`. Types and ranges of class attributes, and the parameters of methods, are checked when the plugin
-    is loaded (:meth:`check_class`); what methods return is checked at each call, as in docs/plugins.md.
+    :meth:`annotations`. Types and ranges of class attributes, and the parameters of methods, are checked when the
+    plugin is loaded (:meth:`check_class`); what methods return is checked at each call, as in docs/plugins.md.
     """
 
     Options: ClassVar[type[AnyOptions]] = BenchmarkOptions
