@@ -7,12 +7,23 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("COLUMNS", None)  # a console keeps the width that it finds when its module is imported
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import SHARED
 from tests.support.stages import stay_in_this_process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded images and kept checks of tests that name no folder are in one that all processes of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WSOL_CACHE", str(shared / "cache"))
+        yield
 
 
 @pytest.fixture
