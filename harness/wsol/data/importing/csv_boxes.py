@@ -176,7 +176,7 @@ class CsvReader(SourceReader):
         convention = CornerConvention(self.options.first_pixel, self.options.exclusive)
         pixels = f"pixels with {convention} (the options change it)"
         read = "shares of the image's width and height" if unit == "shares" else pixels
-        self.notes.add("convention", f"boxes are read as {read}", str(self.source))
+        self.notes.say("convention", f"boxes are read as {read}")
         self.conventions = f"a table; boxes in {read}".removesuffix(" (the options change it)")
 
     def _edges(self, row: _Row, corners: Corners, unit: BoxUnit) -> Callable[[Size], Edges]:

@@ -110,7 +110,7 @@ class MaskReader(SourceReader):
             if self.options.object is not None or self.options.threshold is not None:
                 return {}, False
             if file is not None:
-                self.notes.add("classes of values", f"classes of values are those of {file.name}", str(file))
+                self.notes.say("classes of values", f"classes of values are those of {file}")
             return classes, coloured
         if self.options.object is not None or self.options.threshold is not None:
             raise UsageError(

@@ -34,14 +34,14 @@ class CountedNotes:
         """
         self._places.setdefault((kind, text), []).append(place)
 
-    def count(self, kind: str) -> int:
-        """Number of places of all notes of a kind."""
-        return sum(len(places) for (found, _), places in self._places.items() if found == kind)
+    def say(self, kind: str, text: str) -> None:
+        """Add a note about the whole source, which is not counted."""
+        self._places.setdefault((kind, text), [])
 
     def report(self, report: Report) -> None:
         """Report all notes, in the order in which their texts were first added."""
         for (kind, text), places in self._places.items():
-            report(kind, f"{text}: {len(places)} ({listed(places)})", note=True)
+            report(kind, f"{text}: {len(places)} ({listed(places)})" if places else text, note=True)
 
 
 def listed(names: Sequence[str], most: int = EXAMPLES) -> str:

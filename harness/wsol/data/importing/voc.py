@@ -126,7 +126,7 @@ class VocReader(SourceReader):
             found, reason = CornerConvention(STANDARD.first_pixel if first is None else first, bool(exclusive)), ""
         if reason:
             text = f"{reason}, so boxes are read with {found}; the options change it"
-            self.notes.add("other convention", text, str(self.source))
+            self.notes.say("other convention", text)
         self.conventions = f"Pascal VOC XML; {found}"
         return found
 
