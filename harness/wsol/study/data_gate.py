@@ -30,6 +30,7 @@ from wsol.study.identity import code_identity
 from wsol.study.job import Job
 from wsol.study.jobs import pending
 from wsol.study.observer import StudyObserver
+from wsol.study.plan import leave_out
 from wsol.study.processes import StageError, end_server, run_stage
 from wsol.study.wire import Message
 
@@ -79,7 +80,7 @@ class DataGate:
                 report = self._report(ref)
             except (DataError, PluginError) as error:
                 others = {job.run.train.benchmark.name for job in jobs} - {ref.name}
-                raise type(error)(f"{error}{_leave_out(others)}") from None
+                raise type(error)(f"{error}{leave_out(others)}") from None
             accepted = self.accept or DATA_PROBLEMS in job.marks
             if report.problems and not (accepted and _is_usable(report)):
                 refused[_key(ref)] = report
@@ -226,21 +227,17 @@ def _is_usable(report: CheckReport) -> bool:
 
 def _refusal(report: CheckReport, others: set[str]) -> Iterator[str]:
     """What to do about refused data, and the lines that ``wsol data check`` prints about their problems."""
-    leave_out = _leave_out(others)
+    hint = leave_out(others)
     messages = {problem.message for problem in report.problems}
     if len(messages) == 1 and not any(split.images for split in report.splits):  # nothing is there
-        yield f"{printable(messages.pop())}{leave_out}"
+        yield f"{printable(messages.pop())}{hint}"
         return
     broken = [split.split for split in report.splits if not split.usable]
     what = f"no run can read {', '.join(broken)}; mend the data" if broken else ACCEPT
-    yield f"{report.benchmark}: problems in the data ({_counted(report.counts())}): {what}{leave_out}"
+    yield f"{report.benchmark}: problems in the data ({_counted(report.counts())}): {what}{hint}"
     for group in grouped(report.problems):
         yield f"{group.kind}: {group.count}"
         yield from map(printable, group.lines(f"'wsol data check {report.benchmark} --limit 0'"))
-
-
-def _leave_out(others: set[str]) -> str:
-    return f" (to leave it out: --set 'benchmark=[{', '.join(sorted(others))}]')" if others else ""
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import JsonValue
 
-from wsol.errors import UsageError
+from wsol.errors import PluginError, UsageError
 from wsol.options import Distribution, OptionValues
 from wsol.protocols import get_protocol
 from wsol.recipes import (
@@ -118,7 +118,8 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
         The plan, with one cell for each training.
 
     Raises:
-        UsageError: A component, an option or a metric is not valid, or there is nothing to train.
+        UsageError: A component, an option or a metric is not valid, a benchmark cannot be built, or there is nothing to
+            train.
         DataError: A file that an option names is missing.
 
     Example:
@@ -139,6 +140,15 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
     return Plan(study, tuple(found.values()))
 
 
+def leave_out(others: set[str]) -> str:
+    """How to leave out a benchmark that fails, as the end of an error; empty where there is no other one.
+
+    Args:
+        others: Names of the study's other benchmarks.
+    """
+    return f" (to leave it out: --set 'benchmark=[{', '.join(sorted(others))}]')" if others else ""
+
+
 def _merged(a: TrainingCell, b: TrainingCell) -> TrainingCell:
     """Join two cells of the same training; raises UsageError where they read the data from two folders."""
     if a.train.benchmark != b.train.benchmark:
@@ -151,7 +161,10 @@ def _merged(a: TrainingCell, b: TrainingCell) -> TrainingCell:
 
 
 def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Plugins) -> Iterator[TrainingCell]:
-    data = plugins.create("benchmarks", benchmark.name, benchmark.options)
+    try:
+        data = plugins.create("benchmarks", benchmark.name, benchmark.options)
+    except PluginError as error:
+        raise PluginError(f"{error}{leave_out({other.name for other in study.benchmark} - {benchmark.name})}") from None
     metrics = tuple(study.metrics or data.metrics)
     for name in metrics:
         plugins.get("metrics", name)

@@ -236,10 +236,17 @@ def test_a_check_of_a_plugin_s_benchmark_ends_by_the_kind_of_the_fault(
         assert json.loads(shown.stdout)["benchmark"] == "a"
 
 
-def test_a_study_says_how_to_leave_out_a_benchmark_that_fails(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(WORKING.format("return None"))
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("", "images('train') returned None"),
+        ("\ndef broken(self, options): 1 / 0\nA.__init__ = broken\n", "__init__() failed: ZeroDivisionError"),
+    ],
+)
+def test_a_study_says_how_to_leave_out_a_benchmark_that_fails(more: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WORKING.format("return None") + more)
     words = ["--set", "benchmark=[sprites, a]", "--set", "recipes=[{method: center, normalizer: minmax}]"]
     shown = run_cli("search", "quickstart", "--plugin", tmp_path / "mine.py", *words, "--out", tmp_path / "out")
     assert shown.returncode == 2
-    assert "images('train') returned None" in shown.stderr
+    assert says in shown.stderr
     assert "to leave it out: --set 'benchmark=[sprites]'" in shown.stderr
