@@ -97,6 +97,12 @@ class Folder(wsol.Benchmark):
             return None
         return wsol.read_import_manifest(root)
 
+    @property
+    def decoding(self) -> wsol.Decoding:
+        """How image files are decoded: as the options state; what they do not state, as an import's manifest."""
+        manifest = self.manifest()
+        return self.options.decoding(None if manifest is None else manifest.decoding)
+
     def mask_rule(self) -> wsol.MaskRule:
         """What the values of masks mean: as the options state; where they state nothing, as an import's manifest."""
         rule, manifest = self.options.mask_rule(), self.manifest()
@@ -130,13 +136,13 @@ class Folder(wsol.Benchmark):
     def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
         found = self._found(split, wsol.without_kind(report, "empty class"))  # reported by its label
+        decoding, paths = self.options.decoding(), self._paths(split, found)
         try:
-            self.manifest()
-        except wsol.DataError as error:
+            decoding = self.decoding
+        except wsol.DataError as error:  # the manifest
             report("cannot be read", str(error))
-        paths = self._paths(split, found)
         return wsol.ImageList(
-            self._ids(split, found), _labels(found), wsol.ImageFiles(paths, self.decoding), "", paths=paths
+            self._ids(split, found), _labels(found), wsol.ImageFiles(paths, decoding), "", paths=paths
         )
 
     def _found(self, split: wsol.Split, report: wsol.Report) -> Found:

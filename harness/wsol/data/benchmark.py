@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol, get_args
 
 import numpy as np
-from pydantic import field_validator
 
 from wsol.arrays import BoolArray, ByteArray, IntArray
 from wsol.components import Component
-from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding, parse_background
+from wsol.data.decoding.options import DecodingOptions
+from wsol.data.decoding.settings import DEFAULT_DECODING, Decoding
 from wsol.data.holdout import hold_out
 from wsol.errors import DataError, PluginError, UsageError
 from wsol.files import leads_outside
@@ -184,25 +184,10 @@ class Archive:
         return ""
 
 
-class BenchmarkOptions(AnyOptions):
+class BenchmarkOptions(DecodingOptions):
     """Options of benchmarks that are read from files."""
 
     root: str | None = option(None, "folder that holds the data set")
-    background: str | None = option(
-        None, "colour below transparent pixels: white, black, '#rrggbb' …; ignore: stored colours; null: refuse them"
-    )
-    bits: int | None = option(None, "bits that images of more than 8 bits use: white is 2^bits - 1", ge=1, le=16)
-    max_pixels: int = option(MAX_PIXELS, "images with more pixels are refused", ge=1, le=2**40)
-
-    @field_validator("background")
-    @classmethod
-    def _check_background(cls, background: str | None) -> str | None:
-        parse_background(background)
-        return background
-
-    def decoding(self) -> Decoding:
-        """How image files are decoded."""
-        return Decoding(parse_background(self.background), self.bits, self.max_pixels)
 
 
 class Benchmark(Component, ABC):

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, ValidationError
 
+from wsol.data.decoding.options import DecodingOptions
 from wsol.errors import DataError
 from wsol.files import read_text
 from wsol.options import describe_validation
@@ -41,6 +42,7 @@ class ImportManifest(Model):
         split_rule: How images were assigned to train, val and test, for example ``"seed 0, 60/20/20, class-balanced,
             near-copies together, rule 1, source 1a2b3c4d"``; empty where the source assigns them.
         masks: What the values of masks mean; None without masks.
+        decoding: How image files are decoded.
         images: Split → class → number of images.
         skipped: Reason → names of the images of the source that were left out; control characters are escaped.
     """
@@ -55,6 +57,7 @@ class ImportManifest(Model):
     source: str
     split_rule: str
     masks: MaskValues | None
+    decoding: DecodingOptions = DecodingOptions()
     images: dict[str, dict[str, int]]
     skipped: dict[str, tuple[str, ...]]
 

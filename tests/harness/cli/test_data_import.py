@@ -479,8 +479,8 @@ def test_an_image_that_cannot_be_decoded_is_a_problem(voc: Path, tmp_path: Path)
     assert not (tmp_path / "data").exists()
 
 
-def test_images_that_need_an_option_of_the_benchmark_are_imported(voc: Path, tmp_path: Path) -> None:
-    """Transparent pixels: how they are read is said when the data set is used."""
+def test_options_of_decoding_are_given_once_at_the_import(voc: Path, tmp_path: Path) -> None:
+    """What they state counts for the data set, too, unless its own options state something else."""
     path = voc / "JPEGImages" / "004.jpg"
     with Image.open(path) as image:
         image.convert("RGBA").save(path.with_suffix(".png"))
@@ -489,10 +489,20 @@ def test_images_that_need_an_option_of_the_benchmark_are_imported(voc: Path, tmp
     pixels[:5, :, 3] = 0
     Image.fromarray(pixels).save(path.with_suffix(".png"))
     path.unlink()
-    done = import_data(voc, tmp_path / "data")
+    refused = import_data(voc, tmp_path / "data")
+    assert refused.returncode == 3
+    assert "pixels are transparent; set the option 'background'" in refused.stdout
+    done = import_data(voc, tmp_path / "data", "--set", "background=lime", "--set", "max_pixels=200000000")
     assert done.returncode == 0, done.stdout
-    assert check(folder(tmp_path / "data")).problems != []
-    assert check(folder(tmp_path / "data", background="white")).problems == []
+    assert check(folder(tmp_path / "data")).problems == []
+    assert folder(tmp_path / "data").decoding == wsol.Decoding((0, 255, 0), None, 200_000_000)
+    assert folder(tmp_path / "data", background="white", bits=12).decoding == wsol.Decoding((255,) * 3, 12, 200_000_000)
+
+
+def test_the_limit_of_pixels_holds_for_an_import(voc: Path, tmp_path: Path) -> None:
+    done = import_data(voc, tmp_path / "data", "--set", "max_pixels=10")
+    assert done.returncode == 3
+    assert "above the limit of 10; if the file is what it should be, set the option 'max_pixels'" in done.stdout
 
 
 def test_a_changed_manifest_is_another_identity(voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

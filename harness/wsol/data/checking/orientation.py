@@ -27,15 +27,9 @@ class Orientation(Inspection):
 
     def image(self, split: CheckedSplit, index: int, image: ByteArray) -> Iterable[Problem]:
         """See :class:`Inspection`."""
-        if split.images.paths and self._is_turned(split, Path(split.images.paths[index])):
+        if split.images.paths and _is_turned(Path(split.images.paths[index])):
             self._turned.append(index)
         return ()
-
-    def _is_turned(self, split: CheckedSplit, path: Path) -> bool:
-        try:
-            return exif_orientation(path, split.benchmark.decoding.max_pixels) != 1
-        except DataError:  # what the benchmark loads is another file than the one it names
-            return False
 
     def end(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
@@ -50,3 +44,10 @@ class Orientation(Inspection):
             f"not applied, and boxes and masks must refer to the pixels as stored: {named}{more}",
             note=True,
         )
+
+
+def _is_turned(path: Path) -> bool:
+    try:
+        return exif_orientation(path) != 1
+    except DataError:  # what the benchmark loads is another file than the one it names
+        return False

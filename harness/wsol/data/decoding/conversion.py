@@ -44,7 +44,8 @@ def rgb_pixels(image: Image, decoding: Decoding) -> ByteArray:
         return _from_deep_colour(depth.read_deep_colour(content, str(image.format), stored), decoding)
     if stored.mode == "F" or stored.mode.startswith("I"):
         return _from_grey(stored, white, inverted, decoding)
-    colours = _from_lab(stored) if stored.mode == "LAB" else np.asarray(stored.convert("RGB"))
+    _check_palette(stored)
+    colours = _from_lab(stored) if stored.mode == "LAB" else np.asarray(_as_rgb(stored))
     return flatten(colours, _opacity(stored, step), decoding.background)
 
 
@@ -65,7 +66,7 @@ def flatten(colours: Array, opacity: Float32Array | None, background: Background
     if opacity is not None and background != "ignore" and opacity.min() < 1:
         if background is None:
             raise DataError(
-                f"{int((opacity < 1).sum()):,} of {opacity.size:,} pixels are transparent; set the benchmark's option "
+                f"{int((opacity < 1).sum()):,} of {opacity.size:,} pixels are transparent; set the option "
                 "'background' to the colour below them (white), or to ignore for the stored colours"
             )
         weight = opacity[..., None]
@@ -87,6 +88,18 @@ def _from_deep_colour(pixels: Array, decoding: Decoding) -> ByteArray:
     colours = 255 * depth.to_unit(pixels[..., :3], None, decoding.bits)
     opacity = depth.to_unit(pixels[..., 3], depth.WHITE, None) if pixels.shape[2] == 4 else None
     return flatten(colours, opacity, decoding.background)
+
+
+def _as_rgb(image: Image) -> Image:
+    return image if image.mode == "RGB" else image.convert("RGB")  # a copy costs a tenth of decoding JPEG
+
+
+def _check_palette(image: Image) -> None:
+    """Refuse pixels whose index the palette lacks, which Pillow makes black."""
+    if image.mode == "P" and image.palette is not None:
+        colours, largest = len(image.palette.palette) // len(image.palette.mode), int(np.asarray(image).max())
+        if largest >= colours:
+            raise DataError(f"pixels of colour {largest} in a palette of {colours} colours, from 0; save it as RGB")
 
 
 def _from_lab(image: Image) -> ByteArray:

@@ -127,7 +127,7 @@ def to_unit(values: Array, white: int | None, bits: int | None) -> Float32Array:
         raise DataError(f"values from {low} to {high}; from 0 to {top} is expected, so scale them, or {SAVE}")
     if white is None and bits is None and 0 < high <= _TWELVE_BITS:
         raise DataError(
-            f"16-bit values of at most {high}, as if 12 bits or fewer were stored in 16; set the benchmark's option "
+            f"16-bit values of at most {high}, as if 12 bits or fewer were stored in 16; set the option "
             "'bits' to the number that is used (12), or to 16 if the image is this dark"
         )
     unit: Float32Array = values.astype(np.float32) / np.float32(top)
@@ -150,6 +150,6 @@ def check_unit(values: Array) -> FloatArray:
         raise DataError(f"floats that are NaN or infinite; {SAVE}")
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
-        raise DataError(f"floats from {low:.6g} to {high:.6g}; from 0 to 1 is expected, so scale them, or {SAVE}")
+        raise DataError(f"floats from {low:.9g} to {high:.9g}; from 0 to 1 is expected, so scale them, or {SAVE}")
     unit: FloatArray = values.astype(np.float64)
     return unit

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wsol.data.decoding import tiff
+from wsol.data.decoding import libtiff, tiff
 from wsol.data.decoding.settings import MAX_PIXELS
 from wsol.errors import DataError
 from wsol.files import check_regular
@@ -47,12 +47,15 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
 
     _quiet()
     _allow(max_pixels)
+    libtiff.watch()
     try:
         check_regular(path)  # opening a pipe would wait
         # Opened by its name, Pillow may map the file into memory, and then garbles TIFF files with an orientation.
         with path.open("rb") as file, Image.open(file) as image:
             _check(image, max_pixels)
             yield image
+            if libtiff.failed():
+                raise DataError(_BROKEN)
     except FileNotFoundError:
         raise DataError(f"{path}: no such image") from None
     except DataError as error:
@@ -61,14 +64,36 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
         pixels = re.search(r"\d+", str(error))
         raise DataError(f"{path}: {_too_large(int(pixels[0]) if pixels else 0, max_pixels)}") from None
     except UnidentifiedImageError:
-        raise DataError(
-            f"{path}: not a readable image; Pillow does not know this format, or this variant of it; save it as "
-            "PNG, or remove it"
-        ) from None
+        raise DataError(f"{path}: not a readable image; {_not_an_image(path)}") from None
     except Exception as error:  # Pillow raises many types for broken files
-        known = error.strerror if isinstance(error, OSError) else ""  # without the number and the path
-        reason = " ".join((known or str(error)).split()) or type(error).__name__
-        raise DataError(f"{path}: not a readable image ({reason})") from None
+        raise DataError(f"{path}: {_reason(error)}") from None
+
+
+_BROKEN = "not a readable image (broken data)"
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be decoded, in one line."""
+    known = error.strerror if isinstance(error, OSError) else ""  # without the number and the path
+    text = " ".join((known or str(error)).split())
+    return _BROKEN if libtiff.failed() or not text else f"not a readable image ({text})"
+
+
+_OTHER = (
+    (b"version https://git-lfs", "it is a pointer of Git LFS; get the file itself with 'git lfs pull'"),
+    (b"<", "it is a web page or other XML; download the image itself, or remove the file"),
+)
+"""First bytes of files that are found in place of images, and what to do."""
+
+
+def _not_an_image(path: Path) -> str:
+    """What a file is that Pillow does not recognize, and what to do."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    if not start.strip(b"\0"):
+        return "it is empty; get it again, or remove it"
+    unknown = "Pillow does not know this format, or the file is broken; save it as PNG, or remove it"
+    return next((text for magic, text in _OTHER if start.startswith(magic)), unknown)
 
 
 def _quiet() -> None:
@@ -112,5 +137,5 @@ def _check(image: Image, max_pixels: int) -> None:
 def _too_large(pixels: int, limit: int) -> str:
     return (
         f"an image of {pixels:,} pixels, above the limit of {limit:,}; if the file is what it should be, set the "
-        "benchmark's option 'max_pixels'"
+        "option 'max_pixels'"
     )

@@ -7,6 +7,8 @@ from typing import Literal
 
 MAX_PIXELS = 178_956_970
 """Largest number of pixels of an image by default: twice Pillow's ``MAX_IMAGE_PIXELS``, where Pillow itself stops."""
+ANY_SIZE = 2**40
+"""A limit of pixels that no image reaches."""
 Background = tuple[int, int, int] | Literal["ignore"] | None
 """Colour that images with an alpha channel are drawn on; ``ignore`` drops alpha; None refuses transparent pixels."""
 

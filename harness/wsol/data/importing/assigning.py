@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from wsol.arrays import ByteArray
 from wsol.data.benchmark import Report
-from wsol.data.decoding.settings import Decoding
+from wsol.data.decoding.settings import DEFAULT_DECODING, Decoding
 from wsol.data.images import decode_image
 from wsol.data.importing.labelling import LabelledImage
 from wsol.data.importing.notes import listed
@@ -16,8 +16,6 @@ from wsol.data.importing.splitting import WHOLE, Shares, rule_text, split_images
 from wsol.errors import DataError, UsageError
 from wsol.split_names import Split
 
-AS_STORED = Decoding(background="ignore", bits=16, max_pixels=2**40)
-"""Decodes what any options of a benchmark can: an import compares images, it does not decide how they are read."""
 _ALL: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -58,6 +56,7 @@ def assign_splits(
     choice: SplitChoice,
     report: Report,
     progress: Callable[[str, int, int], None] | None = None,
+    decoding: Decoding = DEFAULT_DECODING,
 ) -> AssignedSplits | None:
     """Assign entries to splits; entries of one image, and near-copies, get the same one.
 
@@ -67,11 +66,12 @@ def assign_splits(
         report: Receives images that cannot be decoded, classes with too few images, images without a split, and as
             notes near-copies, those under two classes, and those that kept splits separate.
         progress: Called while near-copies are searched.
+        decoding: How images are decoded.
 
     Returns:
         The splits; None where the source's own splits cannot be kept.
     """
-    groups = _groups(entries, report, progress)
+    groups = _groups(entries, decoding, report, progress)
     copies = _copies(entries, groups)
     _note_classes(copies, report)
     if not choice.keep:
@@ -103,7 +103,10 @@ def assign_splits(
 
 
 def _groups(
-    entries: Sequence[LabelledImage], report: Report, progress: Callable[[str, int, int], None] | None
+    entries: Sequence[LabelledImage],
+    decoding: Decoding,
+    report: Report,
+    progress: Callable[[str, int, int], None] | None,
 ) -> list[int]:
     """The group of each entry: near-copies, and the entries of one image, share one; broken images are reported."""
     from wsol.data.checking.near import group_copies  # needs time to import
@@ -114,7 +117,7 @@ def _groups(
 
     def load(index: int) -> ByteArray:
         try:
-            return decode_image(paths[index], AS_STORED)
+            return decode_image(paths[index], decoding)
         except DataError as error:
             broken[index] = str(error)
             raise

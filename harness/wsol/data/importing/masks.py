@@ -20,7 +20,7 @@ from wsol.data.importing.notes import listed
 from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
 from wsol.data.importing.walk import files_below
 from wsol.data.masks.advice import advise_stating
-from wsol.data.masks.levels import level_name, read_levels
+from wsol.data.masks.levels import Levels, level_name, read_levels
 from wsol.data.masks.reader import LabelMasks, UnclearMaskError
 from wsol.data.masks.rule import MaskValueOptions
 from wsol.data.readers.image_kind import kind_by_ending
@@ -160,7 +160,7 @@ class MaskReader(SourceReader):
     def _single_class(self, found: dict[str, ImageMasks], labels: dict[str, str], report: Report) -> list[RawImage]:
         """Images whose masks are of one class: what is the object is said by the rule."""
         files = [(name, path) for name, masks in found.items() for path in masks.files]
-        reader = LabelMasks([str(path) for _, path in files], self.rule)
+        reader = LabelMasks([str(path) for _, path in files], self.rule, max_pixels=self.shared.max_pixels)
         states = list(in_threads(lambda i: _examined(reader, i), len(files), chunk=16))
         self._report_errors([state.error for state in states if state.error], report)
         self._compare_values([path for _, path in files], states, report)
@@ -249,15 +249,18 @@ class MaskReader(SourceReader):
                     image.objects.append(RawObject(category, str(path), None, read))
 
     def _pixels(self, path: Path) -> Array:
-        levels = read_levels(path, alpha=False, colours=self.coloured, soft=False)
+        levels = self._levels(path, colours=self.coloured)
         if levels.coloured and not self.coloured:
             raise DataError(f"{path}: a mask of colours, but its classes are given for numbers; give '#rrggbb=CLASS'")
         return levels.pixels
 
     def _instances(self, path: Path) -> Array:
         """The numbers of the objects, 0 outside; colours are numbers too, 255 alone is the border between objects."""
-        levels = read_levels(path, alpha=False, colours=False, soft=False)
+        levels = self._levels(path, colours=False)
         return levels.pixels if levels.coloured else np.where(levels.pixels == VOC_BORDER, 0, levels.pixels)
+
+    def _levels(self, path: Path, *, colours: bool) -> Levels:
+        return read_levels(path, alpha=False, colours=colours, soft=False, max_pixels=self.shared.max_pixels)
 
     def _is_value(self, path: Path, values: Sequence[int], size: Size) -> BoolArray:
         return np.asarray(np.isin(self._pixels(path), values))

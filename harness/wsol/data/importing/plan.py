@@ -11,6 +11,7 @@ from wsol.data.benchmark import Report
 from wsol.data.checking.copies import ImageFile, equal_files
 from wsol.data.checking.labels import ONE_CLASS
 from wsol.data.checking.report import Problem
+from wsol.data.decoding.options import DecodingOptions
 from wsol.data.import_manifest import ImportManifest, MaskValues
 from wsol.data.importing.assigning import SplitChoice, assign_splits
 from wsol.data.importing.classes import rename_classes
@@ -139,7 +140,7 @@ def plan_import(
     if not entries or any(problem.kind in ("class name", "nothing to import") for problem in report.problems):
         return None
     source_hash = _source_hash(source)
-    splits = assign_splits(entries, rules.split, report, progress)
+    splits = assign_splits(entries, rules.split, report, progress, reader.shared.decoding())
     if splits is None:
         return None
     files = file_names(entries)
@@ -155,6 +156,7 @@ def plan_import(
         source=source_hash,
         split_rule=f"{splits.rule}, source {source_hash[:SHOWN_HASH]}" if splits.rule else "",
         masks=MaskValues() if masks else None,
+        decoding=DecodingOptions(**reader.shared.model_dump(include=set(DecodingOptions.model_fields))),
         images=_counts(placed),
         skipped=_skipped(images, rules.several, copies),
     )

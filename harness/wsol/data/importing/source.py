@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from wsol.arrays import BoolArray, IntArray
 from wsol.data.benchmark import Report
+from wsol.data.decoding.options import DecodingOptions
 from wsol.data.files import ImageFiles
 from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
 from wsol.data.importing.entry import Edges, SourceImage, SourceObject
@@ -18,11 +19,11 @@ from wsol.data.importing.form_checks import GivenBox, suspected_form
 from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
 from wsol.data.importing.notes import CountedNotes
 from wsol.errors import DataError
-from wsol.options import Options, OptionValues, build_options, option
+from wsol.options import OptionValues, build_options, option
 from wsol.split_names import Split
 
 
-class SourceOptions(Options):
+class SourceOptions(DecodingOptions):
     """Options of all formats."""
 
     images: str | None = option(None, "folder of the images, in the source or anywhere; null: found by its name")
@@ -177,7 +178,7 @@ class SourceReader(ABC):
         return given if given.is_absolute() or given.is_dir() else self.folder / given
 
     def _entries(self, raws: Sequence[RawImage], report: Report) -> list[SourceImage]:
-        sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws]).sizes(report)
+        sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws], self.shared.decoding()).sizes(report)
         self._check_form(raws, sizes, report)
         entries = []
         for raw, (width, height) in zip(raws, sizes.tolist(), strict=True):

@@ -84,6 +84,16 @@ def test_a_palette_gives_its_colours(tmp_path: Path) -> None:
         assert np.array_equal(decoded(tmp_path / name, image), table[indices])
 
 
+def test_a_colour_that_a_palette_lacks_is_refused(tmp_path: Path) -> None:
+    """Pillow would make it black."""
+    rows = [bytes([0, 1, 2]), bytes([2, 1, 3])]
+    write_png(tmp_path / "a.png", (3, 1), 8, 3, rows[:1], PLTE=bytes(range(9)))
+    assert decode_image(tmp_path / "a.png")[0].tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    write_png(tmp_path / "a.png", (3, 2), 8, 3, rows, PLTE=bytes(range(9)))
+    with pytest.raises(DataError, match=r"a\.png: pixels of colour 3 in a palette of 3 colours"):
+        decode_image(tmp_path / "a.png")
+
+
 def test_cmyk_is_converted_as_by_pillow_and_its_formula(tmp_path: Path) -> None:
     ink = levels(4)
     expected = (255 - ink[..., :3].astype(int)) * (255 - ink[..., 3:].astype(int)) / 255

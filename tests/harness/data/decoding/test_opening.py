@@ -194,7 +194,7 @@ def test_a_value_that_is_no_orientation_counts_as_none(tmp_path: Path, value: in
 def test_broken_files_are_one_line_with_the_name(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "whole.tif", compression="tiff_lzw")
     content = (tmp_path / "whole.tif").read_bytes()
-    files = {"cut.tif": content[:60], "empty.png": b"", "text.jpg": b"no image\n" * 9, "zip.png": b"PK\3\4" * 50}
+    files = {"cut.tif": content[:60], "text.jpg": b"no image\n" * 9, "zip.png": b"PK\3\4" * 50}
     for name, bytes_ in files.items():
         (tmp_path / name).write_bytes(bytes_)
     (tmp_path / "folder.png").mkdir()
@@ -205,3 +205,48 @@ def test_broken_files_are_one_line_with_the_name(tmp_path: Path) -> None:
             assert "\n" not in str(error.value)
     with pytest.raises(DataError, match=r"none\.png: no such image"):
         decode_image(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"", "it is empty"),
+        (bytes(5000), "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html><body>404</body></html>", "a web page"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?><svg/>", "other XML"),
+        (b"PK\3\4", "Pillow does not know this format, or the file is broken"),
+    ],
+)
+def test_what_is_found_in_place_of_an_image_is_named(tmp_path: Path, content: bytes, hint: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.jpg: not a readable image; .*{hint}"):
+        decode_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "group3", "group4"])
+def test_broken_data_in_a_tiff_file_are_an_error_and_print_nothing(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """libtiff would print a line without the file's name, and the rest of a JPEG image would be grey."""
+    path, picture = tmp_path / "a.tif", Image.fromarray(np.kron(PICTURE, np.ones((9, 9, 1), np.uint8)))
+    picture.convert("1" if compression.startswith("group") else "RGB").save(path, compression=compression)
+    for read in (decode_image, decode_mask):
+        read(path)
+    with Image.open(path) as image:
+        start, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    content = bytearray(path.read_bytes())
+    noise = np.random.default_rng(1).integers(0, 256, length - length // 3, dtype=np.uint8)
+    content[start + length // 3 : start + length] = noise.tobytes()
+    if compression == "jpeg":  # changed data alone are no error to its decoder, but a second header is
+        content[start + length // 3 : start + length // 3 + 4] = b"\xff\xc0\0\x0b"
+    path.write_bytes(content)
+    for read in (decode_image, decode_mask):
+        with (
+            ThreadPoolExecutor(2) as pool,
+            pytest.raises(DataError, match=r"a\.tif: not a readable image \(broken data"),
+        ):
+            list(pool.map(read, [path] * 4))
+    assert capfd.readouterr() == ("", "")
+    Image.fromarray(PICTURE).save(path, compression="tiff_lzw")
+    assert (decode_image(path) == PICTURE).all()
