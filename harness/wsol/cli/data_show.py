@@ -44,6 +44,7 @@ def show(
     """
     from wsol.data.images import write_png
     from wsol.data.views import evaluation_protocol
+    from wsol.errors import UsageError
     from wsol.files import make_folder
     from wsol.outputs import claim_outputs
     from wsol.reports.data_sheet import choose_rows, draw_images, make_sheet
@@ -51,6 +52,8 @@ def show(
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
 
+    if out_file.suffix.lower() != ".png":
+        raise UsageError(f"{out_file}: a sheet is a PNG file; let its name end in .png")
     benchmark = create_benchmark(name, root, overrides, plugin)
     rules = evaluation_protocol(benchmark, protocol or benchmark.protocol)
     images = benchmark.images(split)

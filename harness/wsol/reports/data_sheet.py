@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import cv2
 import numpy as np
@@ -19,7 +21,7 @@ from wsol.inference.overlay import IGNORED, MASK, overlay, tint
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+    from PIL.ImageFont import FreeTypeFont
 
     from wsol.data.benchmark import Benchmark, ImageList
     from wsol.split_names import Split
@@ -130,14 +132,14 @@ def make_sheet(title: str, images: Sequence[SheetImage]) -> ByteArray:
     Returns:
         uint8 [H, W, 3].
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     tiles = [_tile(entry.picture) for entry in images]
     side, columns = len(tiles[0]), int(np.ceil(np.sqrt(len(tiles))))
     step = (side + _MARGIN, side + 2 * _LINE + _MARGIN)
     rows = -(-len(tiles) // columns)
     canvas = Image.new("RGB", (columns * step[0] + _MARGIN, rows * step[1] + _LINE + 2 * _MARGIN), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
+    draw, font = ImageDraw.Draw(canvas), _font()
     _write(draw, font, (_MARGIN, _MARGIN // 2), title, canvas.width - 2 * _MARGIN)
     for place, (entry, tile) in enumerate(zip(images, tiles, strict=True)):
         left = _MARGIN + step[0] * (place % columns)
@@ -146,6 +148,14 @@ def make_sheet(title: str, images: Sequence[SheetImage]) -> ByteArray:
         _write(draw, font, (left, top + side), entry.class_name, side)
         _write(draw, font, (left, top + side + _LINE - 2), entry.image_id, side, grey=True)
     return np.asarray(canvas)
+
+
+def _font() -> FreeTypeFont:
+    """The font of matplotlib, which has Latin letters with accents, Greek, Cyrillic, Arabic and Hebrew ones."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 11)
 
 
 def _tile(picture: ByteArray) -> ByteArray:
@@ -160,7 +170,7 @@ def _tile(picture: ByteArray) -> ByteArray:
 
 def _write(
     draw: ImageDraw,
-    font: FreeTypeFont | ImageFont,
+    font: FreeTypeFont,
     place: tuple[int, int],
     text: str,
     width: int,
@@ -168,7 +178,7 @@ def _write(
     grey: bool = False,
 ) -> None:
     """Write one line, shortened in the middle where it is too long."""
-    whole = printable(text)
+    whole = normalize("NFC", printable(text))  # the font has accents on letters, not of their own
 
     def shortened(keep: int) -> str:
         return whole if keep >= len(whole) else f"{whole[: (keep + 1) // 2]}…{whole[len(whole) - keep // 2 :]}"

@@ -184,3 +184,24 @@ def test_wrong_data_are_one_line(root: Path, tmp_path: Path) -> None:
         result = show(root, *arguments)
         assert (result.returncode, message in result.stderr) == (code, True), result
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet", "sheet.png.bak", ""])
+def test_a_sheet_is_a_png_file_by_its_name_too(root: Path, tmp_path: Path, name: str) -> None:
+    done = show(root, "--out", tmp_path / name)
+    assert done.returncode == 2
+    assert "a sheet is a PNG file; let its name end in .png" in done.stderr
+    assert not (tmp_path / name).is_file()
+    assert show(root, "--out", tmp_path / "SHEET.PNG").returncode == 0
+
+
+def test_letters_beyond_english_are_drawn() -> None:
+    """Letters that a font lacks all look alike; an accent may be a character of its own."""
+    picture = np.zeros((192, 192, 3), np.uint8)
+
+    def sheet(name: str) -> np.ndarray:
+        return make_sheet("sheet", [SheetImage("1.jpg", name, picture)])
+
+    for one, other in (("é", "ü"), ("я", "ж"), ("λ", "π"), ("ق", "ك")):
+        assert (sheet(one) != sheet(other)).any()
+    assert (sheet("é") == sheet("e\u0301")).all()
