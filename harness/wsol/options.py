@@ -456,7 +456,9 @@ def describe_validation(error: ValidationError, where: str, known: Iterable[str]
             lines.append(f"{where}: unknown key '{key:.80}'{suggest(str(problem['loc'][-1]), known)}")
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{where}: {key[:80] or 'value'}: {message}, got {problem.get('input')!r:.80}")
+            joint = not key and problem["type"] == "value_error"  # of several values together, which it names
+            single = f"{key[:80] or 'value'}: {message}, got {problem.get('input')!r:.80}"
+            lines.append(f"{where}: {message if joint else single}")
     return "\n".join(lines[:MAX_LINES] + [f"{where}: {len(lines) - MAX_LINES} more"] * (len(lines) > MAX_LINES))
 
 

@@ -313,7 +313,7 @@ def test_a_mask_value_may_mark_ignored_pixels(masks: Path) -> None:
     assert np.array_equal(foreground, values == 1)
     assert np.array_equal(ignore, values == 255)
     assert np.array_equal(folder(masks, object="any").annotations("val").masks(0)[0], values > 0)
-    with pytest.raises(wsol.DataError, match=r"0, 1 and 255.*object: 1, ignore: 255 \(data check: --set"):
+    with pytest.raises(wsol.DataError, match=r"0, 1 and 255.*object: 1, ignore: 255 \(wsol data: --set"):
         folder(masks).annotations("val").masks(0)
 
 

@@ -14,9 +14,10 @@ from PIL import Image, ImageFilter
 import wsol
 from tests.support.cli import run_cli
 from tests.support.official_layouts import write_image
-from wsol.data.checking.check import check
-from wsol.data.checking.masks import looks_inverted, union
+from wsol.data.checking.check import check, check_for_study
+from wsol.data.checking.masks import union
 from wsol.data.checking.report import CheckReport
+from wsol.data.checking.unusual_masks import looks_inverted
 from wsol_folder import Folder
 
 SIZE = (40, 30)
@@ -77,7 +78,7 @@ def test_trimaps_are_refused_with_a_hint_that_leads_to_the_right_options(tmp_pat
     refused = run_cli(*command)
     assert refused.returncode == 3
     assert "8 masks have the values 1 (in 8), 2 (in 8), 3 (in 8)" in refused.stdout
-    assert "object: 1, ignore: 3 (data check: --set object=1 --set ignore=3)" in refused.stdout
+    assert "object: 1, ignore: 3 (wsol data: --set object=1 --set ignore=3)" in refused.stdout
     score = ("score", tmp_path / "maps", "--benchmark", "folder", "--split", "val", "--root", root, "--bootstrap", 0)
     for name in CLASSES:
         for index in range(COUNT):
@@ -103,7 +104,7 @@ def test_an_inverted_set_is_seen_at_a_glance(tmp_path: Path) -> None:
     (note,) = report.notes
     assert (report.problems, note.kind) == ([], "masks may be inverted")
     assert "in 8 of 8 masks" in note.message
-    assert "object: 0 (data check: --set object=0)" in note.message
+    assert "object: 0 (wsol data: --set object=0)" in note.message
     expected = [1 - shape(index).mean() for index in range(COUNT)] * 2
     shares = report.splits[0].mask_shares
     assert shares is not None
@@ -150,7 +151,7 @@ def test_masks_that_disagree_are_named_with_both_values(tmp_path: Path) -> None:
     kind, message = one(checked(tmp_path))
     assert kind == "undeclared mask values"
     assert "8 masks have the values 1 (in 2, first " in message
-    assert 'object: [1, 255] (data check: --set "object=[1, 255]")' in message
+    assert 'object: [1, 255] (wsol data: --set "object=[1, 255]")' in message
     assert checked(tmp_path, object=[1, 255]).problems == []
 
 
@@ -158,12 +159,112 @@ def test_masks_that_disagree_are_named_with_both_values(tmp_path: Path) -> None:
 def test_masks_with_values_in_between_need_a_threshold(tmp_path: Path, ending: str) -> None:
     write(tmp_path, blurred, ending)
     kind, message = one(checked(tmp_path))
-    assert (kind, "threshold: 127 (data check: --set threshold=127)" in message) == ("undeclared mask values", True)
+    assert (kind, "threshold: 127 (wsol data: --set threshold=127)" in message) == ("undeclared mask values", True)
     shares = checked(tmp_path, threshold=127).splits[0].mask_shares
     assert shares is not None
     assert shares.mean == pytest.approx(np.mean([shape(index).mean() for index in range(COUNT)]), abs=0.02)
     every = checked(tmp_path, object="any")
     assert (every.problems, [note.kind for note in every.notes]) == ([], ["many mask values"])
+
+
+def test_a_few_masks_with_another_value_are_named_and_the_others_say_what_is_the_object(tmp_path: Path) -> None:
+    def stray(mask: np.ndarray, index: int) -> np.ndarray:
+        values = white(mask)
+        values[0, 0] = 7 * (index == 2)
+        return values
+
+    kind, message = one(checked(write(tmp_path, stray)))
+    assert (kind, message.startswith(f"{tmp_path}/val_masks: 8 masks have")) == ("undeclared mask values", True)
+    assert "in all masks but 2, 255 alone is the object; mend the rest, or leave the pixels out: " in message
+    assert "object: 255, ignore: 7 (wsol data: --set object=255 --set ignore=7); with wsol run: --set" in message
+    assert checked(tmp_path, object=255, ignore=7).problems == []
+
+
+def test_more_values_than_a_message_names_lead_to_an_option_for_all_of_them(tmp_path: Path) -> None:
+    numbers = iter(range(1000, 2000))
+    write(tmp_path, lambda mask, index: (next(numbers) * mask).astype(np.uint16))
+    assert len({path.read_bytes() for path in tmp_path.glob("val_masks/*/*")}) == 8
+    assert "if all of them are: object: [1000, " in one(checked(tmp_path))[1]
+    Image.fromarray((7 * shape(0)).astype(np.uint16)).save(tmp_path / "val_masks" / "cat" / "0.png")
+    write_image(tmp_path / "val" / "cat" / "9.jpg", SIZE, 9)
+    Image.fromarray((9 * shape(0)).astype(np.uint16)).save(tmp_path / "val_masks" / "cat" / "9.png")
+    assert "if all of them are: object: any (" in one(checked(tmp_path))[1]
+    assert checked(tmp_path, object="any").problems == []
+
+
+def test_options_that_leave_no_object_are_named_with_the_values(tmp_path: Path) -> None:
+    write(tmp_path, lambda mask, index: mask.astype(np.uint8))
+    kind, message = one(checked(tmp_path, object=5, ignore=[0, 1]))
+    assert (kind, "in 8 of 8 masks all pixels are ignored" in message) == ("no object in masks", True)
+    for options, text in (
+        ({"object": 5, "outside": "any"}, "8 masks have the values 0 (in 8), 1 (in 8)"),
+        ({"threshold": 127}, "is the threshold 127 too high?"),
+    ):
+        report = checked(tmp_path, **options)
+        assert report.counts() == {"empty mask": 8}
+        (note,) = report.notes
+        assert (note.kind, text in note.message) == ("no object in masks", True)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1"])
+def test_a_folder_of_images_is_no_folder_of_masks(tmp_path: Path, mode: str) -> None:
+    write(tmp_path, white)
+    for path in sorted((tmp_path / "val").rglob("*.jpg")):
+        image = Image.open(path).convert(mode)
+        path.unlink()
+        image.save(path.with_suffix(".png"))
+        (tmp_path / "val_masks" / path.relative_to(tmp_path / "val").with_suffix(".png")).unlink()
+        image.save(tmp_path / "val_masks" / path.relative_to(tmp_path / "val").with_suffix(".png"))
+    report = checked(tmp_path)
+    if mode == "1":  # drawn shapes, which may be masks of themselves
+        assert "masks are images" in {note.kind for note in report.notes}
+    else:
+        kind, message = one(report)
+        assert (kind, "0.png: the image itself, not a mask; " in message) == ("unsuitable mask", True)
+        assert not report.splits[0].usable
+
+
+def test_an_orientation_of_masks_is_noted(tmp_path: Path) -> None:
+    write(tmp_path, white)
+    path = tmp_path / "val_masks" / "cat" / "0.png"
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(white(shape(0))).save(path, exif=exif)
+    report = checked(tmp_path)
+    (note,) = report.notes
+    assert (report.problems, note.kind) == ([], "orientation not applied")
+    assert "1 of 8 masks of val carry" in note.message
+    assert note.message.endswith(": 'val/cat/0.jpg'")
+
+
+HIDDEN: list[tuple[Make, dict[str, Any]]] = [
+    (lambda mask, index: np.where(mask, 91, 37).astype(np.uint8), {}),
+    (lambda mask, index: (mask * (91 if index else 37)).astype(np.uint8), {}),
+    (blurred, {}),
+    (lambda mask, index: white(np.ones_like(mask)), {}),
+    (lambda mask, index: white(~mask), {}),
+    (lambda mask, index: white(np.ones((37, 91), dtype=bool)), {}),
+    (lambda mask, index: white(mask), {"threshold": 0.37}),
+    (lambda mask, index: white(mask), {"object": 91, "ignore": [0, 255]}),
+]
+
+
+@pytest.mark.parametrize(("make", "options"), HIDDEN)
+def test_no_value_count_or_size_of_a_mask_of_test_is_reported_before_the_seal(
+    tmp_path: Path, make: Make, options: dict[str, Any]
+) -> None:
+    write(tmp_path, make)
+    report = check_for_study(Folder(Folder.Options(root=str(tmp_path), **options)))
+    test = report.splits[2]
+    assert (test.masked, test.mask_shares, test.notes) == (0, None, [])
+    names = {f"'test/{name}/{index}.jpg'" for name in CLASSES for index in range(COUNT)}
+    files = {f"{tmp_path}/test_masks/{name}/{index}.png" for name in CLASSES for index in range(COUNT)}
+    allowed = {"", *names, *files, f"{tmp_path}/test_masks", *(f"{file}: {name}" for file in files for name in names)}
+    for problem in test.problems:
+        assert (
+            problem.message.replace("(annotations of test)", "").replace("annotations of test", "").strip() in allowed
+        )
+        assert not any(character.isdigit() for character in problem.kind)
 
 
 def test_masks_that_cover_their_image_or_are_empty_are_named(tmp_path: Path) -> None:

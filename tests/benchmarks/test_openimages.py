@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import wsol
@@ -112,6 +113,20 @@ def test_masks_of_another_size_than_the_first_keep_theirs(root: Path) -> None:
     foreground = np.logical_or.reduce(instances)
     assert np.array_equal(ignore[::2, ::2], expected(0)[1])
     assert np.array_equal(foreground, expected(0)[0])
+
+
+def test_masks_with_values_in_between_are_noted_and_read_as_before(root: Path) -> None:
+    assert not any(note.kind == "many mask values" for note in check(openimages(root)).notes)
+    benchmark = openimages(root)
+    masks = benchmark.annotations("val").masks
+    assert isinstance(masks, wsol.MaskFiles)
+    before, path = masks(1), Path(masks.instances[1][0])
+    grey = np.asarray(Image.open(path).convert("L")).copy()
+    grey[1, 1] = 7
+    Image.fromarray(grey).save(path)
+    (note,) = (note for note in check(benchmark, ["val"]).notes if note.kind == "many mask values")
+    assert f"have up to 3 values, first {path}: all pixels brighter than 0 of 255 are read as" in note.message
+    assert np.array_equal(masks(1)[0], before[0])
 
 
 @pytest.mark.parametrize("kind", ["_ignore", "_m01226z_00000000", "_m01226z_00000001"])

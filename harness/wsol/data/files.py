@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from wsol.arrays import BoolArray, ByteArray, IntArray
+from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList, Masks, Report
 from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
-from wsol.data.images import decode_image, decode_mask, image_size
+from wsol.data.images import decode_grey, decode_image, image_size
 from wsol.errors import DataError
 
 T = TypeVar("T")
@@ -179,13 +179,28 @@ class MaskFiles:
         The foreground is the union of the instances, bool [H, W], where all masks have the image's size; otherwise it
         is a list of masks with sizes of their own. Raises DataError that names a missing or broken file.
         """
-        masks = [self._decode(path) for path in self.instances[index]]
-        name = self.ignore[index]
-        ignore = None if name is None else self._decode(name)
+        return self._masks(index, self._greys(index))
+
+    def read(self, index: int) -> tuple[Masks, list[int]]:
+        """Read the masks of image ``index`` as a call does, with the grey values that its files contain, sorted."""
+        greys = self._greys(index)
+        counts = sum(np.bincount(grey.ravel(), minlength=256) for grey in greys)
+        return self._masks(index, greys), np.flatnonzero(counts).tolist()
+
+    def _greys(self, index: int) -> list[ByteArray]:
+        """The brightness of the masks of an image, and of its pixels to ignore where it has them."""
+        ignore = self.ignore[index]
+        paths = [*self.instances[index], *([] if ignore is None else [ignore])]
+        return [decode_grey(Path(path), self.max_pixels) for path in paths]
+
+    def _masks(self, index: int, greys: Sequence[ByteArray]) -> Masks:
+        decoded = [grey > self.above for grey in greys]
+        count = len(self.instances[index])
+        masks, ignore = decoded[:count], decoded[count] if count < len(decoded) else None
         shape = masks[0].shape if self.given is None else tuple(self.given[index].tolist())[::-1]
-        if all(mask.shape == shape for mask in [*masks, *([] if ignore is None else [ignore])]):
+        if all(mask.shape == shape for mask in decoded):
             return np.logical_or.reduce(masks), ignore
-        return list(masks), ignore
+        return masks, ignore
 
     def sizes(self, report: Report) -> IntArray:
         """Width and height of the first mask of each image, int64 [N, 2].
@@ -193,9 +208,6 @@ class MaskFiles:
         An image whose first mask cannot be read, or that lacks another one, is reported and has size 0.
         """
         return np.array(list(in_threads(lambda i: self._size(i, report), len(self.instances))), dtype=np.int64)
-
-    def _decode(self, path: str) -> BoolArray:
-        return decode_mask(Path(path), self.above, max_pixels=self.max_pixels)
 
     def _size(self, index: int, report: Report) -> tuple[int, int]:
         ignore = self.ignore[index]

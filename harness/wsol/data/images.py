@@ -63,10 +63,15 @@ def decode_mask(path: Path, above: int = 0, *, max_pixels: int = MAX_PIXELS) -> 
     Raises:
         DataError: The file is missing, truncated, not an image, too large, or has several frames or more than 8 bits.
     """
+    return decode_grey(path, max_pixels) > above
+
+
+def decode_grey(path: Path, max_pixels: int = MAX_PIXELS) -> ByteArray:
+    """Decode a mask to its brightness, uint8 [H, W]; raises DataError like :func:`decode_mask`."""
     with opened(path, max_pixels) as image:
         if image.mode == "F" or image.mode.startswith("I"):
             raise DataError(f"a mask of more than 8 bits ({image.mode}); save it with grey values from 0 to 255")
-        return np.asarray(load_as_stored(image).convert("L")) > above
+        return np.asarray(load_as_stored(image).convert("L"))
 
 
 def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

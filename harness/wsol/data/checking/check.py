@@ -15,9 +15,9 @@ from wsol.data.checking.copies import Copies
 from wsol.data.checking.form import form_problems
 from wsol.data.checking.inspection import CheckedSplit, Inspection
 from wsol.data.checking.labels import Classes, Ids
-from wsol.data.checking.mask_values import KIND as UNCLEAR_MASKS
+from wsol.data.checking.mask_values import UNCLEAR_MASKS, UNSUITABLE_MASKS
 from wsol.data.checking.masks import MaskContent
-from wsol.data.checking.orientation import Orientation
+from wsol.data.checking.orientation import MaskOrientation, Orientation
 from wsol.data.checking.report import CheckReport, Problem, SplitReport
 from wsol.data.files import in_threads
 from wsol.errors import DataError, PluginError, WsolError
@@ -25,9 +25,11 @@ from wsol.split_names import EvalSplit, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 ANNOTATED: tuple[EvalSplit, ...] = ("val", "test")
-INSPECTIONS: tuple[Callable[[], Inspection], ...] = (Ids, Classes, Copies, Orientation, MaskContent, Sizes, Boxes)
+INSPECTIONS: tuple[Callable[[], Inspection], ...] = (
+    *(Ids, Classes, Copies, Orientation, MaskOrientation, MaskContent, Sizes, Boxes),
+)
 """In the order in which problems of one image are reported."""
-UNREADABLE = ("cannot be read", "unreadable", UNCLEAR_MASKS)
+UNREADABLE = ("cannot be read", "unreadable", UNCLEAR_MASKS, UNSUITABLE_MASKS)
 """Beginnings of kinds of problems that no study can go on with."""
 CheckProgress = Callable[[Split, int, int], None]
 """Called with the split, the number of images done and the number of all images."""

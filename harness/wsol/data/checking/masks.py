@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from wsol.arrays import BoolArray, ByteArray, FloatArray
-from wsol.data.benchmark import Masks, Report
+from wsol.data.benchmark import Masks
 from wsol.data.checking.inspection import CheckedSplit, Inspection
-from wsol.data.checking.mask_values import FileValues, report_unsuitable, report_values
+from wsol.data.checking.mask_values import FileValues, note_many_values, report_unsuitable, report_values
 from wsol.data.checking.report import Problem
 from wsol.data.checking.shares import summarize
-from wsol.data.masks.advice import write
+from wsol.data.checking.unusual_masks import UnusualMasks
+from wsol.data.files import MaskFiles
+from wsol.data.masks.advice import MANY, write
 from wsol.data.masks.levels import UnsuitableMaskError
 from wsol.data.masks.reader import LabelMasks, UnclearMaskError
-from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
 
-LARGE = 0.9
-"""Objects cover a larger share of their image than this only in close-ups."""
+IS_IMAGE = write("the image itself, not a mask; if the transparency of the images is the mask", alpha="true")
 
 
 class MaskContent(Inspection):
@@ -30,13 +31,12 @@ class MaskContent(Inspection):
 
     def begin(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
-        annotations, count = split.annotations, len(split.images)
+        annotations = split.annotations
         if annotations is not None and annotations.masks is not None:
             split.report.masked = int(np.count_nonzero(annotations.sizes[:, 0]))
-        self._shares: FloatArray = np.full(count, np.nan)
-        self._full: BoolArray = np.zeros(count, dtype=np.bool_)
-        self._inverted: BoolArray = np.zeros(count, dtype=np.bool_)
-        self._ignored: BoolArray = np.zeros(count, dtype=np.bool_)
+        self._shares: FloatArray = np.full(len(split.images), np.nan)
+        self._full: list[int] = []
+        self._unusual = UnusualMasks()
         self._values: dict[int, FileValues] = {}
         self._unsuitable: dict[int, str] = {}
 
@@ -45,27 +45,31 @@ class MaskContent(Inspection):
         annotations = split.annotations
         if annotations is None or annotations.masks is None or not annotations.sizes[index].all():
             return  # a size of 0 was reported when the sizes were read
+        is_image = _is_image(split, annotations.masks, index)
         try:
             foreground, ignore = self._read(annotations.masks, index)
         except UnclearMaskError:
+            if is_image:
+                del self._values[index]
+                self._unsuitable[index] = IS_IMAGE
             return  # reported at the end, with the values of the whole split
         except UnsuitableMaskError as error:
-            self._unsuitable[index] = error.reason
+            self._unsuitable[index] = IS_IMAGE if is_image else error.reason
             return
         except DataError as error:
             yield Problem("unreadable mask", str(error))
             return
-        if ignore is not None and ignore.all():
-            return  # the benchmark ignores the whole image
         objects = union(foreground)
+        counted = ~ignore if ignore is not None and ignore.shape == objects.shape else np.ones_like(objects)
+        self._unusual.add(objects, counted, is_image=is_image)
+        if not counted.any():
+            return  # the benchmark ignores the whole image
         if not objects.any():
             yield Problem("empty mask", f"'{split.images.ids[index]}': its mask has no pixel of an object")
             return
-        counted = ~ignore if ignore is not None and ignore.shape == objects.shape else np.ones_like(objects)
-        self._shares[index] = objects[counted].mean() if counted.any() else np.nan
-        self._full[index] = objects[counted].all()
-        self._inverted[index] = looks_inverted(objects, counted)
-        self._ignored[index] = (~counted).sum() > objects[counted].sum()
+        self._shares[index] = objects[counted].mean()
+        if objects[counted].all():
+            self._full.append(index)
 
     def end(self, split: CheckedSplit) -> None:
         """See :class:`Inspection`."""
@@ -73,33 +77,27 @@ class MaskContent(Inspection):
         if annotations is None or annotations.masks is None:
             return
         report.mask_shares = summarize(self._shares, split.images.ids)
-        for index in np.flatnonzero(self._full).tolist():
+        for index in sorted(self._full):
             message = f"'{split.images.ids[index]}': its mask covers the whole image"
             report("mask covers its image", message, note=split.benchmark.split_sizes is not None)
-        example = ""
-        if isinstance(annotations.masks, LabelMasks):
-            report_unsuitable(annotations.masks, self._unsuitable, report)
-            report_values(annotations.masks, [self._values[index] for index in sorted(self._values)], report)
-            example = write(", for example", object=0) if annotations.masks.rule == MaskRule() else ""
-        self._note_most(
-            self._inverted,
-            "masks may be inverted",
-            f"the object covers more than {LARGE:.0%} of the image, or more than half of its outermost pixels and a "
-            "smaller share of the image; if object and background are exchanged, state the values of the object"
-            + example,
-            report,
-        )
-        text = "more pixels are ignored than the object has; are the values of object and ignore exchanged?"
-        self._note_most(self._ignored, "many ignored pixels", text, report)
-
-    def _note_most(self, found: BoolArray, kind: str, text: str, report: Report) -> None:
-        """Note what was found in more than half of the masks that were measured."""
-        count, known = int(found.sum()), int((~np.isnan(self._shares)).sum())
-        if count > known / 2:
-            report(kind, f"in {count:,} of {known:,} masks {text}", note=True)
+        values = [self._values[index] for index in sorted(self._values)]
+        masks, rule = annotations.masks, None
+        if isinstance(masks, LabelMasks):
+            rule = masks.rule
+            report_unsuitable(masks, self._unsuitable, report)
+            report_values(masks, values, report)
+        elif isinstance(masks, MaskFiles):
+            hint = f"all pixels brighter than {masks.above} of 255 are read as the object"
+            note_many_values(values, MANY if masks.above else 2, hint, report)
+        self._unusual.report(rule, values, report)
 
     def _read(self, masks: Callable[[int], Masks], index: int) -> Masks:
-        """Read a mask; of an image of labels, note its values, whether they are clear or not."""
+        """Read a mask; note the values of its files, whether they are clear or not."""
+        if isinstance(masks, MaskFiles):
+            found, greys = masks.read(index)
+            path = masks.instances[index][0]
+            self._values[index] = FileValues(path, tuple((value, False) for value in greys))
+            return found
         if not isinstance(masks, LabelMasks):
             return masks(index)
         path = str(masks.paths[index])
@@ -110,6 +108,16 @@ class MaskContent(Inspection):
             raise
         self._values[index] = FileValues(path, mask.values, follows=mask.follows)
         return mask.foreground, mask.ignore
+
+
+def _is_image(split: CheckedSplit, masks: Callable[[int], Masks], index: int) -> bool:
+    """Whether a mask file is its image again: the wrong folder, unless transparency is the mask."""
+    if not isinstance(masks, LabelMasks) or masks.rule.alpha or not split.images.paths:
+        return False
+    try:
+        return filecmp.cmp(split.images.paths[index], masks.paths[index], shallow=False)
+    except OSError:  # reported when it is read
+        return False
 
 
 def union(foreground: BoolArray | list[BoolArray]) -> BoolArray:
@@ -129,29 +137,3 @@ def union(foreground: BoolArray | list[BoolArray]) -> BoolArray:
         rows, columns = np.arange(height) * mask.shape[0] // height, np.arange(width) * mask.shape[1] // width
         found |= mask[np.ix_(rows, columns)]
     return found
-
-
-def looks_inverted(objects: BoolArray, counted: BoolArray) -> bool:
-    """Whether a mask looks as if object and background were exchanged.
-
-    Args:
-        objects: The object, bool [H, W].
-        counted: Pixels that are not ignored, bool [H, W].
-
-    Returns:
-        Whether the object covers more than :data:`LARGE` of the image but not all of it, or more than half of the
-        outermost pixels and a smaller share of the image. An object that fills the image up to its edge covers a
-        smaller share of the outermost pixels than of the image.
-
-    Example:
-        >>> objects = np.ones((9, 9), dtype=bool)
-        >>> objects[2:7, 2:7] = False
-        >>> looks_inverted(objects, np.ones_like(objects)), looks_inverted(~objects, np.ones_like(objects))
-        (True, False)
-    """
-    frame = np.ones_like(counted)
-    frame[1:-1, 1:-1] = False
-    frame &= counted
-    share = float(objects[counted].mean()) if counted.any() else 0.0
-    edge = float(objects[frame].mean()) if frame.any() else 0.0
-    return LARGE < share < 1 or (edge > 1 / 2 and edge > share)

@@ -11,7 +11,16 @@ import numpy as np
 from wsol.arrays import BoolArray
 from wsol.data.benchmark import Masks
 from wsol.data.decoding.settings import MAX_PIXELS
-from wsol.data.masks.advice import advise, advise_rest, advise_stating, looks_soft, name_values, write
+from wsol.data.masks.advice import (
+    TRIMAP,
+    advise,
+    advise_rest,
+    advise_stating,
+    looks_soft,
+    name_values,
+    with_other_commands,
+    write,
+)
 from wsol.data.masks.levels import Levels, UnsuitableMaskError, level_name, masked, read_levels
 from wsol.data.masks.rule import MaskRule
 from wsol.errors import DataError
@@ -81,19 +90,31 @@ class LabelMasks:
             DataError: The file is missing or broken, of a kind that does not say what is the object, or the meaning of
                 a value is not clear.
         """
-        mask = self.read(index)
+        try:
+            mask = self.read(index)
+        except UnclearMaskError as error:
+            raise UnclearMaskError(with_other_commands(str(error)), error.values) from None
+        except UnsuitableMaskError as error:
+            raise DataError(with_other_commands(str(error))) from None
         if mask.follows is not None:
             known, first = self._followed.setdefault("value", (mask.follows, index))
             if known != mask.follows:
                 here, there = level_name(*mask.follows), level_name(*known)
+                advice = with_other_commands(advise_stating(self.rule.follows, [known, mask.follows]))
                 raise DataError(
                     f"{self.paths[index]}: {_MEANINGS[self.rule.follows]} is {here} here, and {there} in "
-                    f"{self.paths[first]}; {advise_stating(self.rule.follows, [known, mask.follows])}"
+                    f"{self.paths[first]}; {advice}"
                 )
         return mask.foreground, mask.ignore
 
     def read(self, index: int) -> ReadMask:
-        """Read the mask of image ``index`` without comparing it with others; raises as a call does."""
+        """Read the mask of image ``index`` without comparing it with others.
+
+        Raises:
+            UnclearMaskError: The meaning of a value is not clear.
+            UnsuitableMaskError: The file is of a kind that does not say what is the object.
+            DataError: The file is missing or broken.
+        """
         path, rule = Path(self.paths[index]), self.rule
         soft = rule.threshold is not None
         levels = read_levels(path, alpha=rule.alpha, colours=rule.coloured, soft=soft, max_pixels=self.max_pixels)
@@ -126,7 +147,8 @@ class LabelMasks:
             The end of an error message.
         """
         objects, left = self.rule.object or (), self.rule.open_values(present)
-        if not any(value in objects for value in present) or looks_soft(left, coloured, levels):
+        trimap = tuple(present) == TRIMAP and objects == TRIMAP[:1]
+        if trimap or not any(value in objects for value in present) or looks_soft(left, coloured, levels):
             return advise(present, coloured, levels)
         return advise_rest(left, coloured)
 

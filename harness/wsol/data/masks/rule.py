@@ -10,10 +10,10 @@ from typing import Literal
 from pydantic import model_validator
 
 from wsol.data.benchmark import BenchmarkOptions
+from wsol.data.masks.advice import ANY
 from wsol.data.masks.levels import level_name
 from wsol.options import Options, option
 
-ANY = "any"
 MAX_VALUE = 2**31 - 1
 MaskValue = int | str
 """A pixel value, or a colour as ``"#rrggbb"``."""
@@ -133,7 +133,8 @@ def _values(name: str, given: MaskValue | tuple[MaskValue, ...] | None) -> list[
         if value == ANY and (name == "ignore" or len(values) > 1):
             raise ValueError(f"{name}: 'any' is for object or outside, without other values")
         if isinstance(value, str) and value != ANY and not _COLOUR.fullmatch(value):
-            raise ValueError(f"{name}: '{value:.40}' is no value of a pixel; write a number, or a colour as '#ff0000'")
+            text = "write a number, a colour as '#ff0000', several as [1, 2]" + (", or any" if name != "ignore" else "")
+            raise ValueError(f"{name}: '{value:.40}' is no value of a pixel; {text}")
         if isinstance(value, int) and abs(value) > MAX_VALUE:
             raise ValueError(f"{name}: {value:.6g} has more than 32 bits")
     return values

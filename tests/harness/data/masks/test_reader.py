@@ -88,11 +88,11 @@ def test_one_value_that_is_not_stated_follows(
 @pytest.mark.parametrize(
     ("values", "options", "advice"),
     [
-        ((1, 2, 3), {}, r"values 1, 2 and 3, .*\(data check: --set object=1 --set ignore=3\)"),
-        ((0, 1, 255), {}, r"object: 1, ignore: 255 \(data check: --set object=1 --set ignore=255\)"),
+        ((1, 2, 3), {}, r"values 1, 2 and 3, .*\(wsol data: --set object=1 --set ignore=3\)"),
+        ((0, 1, 255), {}, r"object: 1, ignore: 255 \(wsol data: --set object=1 --set ignore=255\)"),
         ((0, 1, 2, 255), {}, r"object: any, ignore: 255 \(.*; if the others are blurred .*: threshold: 127"),
-        ((0, 1, 252, 255), {}, r"background; if the others are blurred edges or JPEG's noise: threshold: 127 \(data"),
-        ((0, 128, 255), {}, r"object: 255, ignore: 128 \(data check: --set"),
+        ((0, 1, 252, 255), {}, r"background; if the others are blurred edges or JPEG's noise: threshold: 127 \(wsol"),
+        ((0, 128, 255), {}, r"object: 255, ignore: 128 \(wsol data: --set"),
         (
             (0, 1, 2),
             {},
@@ -101,9 +101,13 @@ def test_one_value_that_is_not_stated_follows(
         ((0, 1, 2), {"object": 1}, "values 0, 1 and 2, .* background; state 0 and 2 as well, .*: outside: any "),
         ((0, 1, 2), {"object": 1, "outside": 0}, "state 2 as well"),
         ((0, 1, 254, 255), {"object": 255}, "JPEG's noise: threshold: 127"),
-        ((0, 255), {"object": 1, "outside": 3}, r"state those of the object, .*\(data check: --set object=255\)"),
+        ((0, 255), {"object": 1, "outside": 3}, r"state those of the object, .*\(wsol data: --set object=255\)"),
         ((1, 2, 3), {"ignore": 3}, "not every one is stated"),
-        (range(0, 256, 5), {}, r"0, 5, .* and 44 more, .* threshold: 127 \(data check: --set threshold=127\)"),
+        ((1, 2, 3), {"object": 1}, r"object: 1, ignore: 3 \("),
+        ((17, 124, 255), {}, r"for example: object: 17, outside: any, ignore: 255 \("),
+        ((50, 200), {}, r"\(any: all others\); with wsol run: --set benchmark\.0\.NAME=VALUE"),
+        (range(0, 101, 4), {}, r"threshold: 50 \(.*; with .*, with wsol score: --option benchmark\.NAME=VALUE$"),
+        (range(0, 256, 5), {}, r"0, 5, .* and 44 more, .* threshold: 127 \(wsol data: --set threshold=127\)"),
     ],
 )
 def test_values_that_nothing_says_the_meaning_of_are_never_the_object(
@@ -196,7 +200,7 @@ INCONSISTENT: list[tuple[dict[str, Any], str]] = [
     ({"ignore": "any"}, "ignore: 'any' is for object or outside, without other values"),
     ({"object": ["any", 1]}, "object: 'any' is for object or outside, without other values"),
     ({"object": []}, "object is an empty list; leave it out"),
-    ({"object": "red"}, "object: 'red' is no value of a pixel; write a number, or a colour as '#ff0000'"),
+    ({"object": "red"}, "object: 'red' is no value of a pixel; write a number, a colour as '#ff0000', several as"),
     ({"ignore": "#ff"}, "ignore: '#ff' is no value of a pixel"),
     ({"object": 2**40}, "object: .* has more than 32 bits"),
     ({"object": 1.5}, "object"),
