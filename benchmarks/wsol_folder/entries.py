@@ -133,5 +133,13 @@ def _reason(error: OSError, child: os.DirEntry[str]) -> str:
     if error.errno == errno.ELOOP:
         return "a link that leads to itself"
     if error.errno == errno.ENOENT:
-        return "a link to a file that is not there" if child.is_symlink() else "not there any more"
+        return _gone(child)
     return f"cannot be read: {error.strerror or error}"
+
+
+def _gone(child: os.DirEntry[str]) -> str:
+    """What to say about an entry whose file does not exist."""
+    try:
+        return f"a link to '{wsol.shown(os.readlink(child.path))}', which is not there"
+    except OSError:
+        return "not there any more"

@@ -117,7 +117,8 @@ class _SplitReader:
             elif self._is_image(entry, entry.name):
                 self._leave_out(entry, "image without class", "an image outside the class folders")
         if not self.found.names:
-            self.report("empty split", f"{self.split}: no image in its class folders")
+            kind = "usable image" if self.found.reported else "image"
+            self.report("empty split", f"{self.split}: no {kind} in its class folders")
         self._report_classes()
         self.others.note(self.split, self.report)
         return self.found

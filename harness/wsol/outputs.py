@@ -10,13 +10,14 @@ from wsol.errors import UsageError
 
 HEAD = 1 << 16
 """Bytes at the beginning of a file in which its mark is searched."""
+_HINT = "move it away, choose another --out, or add --overwrite"
 
 
 def claim_outputs(
     paths: Sequence[Path],
     *,
     mark: str | None = None,
-    overwrite: bool = False,
+    overwrite: bool | None = False,
     inputs: Iterable[Path] = (),
 ) -> None:
     """Check, before any long work, that files may be written.
@@ -25,7 +26,8 @@ def claim_outputs(
         paths: The files to write.
         mark: Text that the first 64 KiB of a file contain if the same command wrote it. Such a file is replaced. None:
             a file that exists is never replaced.
-        overwrite: Replace other files too, as the user asked for it. An input is not replaced even then.
+        overwrite: Replace other files too, as the user asked for it. An input is not replaced even then. None: the
+            command has no such option.
         inputs: Files that the command reads.
 
     Raises:
@@ -55,10 +57,9 @@ def claim_outputs(
         if os.path.isdir(path) and not os.path.islink(path):
             raise UsageError(f"{path}: is a folder; name a file")
         if os.path.lexists(path) and not overwrite and not _is_marked(path, mark):
-            raise UsageError(
-                f"{path}: exists, and this command did not write it; move it away, choose another --out, or add "
-                "--overwrite"
-            )
+            other = "" if mark is None else ", and this command did not write it"
+            hint = "move it away or choose another --out" if overwrite is None else _HINT
+            raise UsageError(f"{path}: exists{other}; {hint}")
 
 
 def _resolved(path: Path) -> Path:

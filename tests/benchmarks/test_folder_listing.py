@@ -87,7 +87,7 @@ PROBLEMS: list[tuple[str, Callable[[Path], object], str, str]] = [
         "train/ant/x.jpg",
         lambda path: path.symlink_to("gone"),
         "unreadable file",
-        ": a link to a file that is not there",
+        ": a link to 'gone', which is not there",
     ),
     (
         "train/ant/loop.png",
@@ -373,7 +373,7 @@ def test_other_kinds_of_tables_are_refused_with_a_hint(root: Path, first: list[s
     ("name", "make", "hint"),
     [
         ("val.csv", add_folder, "; 'val.csv' is not a file"),
-        ("val.csv", lambda path: path.symlink_to("gone"), "; 'val.csv' is a link to a file that is not there"),
+        ("val.csv", lambda path: path.symlink_to("gone"), "; 'val.csv' is a link to 'gone', which is not there"),
         ("val.csv", os.mkfifo, "; 'val.csv' is not a file, but a pipe, a socket or a device"),
         ("VAL.csv", add(), "; is it 'VAL.csv'? Then rename it"),
         ("val_masks", add(), "; 'val_masks' is not a folder"),

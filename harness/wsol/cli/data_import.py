@@ -95,6 +95,7 @@ def import_data(
     from wsol.data.importing.writing import check_target, write_import
 
     plugins = load_plugins(plugin)
+    source, root = source.expanduser(), root.expanduser()
     rules = ImportRules(
         several=several,
         rounding=rounding,

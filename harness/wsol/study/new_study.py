@@ -100,7 +100,7 @@ def write_study(
         )
     if path.suffix != SUFFIX:
         raise UsageError(f"{path}: the name of a study's file ends in {SUFFIX}")
-    claim_outputs([path])
+    claim_outputs([path], overwrite=None)
     if backbone is not None:
         plugins.get("backbones", backbone)
     has_weights = partial(has_local_weights, plugins)

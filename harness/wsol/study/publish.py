@@ -67,7 +67,7 @@ def draw_heat_maps(folder: Path, plugin_files: Sequence[Path], observer: StudyOb
         runs = final_runs(folder)
         if not runs:
             return None
-        claim_outputs([path], mark=MARK)
+        claim_outputs([path], mark=MARK, overwrite=None)
         write_png(path, validation_sheet(runs, IMAGES, plugin_files), MARK)
     except Exception as error:  # methods, extractors and benchmarks are third-party code
         observer.warned(f"no heat maps: {one_line(error)}")

@@ -302,6 +302,16 @@ def test_a_split_that_the_source_lacks_is_taken_from_train(tmp_path: Path) -> No
     assert folder(root).split_rule().startswith("test out of the source's train: seed 0, 75/0/25")
 
 
+def test_near_copies_that_kept_splits_separate_are_noted(tmp_path: Path) -> None:
+    source = with_splits(tmp_path / "yolo", ["train", "valid", "test"])
+    ImageOps.mirror(Image.open(source / "train/images/000.jpg")).save(source / "test/images/004.jpg")
+    done = import_data(source, tmp_path / "data", "--keep-splits")
+    assert done.returncode == 0, done.stdout
+    assert "the source's splits separate: 1 (test: test/images/004.jpg, train: train/images/000.jpg)" in done.stdout
+    assert "'wsol data check --near' refuses these data" in done.stdout
+    assert run_cli("data", "check", "folder", "--root", tmp_path / "data", "--near").returncode == 3
+
+
 def test_a_class_that_the_splits_leave_untrained_is_a_problem(tmp_path: Path) -> None:
     source = with_splits(tmp_path / "yolo", ["train", "valid", "test"])
     for label in [*source.glob("train/labels/*.txt"), *source.glob("valid/labels/*.txt")]:
@@ -309,6 +319,32 @@ def test_a_class_that_the_splits_leave_untrained_is_a_problem(tmp_path: Path) ->
     done = import_data(source, tmp_path / "data", "--keep-splits")
     assert done.returncode == 3
     assert "class 'wallaby' has no image in train; leave it out with --class 'wallaby='" in done.stdout
+
+
+def test_an_imported_data_set_is_no_source(voc: Path, tmp_path: Path) -> None:
+    assert import_data(voc, tmp_path / "data").returncode == 0
+    for words in ((), ("--format", "csv")):
+        done = import_data(tmp_path / "data", tmp_path / "again", *words)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "is a data set that 'wsol data import' wrote" in done.stderr
+    write_text(voc / "import.json", "{}")
+    assert import_data(voc, tmp_path / "other").returncode == 0
+
+
+def test_links_to_a_source_that_was_moved_are_named(voc: Path, tmp_path: Path) -> None:
+    assert import_data(voc, tmp_path / "data").returncode == 0
+    voc.rename(tmp_path / "moved")
+    problems = [problem.message for problem in check(folder(tmp_path / "data")).problems]
+    named = {f"a link to '{voc / 'JPEGImages' / f'{n:03}.jpg'}', which is not there" for n in range(10)}
+    assert {text.partition(": ")[2] for text in problems} >= named
+    assert f"{tmp_path / 'data' / 'train'}: no usable image in its class folders" in problems
+
+
+def test_a_tilde_is_the_home_folder(voc: Path, tmp_path: Path) -> None:
+    done = run_cli("data", "import", "~/voc", "--out=~/data", HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert manifest(tmp_path / "data").format == "voc"
+    assert f"--root {tmp_path / 'data'}" in done.stdout
 
 
 def test_a_single_class_is_noted(tmp_path: Path) -> None:

@@ -220,6 +220,6 @@ def test_a_file_that_exists_is_replaced_only_when_asked_and_nothing_is_loaded_be
     given = [command, "--run", tmp_path / "missing", *target, "--out", mine]
     refused = run_cli(*given)
     assert refused.returncode == 2
-    assert "mine.csv: exists, and this command did not write it" in refused.stderr
+    assert "mine.csv: exists; move it away" in refused.stderr
     assert run_cli(*given, "--overwrite").returncode == 3  # goes on, and finds no run
     assert mine.read_text() == before

@@ -194,5 +194,8 @@ def _note_near_copies(
     across = [found for found in members.values() if len({splits[place] for place in found}) > 1]
     if across:
         shown = [", ".join(f"{splits[place]}: {entries[place].source.name}" for place in found[:3]) for found in across]
-        text = f"groups of near-copies that the source's splits separate: {len(across)} ({'; '.join(shown[:3])})"
+        text = (
+            f"groups of near-copies that the source's splits separate: {len(across)} ({'; '.join(shown[:3])}); scores "
+            "may be too high, and 'wsol data check --near' refuses these data; without --keep-splits they stay together"
+        )
         report("near-copies in two splits", text, note=True)

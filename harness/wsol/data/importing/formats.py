@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wsol.data.import_manifest import read_import_manifest
 from wsol.data.importing.coco import CocoReader
 from wsol.data.importing.csv_boxes import CsvReader
 from wsol.data.importing.masks import MaskReader
@@ -33,8 +34,13 @@ def open_source(name: str, source: Path, values: OptionValues) -> SourceReader:
 
     Raises:
         UsageError: An unknown format or option, or a wrong value.
-        DataError: The source is missing, or its format is not clear.
+        DataError: The source is missing, its format is not clear, or an import wrote it.
     """
+    if _is_imported(source):
+        raise DataError(
+            f"{source}: is a data set that 'wsol data import' wrote; use it as it is, with --root, or for another "
+            "split import its source again"
+        )
     if name == "auto":
         name = detect_format(source)
     if name not in FORMATS:
@@ -61,3 +67,11 @@ def detect_format(source: Path) -> str:
         raise DataError(f"{source}: no annotations of a known format in it; {hint}")
     both = ", ".join(f"{name} ({shown})" for name, shown in found.items())
     raise DataError(f"{source}: has annotations of several formats: {both}; choose one with --format")
+
+
+def _is_imported(source: Path) -> bool:
+    """Whether a folder has the manifest of an import, and not another file of that name."""
+    try:
+        return read_import_manifest(source) is not None
+    except DataError:
+        return False

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from wsol.data.benchmark import Report
+from wsol.data.importing.areas import covered_area
 from wsol.data.importing.entry import SourceImage, SourceObject
 from wsol.data.importing.notes import listed
 
@@ -71,22 +71,13 @@ def _entries(image: SourceImage, rule: SeveralClasses) -> Iterable[LabelledImage
 
 
 def largest_class(image: SourceImage) -> str:
-    """The class whose objects have the largest total area, of their boxes, or else of their masks.
+    """The class whose objects cover the largest area, by their boxes, or else by their masks.
 
-    Of equal areas, the class that is first in alphabetical order.
+    What several objects of a class cover counts once. Of areas that differ by less than a thousandth of a pixel, the
+    class that is first in alphabetical order is taken.
     """
-    areas: Counter[str] = Counter()
-    for item in image.objects:
-        areas[item.category] += object_area(item)
+    areas = {name: round(1000 * covered_area(image, _of(image, name))) for name in _classes(image)}
     return min(areas, key=lambda name: (-areas[name], name))
-
-
-def object_area(item: SourceObject) -> int:
-    """The area of an object in thousandths of a pixel, of its box, or else its mask; 0 without either."""
-    if item.box is not None:
-        x0, y0, x1, y1 = item.box
-        return round(1000 * (x1 - x0) * (y1 - y0))
-    return 1000 * int(item.mask().sum()) if item.mask is not None else 0
 
 
 def _classes(image: SourceImage) -> list[str]:

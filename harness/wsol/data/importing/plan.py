@@ -120,7 +120,7 @@ def plan_import(
         reader: Reads the source.
         rules: How it becomes a data set.
         report: Receives all problems and notes.
-        progress: Called while near-copies are searched.
+        progress: Called before and after the annotations are read, and while near-copies are searched.
 
     Returns:
         What to write; None where problems leave nothing to place.
@@ -129,7 +129,11 @@ def plan_import(
         DataError: The source cannot be read.
         UsageError: The class map or the shares do not fit the source.
     """
+    if progress is not None:
+        progress("annotations", 0, 1)  # how many there are is known when they are read
     source = reader.read(report)
+    if progress is not None:
+        progress("annotations", 1, 1)
     images = rename_classes(source, rules.classes, report, only_mapped=rules.only_mapped)
     entries = label_images(images, rules.several, report)
     entries, copies = _without_copies(entries, rules.copies, report)
@@ -198,8 +202,10 @@ def _check_classes(placed: Sequence[PlacedImage], report: Report) -> None:
 
 
 def _kinds(placed: Sequence[PlacedImage], report: Report) -> tuple[bool, bool]:
-    """Whether val and test get boxes, and masks: what all their objects have."""
+    """Whether val and test get boxes, and masks: what all their objects have; neither where they have no object."""
     objects = [(image, item) for image in placed if image.split != "train" for item in image.entry.objects]
+    if not objects:
+        return False, False
     boxes = all(item.box is not None for _, item in objects)
     masks = all(item.mask is not None for _, item in objects)
     if not (boxes or masks):

@@ -18,6 +18,7 @@ from wsol.data.importing.exif import stored_orientation
 from wsol.data.importing.form_checks import GivenBox, suspected_form
 from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
 from wsol.data.importing.notes import CountedNotes
+from wsol.data.importing.rounding import TOLERANCE
 from wsol.errors import DataError
 from wsol.options import OptionValues, build_options, option
 from wsol.split_names import Split
@@ -240,7 +241,7 @@ class SourceReader(ABC):
             report("bad box", f"{item.where}: box {shown} of '{image}' {problem}")
             return None
         clipped = clip_edges(edges, size)
-        if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > 1e-6:
+        if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > TOLERANCE:
             text = f"boxes that reach up to {self.shared.overhang:g} pixels outside their image, clipped"
             self.notes.add("clipped box", text, item.where)
         return SourceObject(item.category, clipped, mask)

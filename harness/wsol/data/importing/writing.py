@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from wsol.arrays import BoolArray, ByteArray
+from wsol.arrays import ByteArray
 from wsol.data.benchmark import Report
 from wsol.data.files import in_threads
+from wsol.data.importing.areas import covered_pixels, sized
 from wsol.data.importing.labelling import LabelledImage
 from wsol.data.importing.plan import ImportPlan, ImportProgress, PlacedImage
 from wsol.data.importing.rounding import whole_pixels
@@ -217,19 +218,7 @@ def _write_masks(
 
 def _mask_values(entry: LabelledImage) -> ByteArray:
     """The mask of an entry, uint8 [H, W]: the union of its objects, without the pixels to ignore."""
-    width, height = entry.source.size
-    values = np.zeros((height, width), dtype=np.uint8)
-    for item in entry.objects:
-        if item.mask is not None:
-            values[_sized(item.mask(), entry)] = OBJECT
+    values = np.where(covered_pixels(entry.source, entry.objects), np.uint8(OBJECT), np.uint8(0))
     if entry.source.ignore is not None:
-        values[_sized(entry.source.ignore(), entry)] = IGNORE
+        values[sized(entry.source.ignore(), entry.source)] = IGNORE
     return values
-
-
-def _sized(mask: BoolArray, entry: LabelledImage) -> BoolArray:
-    width, height = entry.source.size
-    if mask.shape != (height, width):
-        found = f"{mask.shape[1]} x {mask.shape[0]}"
-        raise DataError(f"{entry.source.name}: a mask of {found} pixels for an image of {width} x {height}")
-    return mask

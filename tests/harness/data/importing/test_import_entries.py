@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.data.importing.sources import WRITERS, Drawn, Heard, voc_xml, write_image, write_text
+from wsol.data.importing.areas import boxes_area
 from wsol.data.importing.classes import class_map, parse_class_options, rename_classes
 from wsol.data.importing.entry import SourceImage, SourceObject
 from wsol.data.importing.formats import FORMATS, detect_format, open_source
@@ -85,15 +86,33 @@ def test_images_with_several_classes() -> None:
     assert "choose largest or each" in heard.problems[0][1]
 
 
-def test_the_largest_class_of_masks_and_of_equal_areas() -> None:
-    def masked(category: str, pixels: int) -> SourceObject:
-        return SourceObject(category, None, lambda: np.arange(100).reshape(10, 10) < pixels)
+def masked(category: str, start: int, end: int) -> SourceObject:
+    """An object whose mask has the pixels ``start`` to ``end - 1`` of 10 x 10, counted row by row."""
+    pixels = np.arange(100).reshape(10, 10)
+    return SourceObject(category, None, lambda: (start <= pixels) & (pixels < end))
 
-    areas = (("b", 5), ("a", 3), ("a", 4))
-    entry = SourceImage(Path("x"), "x", (10, 10), tuple(masked(name, pixels) for name, pixels in areas))
+
+def test_the_largest_class_of_masks_and_of_equal_areas() -> None:
+    parts = (masked("b", 0, 5), masked("a", 10, 13), masked("a", 20, 24))
+    entry = SourceImage(Path("x"), "x", (10, 10), parts)
     assert label_images([entry], "largest", Heard())[0].category == "a"
     equal = image("x", ("b", SMALL), ("a", SMALL))
     assert label_images([equal], "largest", Heard())[0].category == "a"
+
+
+def test_what_several_objects_of_a_class_cover_counts_once() -> None:
+    entry = image("x", ("a", (0, 0, 4, 4)), ("a", (0, 0, 4, 4)), ("a", (1, 1, 4, 4)), ("b", (5, 0, 10, 4)))
+    assert label_images([entry], "largest", Heard())[0].category == "b"
+    both = SourceImage(Path("x"), "x", (10, 10), (masked("a", 0, 5), masked("a", 1, 6), masked("b", 10, 18)))
+    assert label_images([both], "largest", Heard())[0].category == "b"
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 8)] * 2, *[st.integers(1, 8)] * 2), max_size=6))
+def test_the_area_of_boxes_is_the_number_of_their_pixels(given: list[tuple[int, int, int, int]]) -> None:
+    boxes = [(x, y, x + width, y + height) for x, y, width, height in given]
+    pixels = {(x, y) for x0, y0, x1, y1 in boxes for x in range(x0, x1) for y in range(y0, y1)}
+    assert boxes_area(boxes) == len(pixels)
+    assert boxes_area([(x0 / 4, y0 / 4, x1 / 4, y1 / 4) for x0, y0, x1, y1 in boxes]) == len(pixels) / 16
 
 
 @st.composite
