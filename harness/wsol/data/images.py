@@ -13,7 +13,7 @@ from wsol.arrays import BoolArray, ByteArray
 from wsol.data.decoding.conversion import rgb_pixels
 from wsol.data.decoding.depth import file_content
 from wsol.data.decoding.opening import opened
-from wsol.data.decoding.settings import ANY_SIZE, DEFAULT_DECODING, MAX_PIXELS, Decoding
+from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
 from wsol.data.decoding.tiff import load_as_stored, stored_size
 from wsol.errors import DataError
 from wsol.files import write_atomic
@@ -88,14 +88,14 @@ def exif_orientation(path: Path) -> int:
     """The orientation that a file asks viewers to apply, 1 to 8; 1 for none, and for one that is no such number.
 
     Args:
-        path: The image file, of any size.
+        path: The image file; its size is not limited further than for what was decoded before.
 
     Raises:
         DataError: As in :func:`decode_mask`.
     """
     from PIL.ExifTags import Base
 
-    with opened(path, ANY_SIZE) as image:
+    with opened(path, None) as image:
         if image.format == "PNG" and not any(mark in file_content(image) for mark in _PNG_EXIF):
             return 1  # otherwise Pillow would decode the image to look for EXIF data after its pixels
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wsol.data.decoding import libtiff, tiff
-from wsol.data.decoding.settings import MAX_PIXELS
+from wsol.data.decoding.settings import ANY_SIZE, MAX_PIXELS
 from wsol.errors import DataError
 from wsol.files import check_regular
 
@@ -29,12 +29,12 @@ _ONE_PICTURE = ("MPO", "PSD")
 
 
 @contextmanager
-def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
+def opened(path: Path, max_pixels: int | None = MAX_PIXELS) -> Iterator[Image]:
     """Open an image file; its pixels are not decoded yet.
 
     Args:
         path: The file.
-        max_pixels: Largest number of pixels.
+        max_pixels: Largest number of pixels; None: the largest limit that the process has opened files with.
 
     Yields:
         The image.
@@ -46,13 +46,13 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     _quiet()
-    _allow(max_pixels)
+    limit = _allow(max_pixels)
     libtiff.watch()
     try:
         check_regular(path)  # opening a pipe would wait
         # Opened by its name, Pillow may map the file into memory, and then garbles TIFF files with an orientation.
         with path.open("rb") as file, Image.open(file) as image:
-            _check(image, max_pixels)
+            _check(image, limit)
             yield image
             if libtiff.failed():
                 raise DataError(_BROKEN)
@@ -62,7 +62,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
         raise DataError(f"{path}: {error}") from None
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
-        raise DataError(f"{path}: {_too_large(int(pixels[0]) if pixels else 0, max_pixels)}") from None
+        raise DataError(f"{path}: {_too_large(int(pixels[0]) if pixels else 0, limit)}") from None
     except UnidentifiedImageError:
         raise DataError(f"{path}: not a readable image; {_not_an_image(path)}") from None
     except Exception as error:  # Pillow raises many types for broken files
@@ -113,12 +113,15 @@ _MODULES = r"PIL\."
 _FILTER = ("ignore", None, Warning, re.compile(_MODULES), 0)
 
 
-def _allow(max_pixels: int) -> None:
-    """Raise Pillow's own limit, which is of the whole process, where it is below ``max_pixels``; never lower it."""
+def _allow(max_pixels: int | None) -> int:
+    """Raise Pillow's own limit, which is of the whole process, to ``max_pixels``; never lower it. Returns the limit."""
     from PIL import Image
 
+    if max_pixels is None:
+        return ANY_SIZE
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > 2 * Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
+    return max_pixels
 
 
 def _check(image: Image, max_pixels: int) -> None:
