@@ -113,12 +113,13 @@ class Cars(wsol.FileListBenchmark):
         The files count pixels from 1: (1, 1, W, H) is the whole image, here (0, 0, W - 1, H - 1). A 0 is taken as a 1.
         """
         wanted = set(ids)
-        boxes = {}
+        boxes: dict[str, tuple[str, list[int]]] = {}
         for where, image_id, row in self._rows(split):
             if image_id in wanted:
                 corners = [corner for name in _CORNERS if (corner := _whole(row[name])) is not None]
                 if len(corners) < len(_CORNERS):
                     report("bad line", f"{where}: its box should be four whole numbers")
+                    boxes[image_id] = (where, [])
                 else:
                     boxes[image_id] = (where, [corner - (corner > 0) for corner in corners])
         return self.boxed(ids, boxes, self._file(TEST if split == "test" else TRAIN), report)

@@ -26,6 +26,8 @@ def read_boxes(
     matcher = wsol.NameMatcher(images.names)
     boxes = wsol.BoxCollector(path, images.names, sizes, report, exclusive=exclusive, edges=True)
     seen = [False] * len(images.names)
+    if not seen:
+        return boxes.finish()  # reported; every line would be one of an unknown image
     try:
         for line in wsol.read_box_rows(path, "pixels", several=True)[1]:
             if matcher.find(line.image_id) is None and images.was_reported(line.image_id):
@@ -39,9 +41,10 @@ def read_boxes(
     except wsol.DataError as error:
         report("unreadable boxes", str(error))
         return boxes.finish()
-    for name, found in zip(images.names, seen, strict=True):
-        if not found:
-            report("missing line", f"{path}: no line for '{name}'")
+    if not any(seen):
+        report("missing line", f"{path}: no box of an image; each of the {len(seen)} images needs a line")
+    for name in [name for name, found in zip(images.names, seen, strict=True) if any(seen) and not found]:
+        report("missing line", f"{path}: no line for '{name}'")
     matcher.note_other_forms(str(path), report)
     return boxes.finish()
 
@@ -62,5 +65,6 @@ def _row(path: Path, line: wsol.BoxRow, matcher: wsol.NameMatcher, seen: list[bo
         seen[meant] = True
     if row is None or len(line.numbers) == 4:
         return row
-    report("bad line", str(wsol.DataError.at(path, line.line, wsol.counted(1, line.problem))))
+    text = f"'{wsol.shown(line.image_id)}' should be followed by four numbers, as in image_id,x0,y0,x1,y1"
+    report("bad line", str(wsol.DataError.at(path, line.line, text)))
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Container, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -104,9 +105,9 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
         owner.update({mask: owner.get(mask, name) for mask in own})
     left = dict.fromkeys(mask for mask in masks if mask not in owner)
     reported = _unreadable(folder, images.names)
-    for name in [name for name, own in found.items() if not own]:
-        if _stem(name) in reported or str(PurePosixPath(name).parent) in reported:
-            continue
+    missing = [name for name, own in found.items() if not own and not reported & {_stem(name), _class(name)}]
+    absent = _without_masks(folder, masks, missing, report)
+    for name in [name for name in missing if _class(name) not in absent]:
         meant = matcher.similar(name, left)
         hint = f"; if '{meant}' is its mask, rename it" if meant else ""
         left.pop(meant or "", None)
@@ -117,6 +118,20 @@ def mask_paths(folder: Path, images: Found, report: wsol.Report) -> list[str]:
         report("unknown id", f"{folder / mask}: a mask without an image{place}")
     matcher.matcher.note_other_forms(str(folder), report)
     return [str(folder / own[0]) if own else "" for own in found.values()]
+
+
+def _without_masks(folder: Path, masks: Sequence[str], missing: Sequence[str], report: wsol.Report) -> set[str]:
+    """Report each class of which several masks are ``missing`` and none is there, once, and return these classes."""
+    counts = Counter(map(_class, missing))
+    there = set(map(_class, masks))
+    absent = {name for name, count in counts.items() if count > 1 and name not in there}
+    for name in sorted(absent):
+        report("missing mask", f"{folder / name}: no mask in it, for {counts[name]} images of the class")
+    return absent
+
+
+def _class(name: str) -> str:
+    return str(PurePosixPath(name).parent)
 
 
 def _unreadable(folder: Path, names: Sequence[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,10 @@ class IlsvrcOptions(wsol.BenchmarkOptions):
         "what is trained on: all 1.28 million images; the public proxy list; or the proxy list in trials and all in "
         "final runs, as published",
     )
+
+
+_PROXY = "image_ids_proxy.txt"
+"""The list of a small part of train, beside its other text files."""
 
 
 class Ilsvrc(wsol.WsolevalBenchmark):
@@ -51,6 +56,14 @@ class Ilsvrc(wsol.WsolevalBenchmark):
             return self._proxy(report)
         return super().labelled(split, report)
 
+    def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
+        """See :meth:`wsol.Benchmark.examine_images`; with train also the list of a search."""
+        images = super().examine_images(split, report)
+        if split == "train" and self.options.train_list == "proxy_search":
+            with suppress(wsol.DataError):  # train's own files cannot be read, which was reported
+                self._proxy(report)
+        return images
+
     def training_images(self, *, search: bool) -> wsol.ImageList:
         """All of train, or in a search the proxy list if the option says so."""
         if search and self.options.train_list == "proxy_search":
@@ -65,22 +78,23 @@ class Ilsvrc(wsol.WsolevalBenchmark):
         return paths if split == "train" else self._sorted_paths(paths)
 
     def _proxy(self, report: wsol.Report | None = None) -> tuple[list[str], wsol.IntArray]:
-        """The ids of the proxy list, and their classes from train's file; raises DataError for an unknown id."""
+        """The ids of the proxy list that train has, and their classes from train's file; others are reported."""
         ids, labels = super().labelled("train")
-        proxy = self.split_files("train", report).ids("image_ids_proxy.txt")
+        files = self.split_files("train", report)
         rows = {image_id: row for row, image_id in enumerate(ids)}
-        unknown = [image_id for image_id in proxy if image_id not in rows]
-        if unknown:
-            raise wsol.DataError(
-                f"{self.split_files('train').folder / 'image_ids_proxy.txt'}: '{unknown[0]}' is not in image_ids.txt"
-            )
+        proxy = []
+        for image_id in files.ids(_PROXY):
+            if image_id in rows:
+                proxy.append(image_id)
+            else:
+                files.report("unknown id", f"{files.folder / _PROXY}: '{image_id}' is not in image_ids.txt")
         return proxy, labels[np.array([rows[image_id] for image_id in proxy], dtype=np.int64)]
 
     def _val_paths(self, ids: Sequence[str]) -> list[str]:
         """Ids begin with ``val2``, but the archive uses another folder name, and files may have been renamed."""
         places = [self.root / base / name for base in self.image_folders for name in sources.V2_FOLDERS]
         folder = next((place for place in places if place.is_dir()), self.root / "val2")
-        names = [self.inside(image_id).removeprefix("val2/") for image_id in ids]
+        names = [self.inside(image_id).removeprefix("val2/").lstrip("/") for image_id in ids]
         return find_renamed(folder, names, self.split_files("val").folder / MAPPING)
 
     def _sorted_paths(self, paths: list[str]) -> list[str]:

@@ -30,11 +30,7 @@ def read_mapping(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     found: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise wsol.DataError(f"{path}: cannot be read: {error}") from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(wsol.read_lines(path), start=1):
         pair = [name.strip().removeprefix("val2/") for name in line.split(",")]
         if len(pair) != 2 or not all(pair):
             raise wsol.DataError.at(path, number, f"needs an old and a new name separated by a comma, not '{line}'")

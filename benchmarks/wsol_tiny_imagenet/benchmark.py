@@ -150,7 +150,7 @@ def _numbers(folder: Path, wnid: str, report: wsol.Report) -> list[int]:
     )
     found = sorted(int(name[1]) for name in names if name)
     if not found:
-        report("missing file", f"{folder}: no image of class '{wnid}'")
+        report("empty class", f"{folder}: no image of class '{wnid}'")
     for number in sorted(set(range(max(found, default=-1))) - set(found)):
         report("missing image", f"{folder}/{wnid}_{number}.JPEG: no such image")
     return found
@@ -161,20 +161,21 @@ def _rows(
 ) -> Iterator[tuple[str, list[str]]]:
     """Places (``FILE:LINE``) and fields of the lines of a file with tabs; ``keep`` limits them by their first field."""
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                values = line.rstrip("\r\n").split("\t")
-                if keep is not None and values[0] not in keep:
-                    continue
-                if len(values) == fields and values[0]:
-                    yield f"{path}:{number}", values
-                else:
-                    text = line.strip()
-                    report("bad line", f"{path}:{number}: needs {fields} fields separated by tabs, not '{text}'")
-    except FileNotFoundError:
-        report("missing file", f"{path}: no such file")
-    except (OSError, UnicodeDecodeError) as error:
-        report("missing file", f"{path}: cannot be read: {error}")
+        lines = wsol.read_lines(path) if path.exists() else []
+    except wsol.DataError as error:
+        report("missing file", str(error))
+        return
+    if not lines:
+        report("missing file", f"{path}: {'an empty file' if path.exists() else 'no such file'}")
+    for number, line in enumerate(lines, start=1):
+        values = line.split("\t")
+        if keep is not None and values[0] not in keep:
+            continue
+        if len(values) == fields and values[0]:
+            yield f"{path}:{number}", values
+        else:
+            text = f"needs {fields} fields separated by tabs, not '{line.strip()}'"
+            report("bad line", f"{path}:{number}: {text}")
 
 
 def _add_box(
@@ -191,6 +192,7 @@ def _add_box(
         box = tuple(int(corner) for corner in corners)
     except ValueError:
         report("bad line", f"{where}: '{' '.join(corners)}' should be whole numbers")
+        boxes.setdefault(image_id, (where, ()))
         return
     if image_id in boxes:
         report("duplicate id", f"{where}: a second box for '{image_id}', after {boxes[image_id][0]}")

@@ -21,7 +21,7 @@ from .errors import (
     WsolError as WsolError,
     printable as printable,
 )
-from .files import write_atomic as write_atomic
+from .files import read_lines as read_lines, write_atomic as write_atomic
 from .outputs import claim_outputs as claim_outputs
 
 # Components and their options

@@ -65,6 +65,26 @@ def read_text(path: Path, error: type[WsolError] = DataError, limit: int = 2**30
         raise error(f"{path}: cannot be read: not UTF-8 text (byte {problem.start + 1}){kind}") from None
 
 
+def read_lines(path: Path, error: type[WsolError] = DataError) -> list[str]:
+    """Read the lines of a text file in UTF-8, see :func:`read_text`.
+
+    Lines end with a line feed, a carriage return, or both. ``str.splitlines`` also splits at characters that may be
+    part of a name, such as U+2028.
+
+    Args:
+        path: The file.
+        error: Class of the errors.
+
+    Returns:
+        The lines, without their ends.
+
+    Raises:
+        WsolError: The file cannot be read, or is not UTF-8 text; of the class ``error``.
+    """
+    lines = read_text(path, error).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def read_json(path: Path, what: str = "JSON", error: type[WsolError] = DataError) -> JsonValue:
     """Read a JSON file.
 

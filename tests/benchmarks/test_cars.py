@@ -142,10 +142,7 @@ def test_a_box_with_fractional_numbers_is_reported_once(root: Path, corner: obje
     file = root / "cars_test_annos_withlabels.mat"
     save(file, [(1, 1, corner, *row[3:]) if i == 2 else row for i, row in enumerate(rows(TEST))])
     messages = [problem.message for problem in check(cars(root)).problems]
-    assert messages == [
-        f"{file}:3: its box should be four whole numbers",
-        f"{file}: no valid box for 'cars_test/00003.jpg'",
-    ]
+    assert messages == [f"{file}:3: its box should be four whole numbers"]
     assert len(cars(root).images("test")) == TEST
 
 

@@ -207,8 +207,8 @@ def test_exclusive_boxes_end_after_their_last_pixel(boxes: Path) -> None:
 
 
 FAULTS = [
-    ("{},1,2,3", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
-    ("{},1,2,x,9", "bad line", "val.csv:8: 1 line is not image_id,x0,y0,x1,y1"),
+    ("{},1,2,3", "bad line", "should be followed by four numbers, as in image_id,x0,y0,x1,y1"),
+    ("{},1,2,x,9", "bad line", "should be followed by four numbers, as in image_id,x0,y0,x1,y1"),
     ("{},1,2,8.5,9", "bad box", "val.csv:8: box (1, 2, 8.5, 9) of 'cat/val1.png' should be whole numbers: pixels"),
     ("{},1,2,nan,9", "bad box", "val.csv:8: box (1, 2, nan, 9) of 'cat/val1.png' has a value that is not finite"),
     ("{},1,2,inf,9", "bad box", "val.csv:8: box (1, 2, inf, 9) of 'cat/val1.png' has a value that is not finite"),

@@ -297,7 +297,7 @@ def test_names_that_match_two_files_are_refused(root: Path) -> None:
         file.write(f"\nant/{first}\u00e9.png,1,2,9,11")
     messages = [line for kind, line in found(root, "val") if kind == "unknown id"]
     assert len(messages) == 1
-    assert "; 2 files have nearly this name, such as 'ant/q" in messages[0]
+    assert "; 2 files have this name in other Unicode forms: 'ant/q" in messages[0]
 
 
 NEAR = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,7 @@ from wsol.arrays import ByteArray, IntArray
 from wsol.data.benchmark import ImageList, Masks, Report
 from wsol.data.decoding.settings import DEFAULT_DECODING, MAX_PIXELS, Decoding
 from wsol.data.images import decode_grey, decode_image, image_size
+from wsol.data.missing import report_missing
 from wsol.errors import DataError
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ def file_states(paths: Sequence[str]) -> IntArray:
 def _state(path: str) -> tuple[int, int]:
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
         return -1, -1
     return found.st_size, found.st_mtime_ns
 
@@ -92,8 +93,11 @@ class ImageFiles:
 
     def sizes(self, report: Report) -> IntArray:
         """Widths and heights from the headers, int64 [N, 2]; a file that cannot be read is reported and has size 0."""
+        missing = report_missing(self.paths, "unreadable image", "images", report)
 
         def size(index: int) -> tuple[int, int]:
+            if self.paths[index] in missing:
+                return 0, 0
             try:
                 return image_size(Path(self.paths[index]), self.decoding.max_pixels)
             except DataError as error:
@@ -189,9 +193,7 @@ class MaskFiles:
 
     def _greys(self, index: int) -> list[ByteArray]:
         """The brightness of the masks of an image, and of its pixels to ignore where it has them."""
-        ignore = self.ignore[index]
-        paths = [*self.instances[index], *([] if ignore is None else [ignore])]
-        return [decode_grey(Path(path), self.max_pixels) for path in paths]
+        return [decode_grey(Path(path), self.max_pixels) for path in self._files(index)]
 
     def _masks(self, index: int, greys: Sequence[ByteArray]) -> Masks:
         decoded = [grey > self.above for grey in greys]
@@ -207,16 +209,26 @@ class MaskFiles:
 
         An image whose first mask cannot be read, or that lacks another one, is reported and has size 0.
         """
-        return np.array(list(in_threads(lambda i: self._size(i, report), len(self.instances))), dtype=np.int64)
+        files = [path for index in range(len(self.instances)) for path in self._files(index)]
+        missing = report_missing(list(dict.fromkeys(files)), "unreadable mask", "masks", report)
+        found = list(in_threads(lambda i: self._size(i, missing, report), len(self.instances)))
+        return np.array(found, dtype=np.int64).reshape(-1, 2)
 
-    def _size(self, index: int, report: Report) -> tuple[int, int]:
+    def _files(self, index: int) -> list[str]:
+        """The masks of an image, and that of its pixels to ignore where it has one."""
         ignore = self.ignore[index]
-        for path in [*self.instances[index][1:], *([ignore] if ignore else [])]:
-            if not os.path.exists(path):
-                report("unreadable mask", f"{path}: no such image")
-                return 0, 0
+        return [*self.instances[index], *([ignore] if ignore else [])]
+
+    def _size(self, index: int, missing: Container[str], report: Report) -> tuple[int, int]:
+        """The size of the first mask of an image; (0, 0) if a mask is ``missing``, or is reported here."""
+        files = self._files(index)
+        absent = [path for path in files if path not in missing and not os.path.exists(path)]
+        for path in absent:
+            report("unreadable mask", f"{path}: no such image")
+        if absent or not self.instances[index] or any(path in missing for path in files):
+            return 0, 0
         try:
-            return image_size(Path(self.instances[index][0]), self.max_pixels) if self.instances[index] else (0, 0)
+            return image_size(Path(files[0]), self.max_pixels)
         except DataError as error:
             report("unreadable mask", str(error))
             return 0, 0

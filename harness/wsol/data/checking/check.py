@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from wsol.data.checking.masks import MaskContent
 from wsol.data.checking.orientation import MaskOrientation, Orientation
 from wsol.data.checking.report import CheckReport, Problem, SplitReport
 from wsol.data.files import in_threads
+from wsol.data.missing import missing_together
 from wsol.errors import DataError, PluginError, WsolError
 from wsol.split_names import EvalSplit, Split
 
@@ -79,7 +80,7 @@ def check(
     for inspection in [*inspections, *(each for found in hidden.values() for each in found.inspections)]:
         inspection.finish()
     _keep_first(reports)
-    known = {problem for report in reports for problem in report.problems}
+    known = {problem.message for report in reports for problem in report.problems}
     for report in reports:
         if report.split in hidden:
             of_split = hidden[report.split].split
@@ -163,7 +164,8 @@ def _inspect(passes: Sequence[_Pass], progress: CheckProgress | None, count: int
         for inspection in each.inspections:
             inspection.begin(each.split)
     first = passes[0].split
-    inspect_image = partial(_image_problems, passes)
+    missing = _report_missing(first) if count else frozenset()
+    inspect_image = partial(_image_problems, passes, missing)
     for done, found in enumerate(in_threads(inspect_image, count, chunk=16), start=1):
         for each, problems in zip(passes, found, strict=True):
             each.split.report.problems.extend(problems)
@@ -174,9 +176,22 @@ def _inspect(passes: Sequence[_Pass], progress: CheckProgress | None, count: int
             inspection.end(each.split)
 
 
-def _image_problems(passes: Sequence[_Pass], index: int) -> list[list[Problem]]:
-    """The problems of an image for each pass."""
+def _report_missing(split: CheckedSplit) -> frozenset[int]:
+    """Report images whose whole folder is missing, one message a folder, and return their positions."""
+    missing: set[int] = set()
+    for group in missing_together(split.images.paths):
+        image, problem = _loaded(split.images, group.rows[0])
+        if image is None:  # otherwise the benchmark loads other files than it names
+            split.report(problem.kind, f"{problem.message}; {group.text(f'images of {split.split}')}")
+            missing.update(group.rows)
+    return frozenset(missing)
+
+
+def _image_problems(passes: Sequence[_Pass], missing: Container[int], index: int) -> list[list[Problem]]:
+    """The problems of an image for each pass; none for a missing one that was reported."""
     first, *others = passes
+    if index in missing:
+        return [[] for _ in passes]
     image, problem = _loaded(first.split.images, index)
     if image is None:
         return [[problem], *([] for _ in others)]

@@ -198,7 +198,7 @@ def _size(path: str) -> int | None:
     """The size of a file in bytes; None for a missing or empty one, which has no copies."""
     try:
         return os.path.getsize(path) or None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
         return None
 
 
@@ -210,5 +210,5 @@ def _hash(path: str, *, tail: bool) -> bytes | None:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
                 return hashlib.sha256(file.read(TAIL)).digest()
             return hashlib.file_digest(file, "sha256").digest()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
         return None

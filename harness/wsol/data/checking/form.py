@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from wsol.data.benchmark import Benchmark
-from wsol.data.checking.report import Problem, SplitReport
+from wsol.data.checking.report import Problem, SplitReport, unbroken
 from wsol.errors import WsolError
 
 _FILE = re.compile(r"(/.*?)(?::\d+)?: ")
@@ -21,20 +21,20 @@ _QUOTED = re.compile(r"'([^']+)'")
 
 
 def form_problems(
-    found: SplitReport, known: Collection[Problem], benchmark: Benchmark, ids: Sequence[str]
+    found: SplitReport, known: Collection[str], benchmark: Benchmark, ids: Sequence[str]
 ) -> list[Problem]:
     """Reduce the problems of a split to kinds and names; notes are dropped.
 
     Args:
         found: What was found when images and annotations were read.
-        known: Problems that were found without these annotations; they are left out.
+        known: Messages of problems that were found without these annotations; they are left out, whatever their kind.
         benchmark: The data set.
         ids: Ids of the split's images.
 
     Returns:
         Each kind and name once. A message names an image of the split or a file of the data set, or neither.
     """
-    hidden = [problem for problem in found.problems if problem not in known]
+    hidden = [problem for problem in found.problems if problem.message not in known]
     if not hidden:
         return []
     names = _Names(benchmark, found.split, ids)
@@ -56,7 +56,7 @@ class _Names:
         self._ids = {name: image_id for image_id in ids for name in _endings(image_id) if endings[name] == 1}
         self._folder = ""
         with suppress(WsolError):  # images that are not read from files have no folder
-            self._folder = f"{benchmark.data_folder()}/"
+            self._folder = unbroken(f"{benchmark.data_folder()}/")
 
     def reduced(self, message: str) -> str:
         """Only the names in a message."""

@@ -43,8 +43,8 @@ class Classes(Inspection):
         except WsolError:
             return  # reported when train is checked
         counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
-        empty = np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" else []
-        hint = "; classes count from 0" if empty == [0] and len(names) > 1 else ""
+        empty = np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" and len(images) else []
+        hint = "; classes count from 0" if empty == [0] and len(names) > 1 and names[0] == "0" else ""
         for label in empty:
             report("empty class", f"class {label} ('{names[label]}') has no image in train{hint}")
         if split.split == "train" and len(names) == 1:

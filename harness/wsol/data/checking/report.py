@@ -13,17 +13,25 @@ SHOWN = 20
 """Most messages of a kind that are printed by default."""
 
 
+def unbroken(text: str) -> str:
+    """A text as one line: line breaks are escaped."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
 @dataclass(frozen=True)
 class Problem:
     """A problem in a data set, or a note about it.
 
     Attributes:
         kind: Groups problems in reports: ``bad box``, ``unreadable image``.
-        message: What is wrong, and where.
+        message: What is wrong, and where: one line, in which line breaks of names are escaped.
     """
 
     kind: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", unbroken(self.message))
 
 
 @dataclass

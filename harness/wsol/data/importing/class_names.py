@@ -9,7 +9,7 @@ import yaml
 from pydantic import JsonValue
 
 from wsol.errors import DataError
-from wsol.files import read_text
+from wsol.files import read_lines, read_text
 
 TEXT_NAMES = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt", "labels.txt", "names.txt")
 """Files with a class a line."""
@@ -51,7 +51,7 @@ def read_class_names(path: Path) -> list[str]:
 
 def text_names(path: Path) -> list[str]:
     """The lines of a file, without empty ones at its end."""
-    lines = [line.strip() for line in read_text(path).splitlines()]
+    lines = [line.strip() for line in read_lines(path)]
     while lines and not lines[-1]:
         lines.pop()
     if "" in lines:

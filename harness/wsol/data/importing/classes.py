@@ -11,7 +11,7 @@ from pathlib import Path
 from wsol.data.benchmark import Report
 from wsol.data.importing.entry import SourceImage, SourceObject
 from wsol.errors import UsageError
-from wsol.files import read_text
+from wsol.files import read_lines
 from wsol.options import suggest
 
 ClassMap = Mapping[str, str]
@@ -25,7 +25,7 @@ def read_class_map(path: Path) -> dict[str, str]:
         DataError: The file cannot be read.
         UsageError: A line is wrong, with file and line.
     """
-    lines = enumerate(read_text(path).splitlines(), start=1)
+    lines = enumerate(read_lines(path), start=1)
     return class_map((f"{path}:{n}", line) for n, line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 

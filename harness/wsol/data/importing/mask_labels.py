@@ -11,7 +11,7 @@ from wsol.data.benchmark import Report
 from wsol.data.importing.image_index import IMAGE_FOLDERS, SPLIT_FOLDERS, ImageIndex, stem
 from wsol.data.importing.mask_files import MASK_FOLDERS
 from wsol.errors import DataError
-from wsol.files import read_text
+from wsol.files import read_lines
 
 LabelSource = Literal["folder", "name"]
 """``folder``: the folder of the image, or else of its mask. ``name``: the file name without the number at its end."""
@@ -62,7 +62,7 @@ def listed_classes(path: Path, index: ImageIndex, report: Report) -> dict[str, s
         Image → class.
     """
     found: dict[str, str] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         separator = next((mark for mark in ("\t", ",") if mark in line), None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsol.errors import DataError, UsageError
-from wsol.files import read_text
+from wsol.files import read_lines
 
 ValueClasses = Mapping[int, str]
 """Pixel value, or colour 0xRRGGBB → class; empty for background."""
@@ -73,7 +73,7 @@ def find_value_classes(folder: Path) -> tuple[dict[int, str], bool, Path | None]
 def _labelmap(path: Path) -> dict[int, str]:
     """Lines ``name:r,g,b:parts:actions``."""
     found: dict[int, str] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         fields = re.fullmatch(r"(.+?):(\d+),(\d+),(\d+)(?::.*)?", line.strip())
@@ -87,7 +87,7 @@ def _labelmap(path: Path) -> dict[int, str]:
 def _table(path: Path) -> dict[int, str]:
     """Lines ``value, name``, after a header."""
     found: dict[int, str] = {}
-    for number, row in enumerate(csv.reader(read_text(path).splitlines()), start=1):
+    for number, row in enumerate(csv.reader(read_lines(path)), start=1):
         if number == 1 or not row:
             continue
         if len(row) < 2 or not row[0].strip().isdecimal():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsol.data.benchmark import Report
 from wsol.errors import DataError
-from wsol.files import read_text
+from wsol.files import read_lines
 from wsol.split_names import Split
 
 _LISTS: dict[str, Split] = {"train.txt": "train", "val.txt": "val", "test.txt": "test"}
@@ -28,7 +28,7 @@ def voc_splits(folder: Path, report: Report) -> dict[str, Split]:
         if not path.is_file():
             continue
         try:
-            lines = read_text(path).splitlines()
+            lines = read_lines(path)
         except DataError as error:
             report("unreadable list", str(error))
             continue

@@ -22,7 +22,7 @@ from wsol.data.importing.source import RawImage, RawObject, SourceOptions, Sourc
 from wsol.data.importing.walk import files_below
 from wsol.data.importing.yolo_lines import YoloLine, read_line
 from wsol.errors import DataError
-from wsol.files import read_text
+from wsol.files import read_lines
 from wsol.options import option
 from wsol.split_names import Split
 
@@ -101,7 +101,7 @@ class YoloReader(SourceReader):
 
     def _objects(self, path: Path, names: Sequence[str], keypoints: int, report: Report) -> list[RawObject]:
         try:
-            lines = read_text(path).splitlines()
+            lines = read_lines(path)
         except DataError as error:
             report("unreadable annotation", str(error))
             return []
@@ -152,7 +152,7 @@ def _polygon(shares: Sequence[float], size: Size) -> BoolArray:
 
 def _lines(path: Path, report: Report) -> list[str]:
     try:
-        return read_text(path).splitlines()
+        return read_lines(path)
     except DataError as error:
         report("unreadable list", str(error))
         return []

@@ -57,6 +57,7 @@ class BoxCollector:
         self.edges = edges
         self._given: list[tuple[int, tuple[float, ...]]] = []
         self._boxes: list[list[tuple[int, ...]]] = [[] for _ in names]
+        self._repeated: list[str] = []
         self._wrong = 0
 
     def add(self, where: str, row: int, numbers: Sequence[float]) -> None:
@@ -71,11 +72,11 @@ class BoxCollector:
         box, problem = self._box(numbers, self.sizes[row].tolist())
         if problem:
             self._wrong += 1
-            given = ", ".join(f"{number:g}" for number in numbers)
+            given = ", ".join(f"{number:.10g}" for number in numbers)
             self.report("bad box", f"{where}: box ({given}) of '{self.names[row]}' {problem}")
             return
         if box in self._boxes[row]:
-            self.report("repeated box", f"{where}: box {box} of '{self.names[row]}' is repeated", note=True)
+            self._repeated.append(f"{box} of '{self.names[row]}' at {where}")
         self._boxes[row].append(box)
 
     def finish(self) -> list[IntArray]:
@@ -89,10 +90,12 @@ class BoxCollector:
         sizes = self.sizes[[row for row, _ in known]].reshape(-1, 2)
         hint = other_format(given, sizes)
         if hint:
-            text = f"{self.source}: its {len(given)} boxes {hint}"
+            doubt = "" if self._wrong else "; if these boxes are right, ignore this note"
+            text = f"{self.source}: its {len(given)} boxes {hint}{doubt}"
             self.report("box format", text, note=not self._wrong)
         elif self.edges and not self.exclusive and (hint := edge_hint(given, sizes)):
             self.report("box format", f"{self.source}: its {len(given)} boxes {hint}", note=True)
+        self._note("repeated box", "repeated", self._repeated)
         self._note_thin()
         return [np.array(found, dtype=np.int64).reshape(-1, 4) for found in self._boxes]
 
@@ -117,7 +120,10 @@ class BoxCollector:
             for box in boxes
             if box[0] == box[2] or box[1] == box[3]
         ]
-        if thin:
-            what = "box is" if len(thin) == 1 else "boxes are"
-            text = f"{self.source}: {len(thin)} {what} one pixel wide or high, such as {thin[0]}"
-            self.report("thin box", text, note=True)
+        self._note("thin box", "one pixel wide or high", thin)
+
+    def _note(self, kind: str, what: str, boxes: Sequence[str]) -> None:
+        """Note the number of boxes of a kind, with the first of them."""
+        if boxes:
+            verb = "box is" if len(boxes) == 1 else "boxes are"
+            self.report(kind, f"{self.source}: {len(boxes)} {verb} {what}, such as {boxes[0]}", note=True)

@@ -15,6 +15,7 @@ from wsol.data.benchmark import FOLDERS, Annotations, Benchmark, ImageList, Imag
 from wsol.data.files import ImageFiles, image_list
 from wsol.data.readers.box_collector import BoxCollector
 from wsol.data.readers.listed_files import HintedLoad, note_unlisted
+from wsol.data.readers.names import id_problem
 from wsol.data.readers.problems import raise_data_error, without_kind
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
@@ -54,8 +55,8 @@ class ImageListBuilder:
             image_id: Path of the image below the folder of the data set.
             label: Class number as in the files.
         """
-        if leads_outside(image_id):
-            self.report("bad line", f"{where}: '{image_id}' leads out of the data folder")
+        if problem := id_problem(image_id):
+            self.report("bad line", f"{where}: {problem}")
         elif image_id in self._labels:
             self.report("duplicate id", f"{where}: '{image_id}' is repeated; it was at {self._places[image_id]}")
         else:
@@ -194,7 +195,8 @@ class FileListBenchmark(Benchmark):
 
         Args:
             ids: Image ids.
-            boxes: For each image id, the place of its box in the files (``FILE:LINE``), and x0, y0, x1, y1 in pixels.
+            boxes: For each image id, the place of its box in the files (``FILE:LINE``), and x0, y0, x1, y1 in pixels,
+                or nothing for a box that was reported.
             source: File or folder that boxes come from, for messages.
             report: Called for each problem; the box is then left out.
 
@@ -205,9 +207,9 @@ class FileListBenchmark(Benchmark):
         found = BoxCollector(source, ids, sizes, report)
         for row, image_id in enumerate(ids):
             where, box = boxes.get(image_id, ("", ()))
-            if where:
+            if box:
                 found.add(where, row, box)
-            else:
+            elif not where:
                 report("missing line", f"{source}: no valid box for '{image_id}'")
         return Annotations(sizes, boxes=found.finish())
 

@@ -23,10 +23,10 @@ import numpy as np
 from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
 from wsol.data.readers.box_collector import BoxCollector
-from wsol.data.readers.names import NameMatcher, shown
+from wsol.data.readers.names import NameMatcher, id_problem, shown
 from wsol.data.readers.problems import raise_data_error
 from wsol.errors import DataError
-from wsol.files import read_text
+from wsol.files import read_lines
 
 _HEADERS = frozenset({"image_id", "image_ids", "imageid", "id", "image", "filename", "file_name", "name", "path"})
 """First cells of header lines, in lower case."""
@@ -160,14 +160,31 @@ class SplitFiles:
         path = self.folder / "localization.txt"
         instances: list[list[str]] = [[] for _ in ids]
         ignore: dict[int, str] = {}
+        owners: dict[str, int] = {}
         for number, index, (instance, ignored) in self._keyed(path, ids, 2):
-            if ignored and instances[index]:
-                self.report("bad line", f"{path}:{number}: an ignore mask belongs on the image's first line only")
-            elif ignored:
+            wrong = self._mask_problem(instance, ignored, later=bool(instances[index]))
+            if wrong:
+                self._mark(path, index)
+                self.report("bad line", f"{path}:{number}: {wrong}")
+                continue
+            if owners.setdefault(instance, index) != index:
+                text = f"'{instance}' is a mask of '{ids[owners[instance]]}' and of '{ids[index]}'"
+                self.report("shared mask", f"{path}:{number}: {text}", note=True)
+            if ignored:
                 ignore[index] = ignored
             instances[index].append(instance)
         self._complete(path, ids, [bool(found) for found in instances])
         return [MaskNames(tuple(found), ignore.get(index)) for index, found in enumerate(instances)]
+
+    @staticmethod
+    def _mask_problem(instance: str, ignored: str, *, later: bool) -> str:
+        """What is wrong with a line of masks; an empty string for a valid one."""
+        if not instance:
+            return "no mask is named after the image"
+        for name in filter(None, (instance, ignored)):
+            if problem := id_problem(name):
+                return problem
+        return "an ignore mask belongs on the image's first line only" if ignored and later else ""
 
     def _aligned(self, path: Path, ids: Sequence[str], values: int) -> IntArray | None:
         """Read the numbers after the ids, int64 [N, values], of a valid file whose lines have the order of ``ids``.
@@ -176,7 +193,7 @@ class SplitFiles:
         million lines in a few seconds.
         """
         try:
-            lines = read_text(path).splitlines()
+            lines = read_lines(path)
             names, *columns = zip(*(line.rsplit(",", values) for line in lines), strict=True)
             numbers = [np.fromiter(map(int, column), dtype=np.int64, count=len(lines)) for column in columns]
         except (DataError, ValueError, OverflowError):
@@ -197,17 +214,22 @@ class SplitFiles:
             values = [value.strip() for value in line.rsplit(",", fields - 1)]
             if number == 1 and _is_header(line):
                 self.report("bad line", f"{path}:1: '{line}' is a header, which these files do not have; remove it")
+            elif not line.strip():
+                self.report("bad line", f"{path}:{number}: an empty line; remove it")
             elif len(values) != fields or not values[0]:
-                text = f"needs {fields} fields separated by commas, not '{shown(line)}'{_separator_hint(line, fields)}"
-                self.report("bad line", f"{path}:{number}: {text}")
+                self._wrong_fields(path, number, fields, line)
                 skipped(line)
             else:
                 yield number, values
 
+    def _wrong_fields(self, path: Path, number: int, fields: int, line: str) -> None:
+        text = f"needs {fields} fields separated by commas, not '{shown(line)}'{_separator_hint(line, fields)}"
+        self.report("bad line", f"{path}:{number}: {text}")
+
     def _lines(self, path: Path) -> list[str]:
         try:
             if path.exists():
-                return read_text(path).splitlines()
+                return read_lines(path)
             problem = f"{path}: no such file; a split needs it (see 'wsol data info')"
         except DataError as error:
             problem = str(error)
@@ -219,15 +241,25 @@ class SplitFiles:
         """Line numbers, rows of the images in ``ids``, and the values after the id."""
         if not ids:
             return  # reported; every line would be one of an unknown image
+        lines = self._lines(path)
+        if path not in self._unread and not any(map(str.strip, lines)):
+            self._unread.add(path)
+            self.report("missing line", f"{path}: the file is empty; each of the {len(ids)} images needs a line")
+            return
         matcher = NameMatcher(ids)
 
         def skipped(line: str) -> None:
-            self._mark(path, matcher.find(re.split(r"[,;\t]", line)[0].strip()))
+            starts = (re.split(pattern, line)[0].strip() for pattern in (r"[,;\t]", r"[,;\t ]"))
+            self._mark(path, next((row for start in starts if (row := matcher.find(start)) is not None), None))
 
-        for number, (image_id, *rest) in self._rows(path, values + 1, skipped=skipped):
+        for number, (image_id, *rest) in self._rows(path, values + 1, lines, skipped):
             row = matcher.find(image_id)
             if row is not None:
                 yield number, row, rest
+                continue
+            if "," in image_id and (meant := matcher.find(image_id.split(",")[0].strip())) is not None:
+                self._mark(path, meant)
+                self._wrong_fields(path, number, values + 1, ",".join([image_id, *rest]))
                 continue
             meant, hint = matcher.near(image_id)
             self._mark(path, meant)

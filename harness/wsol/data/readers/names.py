@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from wsol.data.benchmark import Report
+from wsol.files import leads_outside
 
 LONGEST = 1000
 """Most characters of a name in a message."""
@@ -63,6 +64,9 @@ class NameMatcher:
                 if len(rows) == 1:
                     meant = self.names[rows[0]]
                     return rows[0], f"; did you mean '{meant}'{_difference(name, meant)}?"
+                if rows and index is self._looser[0]:
+                    forms = " and ".join(f"{self.names[row]!a}" for row in rows[:2])
+                    return None, f"; {len(rows)} files have this name in other Unicode forms: {forms}; rename them"
                 if rows:
                     return None, f"; {len(rows)} files have nearly this name, such as '{self.names[rows[0]]}'"
         return None, ""
@@ -162,6 +166,26 @@ def name_problem(name: str) -> str:
     if name != name.strip():
         return "begins or ends with a space, which box files lose"
     return ""
+
+
+def id_problem(name: str) -> str:
+    """Check whether a name in an annotation file can be that of a file of the data set.
+
+    Args:
+        name: A path below the folder of the data set.
+
+    Returns:
+        What is wrong, as a sentence that begins with the name; an empty string for a name that can be used.
+
+    Example:
+        >>> from wsol.data.readers.names import id_problem
+        >>> id_problem("../1.jpg")
+        "'../1.jpg' leads out of the data folder"
+    """
+    if leads_outside(name):
+        return f"'{shown(name)}' leads out of the data folder"
+    problem = name_problem(name)
+    return f"'{shown(name)}' {problem}" if problem else ""
 
 
 def shown(name: str) -> str:

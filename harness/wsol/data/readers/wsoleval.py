@@ -13,7 +13,7 @@ from wsol.data.benchmark import FOLDERS, Annotations, Benchmark, ImageList, Imag
 from wsol.data.files import ImageFiles, MaskFiles, image_list
 from wsol.data.readers.listed_files import HintedLoad, note_unlisted
 from wsol.data.readers.metadata import SplitFiles
-from wsol.data.readers.names import find_path
+from wsol.data.readers.names import find_path, id_problem
 from wsol.data.readers.problems import raise_data_error
 from wsol.data.unpack_marks import refuse_unfinished
 from wsol.errors import DataError, UsageError
@@ -114,7 +114,7 @@ class WsolevalBenchmark(Benchmark):
             ids: Ids of the images.
 
         Raises:
-            DataError: An id leads out of the data folder.
+            DataError: An id leads out of the data folder, or cannot be the name of a file.
         """
         folder = self._image_folder(ids[:PROBED])
         return [find_path(folder, self.inside(image_id)) for image_id in ids]
@@ -178,7 +178,7 @@ class WsolevalBenchmark(Benchmark):
     def examine_images(self, split: Split, report: Report) -> ImageList:
         """See :meth:`wsol.Benchmark.examine_images`."""
         ids, labels = self.labelled(split, report)
-        wrong = {row: self._outside(image_id) for row, image_id in enumerate(ids) if leads_outside(image_id)}
+        wrong = {row: self._wrong_id(problem) for row, image_id in enumerate(ids) if (problem := id_problem(image_id))}
         found = iter(self.image_paths(split, [image_id for row, image_id in enumerate(ids) if row not in wrong]))
         paths = ["" if row in wrong else next(found) for row in range(len(ids))]
         self._note_other_forms(split, zip(ids, paths, strict=True), report)
@@ -188,7 +188,7 @@ class WsolevalBenchmark(Benchmark):
 
     def _note_other_forms(self, split: Split, files: Iterable[tuple[str, str]], report: Report) -> None:
         """Note how many ids were matched with files in another Unicode form."""
-        count = sum(not image_id.isascii() and not path.endswith(image_id) for image_id, path in files)
+        count = sum(bool(path) and not image_id.isascii() and not path.endswith(image_id) for image_id, path in files)
         if count:
             what = "name is" if count == 1 else "names are"
             text = f"{count} {what} stored in another Unicode form than the files, and matched"
@@ -218,9 +218,9 @@ class WsolevalBenchmark(Benchmark):
         """
         own = [self.root / folder / split for folder in self.metadata_folders]
         public = [self.root / folder / self.upstream / split for folder in self.metadata_folders]
-        return SplitFiles(
-            next((folder for folder in [*own, *public] if folder.is_dir()), own[0]), report or raise_data_error
-        )
+        there = (folder for folder in [*own, *public] if folder.is_dir())
+        beside_others = (folder for folder in [*public, *own] if folder.parent.is_dir())
+        return SplitFiles(next(there, next(beside_others, own[0])), report or raise_data_error)
 
     @cached_property
     def _train(self) -> tuple[list[str], IntArray]:
@@ -265,10 +265,10 @@ class WsolevalBenchmark(Benchmark):
         return [*(self.root / folder for folder in folders), self.root]
 
     def inside(self, name: str) -> str:
-        """Return ``name``; raises DataError if it leads out of the data folder."""
-        if leads_outside(name):
-            raise DataError(self._outside(name))
+        """Return ``name``; raises DataError if it leads out of the data folder, or cannot be the name of a file."""
+        if problem := id_problem(name):
+            raise DataError(self._wrong_id(problem))
         return name
 
-    def _outside(self, name: str) -> str:
-        return f"{self.root}: '{name}' leads out of the data folder"
+    def _wrong_id(self, problem: str) -> str:
+        return f"{self.root}: {problem}"

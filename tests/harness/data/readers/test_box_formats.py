@@ -191,7 +191,11 @@ THIN = "val.csv: 1 box is one pixel wide or high, such as (0, 0, 0, 0) of 'a.jpg
     [
         ([(1, 2, 5, 6)], {}, []),
         ([(1, 2, 30, 20)], {}, []),
-        ([(1, 2, 5, 6)] * 2, {}, [("repeated box", "val.csv:4: box (1, 2, 5, 6) of 'a.jpg' is repeated", True)]),
+        (
+            [(1, 2, 5, 6)] * 2,
+            {},
+            [("repeated box", "val.csv: 1 box is repeated, such as (1, 2, 5, 6) of 'a.jpg' at", True)],
+        ),
         ([(0, 0, 0, 0)], {}, [("thin box", THIN, True)]),
         ([(3, 2, 3, 6)], {"exclusive": True}, [("bad box", "has no pixel: it ends where it starts, and", False)]),
         ([(30, 2, 30, 6)], {}, [("bad box", "has no pixel inside the image of 30 x 20 pixels", False)]),

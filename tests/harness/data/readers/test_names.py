@@ -25,7 +25,10 @@ def test_an_exact_name_is_preferred_and_two_of_one_form_are_refused() -> None:
     """``\\u212b`` (angstrom) and ``A\\u030a`` have the NFC form ``\\u00c5``."""
     matcher = NameMatcher(["\u212b", "A\u030a"])
     assert (matcher.find("\u212b"), matcher.find("A\u030a"), matcher.find("\u00c5")) == (0, 1, None)
-    assert matcher.near("\u00c5") == (None, "; 2 files have nearly this name, such as '\u212b'")
+    assert matcher.near("\u00c5") == (
+        None,
+        "; 2 files have this name in other Unicode forms: '\\u212b' and 'A\\u030a'; rename them",
+    )
 
 
 def test_matches_in_another_form_are_noted_once_with_their_number() -> None:
