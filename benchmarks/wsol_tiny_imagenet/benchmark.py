@@ -99,6 +99,10 @@ class TinyImageNet(wsol.FileListBenchmark):
                 lister.add(str(self.root / name), name, label)
         return lister.listing().held_out(self.options.holdout, val=split == "val")
 
+    def examine_images(self, split: wsol.Split, report: wsol.Report) -> wsol.ImageList:
+        """See :meth:`wsol.Benchmark.examine_images`; a class without images is reported by its label."""
+        return super().examine_images(split, wsol.without_kind(report, "empty class"))
+
     def annotate(self, split: wsol.Split, ids: Sequence[str], report: wsol.Report) -> wsol.Annotations:
         """Read the boxes of test, or of the images held out of train; lines of other images are skipped unread."""
         wanted = set(ids)
@@ -111,6 +115,8 @@ class TinyImageNet(wsol.FileListBenchmark):
         for wnid in self.wnids():
             names = {image_id.rpartition("/")[2] for image_id in ids if image_id.startswith(f"train/{wnid}/")}
             path = self.root / "train" / wnid / f"{wnid}_boxes.txt"
+            if names and not (path.is_file() and path.stat().st_size):  # reported once for all of its boxes
+                boxes |= {f"train/{wnid}/images/{name}": (str(path), ()) for name in names}
             for where, (name, *corners) in _rows(path, 5, report, keep=names) if names else ():
                 _add_box(boxes, wanted, f"train/{wnid}/images/{name}", where, corners, report)
         return self.boxed(ids, boxes, self.root / "train", report)
@@ -139,7 +145,7 @@ class TinyImageNet(wsol.FileListBenchmark):
             else:
                 report("bad label", f"{where}: class '{wnid}' of '{name}' is not in {self.landmark}")
         there = {found.name for found in (self.root / "val" / "images").glob("val_*.JPEG")}
-        for name in sorted(there - listed):
+        for name in sorted(there - listed) if listed else ():  # without any line, the file was reported
             report("missing line", f"{path}: no valid line for '{name}'")
 
 
