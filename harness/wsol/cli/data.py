@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(no_args_is_help=True, help="Describe, unpack, check and decode data sets.")
 
-_TEST_FORM = (
-    "of test's annotations only the form was checked; 'wsol data check --split test' shows what they contain, and is "
-    "an inspection"
-)
-
 OneSplit = Annotated[
     Literal["train", "val", "test"] | None,
     typer.Option("--split", help="Only this split. Default: all three.", show_default=False),
@@ -88,6 +83,7 @@ def prepare(
 
     After an interruption, the same command continues where it stopped.
     """
+    from wsol.data.checking.form import about_form
     from wsol.data.prepare import prepare as run_prepare
 
     benchmark = create_benchmark(name, root, overrides, plugin)
@@ -97,9 +93,9 @@ def prepare(
     else:
         print_line(f"{name} has no archives to unpack; 'wsol data info {name}' describes the files that it needs")
     with progress_bars() as advance:
-        report = _checked(name, root, overrides, plugin, advance)
+        report = _checked(name, root, overrides, plugin, advance, cache=folder)
     _print_report(report, limit)
-    print_line(_TEST_FORM)
+    print_line(about_form(name))
     if report.problems:
         raise typer.Exit(3)
     if not no_cache:
@@ -130,6 +126,7 @@ def check(
     marked 'test inspected'.
     """
     from wsol.data.checking.check import check as run_check
+    from wsol.data.checking.form import about_form
     from wsol.study.inspection import record_inspection
     from wsol.study.ledger import FILE_NAME
     from wsol.study.session import default_out
@@ -150,7 +147,7 @@ def check(
     else:
         _print_report(report, limit)
         if split is None:
-            print_line(_TEST_FORM)
+            print_line(about_form(name))
     if report.problems:
         raise typer.Exit(3)
 
@@ -162,15 +159,16 @@ def _checked(
     plugin: list[Path] | None,
     progress: Callable[[str, int, int], None],
     more: Sequence[Callable[[], Inspection]] = (),
+    cache: Path | None = None,
 ) -> CheckReport:
     """Check what a study may see before its choice, and keep the result for the next study if that is all."""
     from wsol.data.checking.check import check_for_study
-    from wsol.study.data_gate import keep
+    from wsol.study.kept_checks import keep
 
     benchmark = create_benchmark(name, root, overrides, plugin)
     report = check_for_study(benchmark, progress, more)
     if not more:
-        keep(benchmark, load_plugins(plugin), report)
+        keep(benchmark, load_plugins(plugin), report, cache)
     return report
 
 

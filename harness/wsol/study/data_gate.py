@@ -7,35 +7,27 @@ code, which has no broken files.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wsol.code_files import files_hash
-from wsol.data import checking
 from wsol.data.benchmark import Benchmark
-from wsol.data.cache import default_cache
 from wsol.data.checking.check import SPLITS, check
-from wsol.data.checking.kept import KeptCheck
+from wsol.data.checking.form import about_form
 from wsol.data.checking.report import CheckReport, count_kinds, grouped
-from wsol.data.files import digest, file_states
-from wsol.data.images import decoder
 from wsol.errors import DataError, PluginError, WsolError, printable
 from wsol.recipes import ComponentRef
 from wsol.registry import Plugins
 from wsol.study.conditions import DATA_PROBLEMS
 from wsol.study.data_stage import DataOutcome, DataTask
-from wsol.study.identity import code_identity
 from wsol.study.job import Job
 from wsol.study.jobs import pending
+from wsol.study.kept_checks import kept_check
 from wsol.study.observer import StudyObserver
 from wsol.study.plan import leave_out
 from wsol.study.processes import StageError, end_server, run_stage
 from wsol.study.wire import Message
 
-FOLDER = "checks"
-"""Folder of kept results, in the default folder of decoded images."""
 ACCEPT = "mend them, or go on with --accept-data-problems, which marks the rows"
 
 
@@ -49,6 +41,7 @@ class DataGate:
         observer: Receives warnings and the progress of a check.
         accept: Whether problems are accepted: the jobs are then marked.
         local: Whether the jobs run on this machine; the data of a cluster are not on it, and are not checked.
+        cache: Cache folder, in which results are kept; None: the default one.
     """
 
     plugins: Plugins
@@ -56,7 +49,9 @@ class DataGate:
     observer: StudyObserver = field(default_factory=StudyObserver)
     accept: bool = False
     local: bool = True
+    cache: Path | None = None
     _reports: dict[str, CheckReport] = field(default_factory=dict)
+    _accepted: set[str] = field(default_factory=set)
 
     def passed(self, jobs: Sequence[Job]) -> list[Job]:
         """Check the data of jobs that are still to run; each data set is checked once.
@@ -79,13 +74,15 @@ class DataGate:
             try:
                 report = self._report(ref)
             except (DataError, PluginError) as error:
-                others = {job.run.train.benchmark.name for job in jobs} - {ref.name}
-                raise type(error)(f"{error}{leave_out(others)}") from None
-            accepted = self.accept or DATA_PROBLEMS in job.marks
-            if report.problems and not (accepted and _is_usable(report)):
+                raise type(error)(f"{error}{leave_out(_others(jobs, [_key(ref)]))}") from None
+            if not report.problems:
+                continue
+            if (self.accept or DATA_PROBLEMS in job.marks) and _is_usable(report):
+                self._warn_accepted(ref, report)
+            else:
                 refused[_key(ref)] = report
         if refused:
-            others = {job.run.train.benchmark.name for job in jobs if _key(job.run.train.benchmark) not in refused}
+            others = _others(jobs, refused)
             raise DataError("\n".join(line for report in refused.values() for line in _refusal(report, others)))
         return [self._marked(job) if job.run.run_id in todo else job for job in jobs]
 
@@ -96,20 +93,22 @@ class DataGate:
 
     def _report(self, ref: ComponentRef) -> CheckReport:
         if _key(ref) not in self._reports:
-            report = self._checked(ref)
-            self._reports[_key(ref)] = report
-            if report.problems and self.accept and _is_usable(report):
-                self.observer.warned(
-                    f"{ref.name}: problems of the data are accepted ({_counted(report.counts())}); "
-                    f"rows are marked '{DATA_PROBLEMS}'"
-                )
+            self._reports[_key(ref)] = self._checked(ref)
         return self._reports[_key(ref)]
+
+    def _warn_accepted(self, ref: ComponentRef, report: CheckReport) -> None:
+        if _key(ref) not in self._accepted:
+            self._accepted.add(_key(ref))
+            problems = _counted(report.counts())
+            self.observer.warned(
+                f"{ref.name}: problems of the data are accepted ({problems}); rows are marked '{DATA_PROBLEMS}'"
+            )
 
     def _checked(self, ref: ComponentRef) -> CheckReport:
         benchmark = self.plugins.create("benchmarks", ref.name, ref.options)
         if has_no_files(benchmark):
             return check(benchmark, annotated=[], decode=False)
-        kept = kept_check(benchmark, self.plugins)
+        kept = kept_check(benchmark, self.plugins, self.cache)
         report = None if kept is None else kept.read()
         if report is None:
             report = self._checked_apart(ref)
@@ -118,8 +117,8 @@ class DataGate:
                 self.observer.warned(
                     f"{ref.name}: notes on the data ({notes}); 'wsol data check {ref.name}' lists them"
                 )
-            if kept is not None:
-                kept.write(report)
+            if kept is not None and (failure := kept.write(report)):
+                self.observer.warned(f"{ref.name}: the next study checks the data anew: {failure}")
         return report
 
     def _checked_apart(self, ref: ComponentRef) -> CheckReport:
@@ -165,67 +164,21 @@ def _is_missing(benchmark: Benchmark) -> bool:
         return True
 
 
-def kept_check(benchmark: Benchmark, plugins: Plugins) -> KeptCheck | None:
-    """Where the result of a check before a search is kept.
-
-    It depends on the lists of images with sizes and times of their files, on sizes and times of the annotation files
-    and of the files directly in the folder of the data set, on the benchmark's options and code, and on the code of the
-    check.
-
-    Args:
-        benchmark: The data set.
-        plugins: The loaded plugins.
-
-    Returns:
-        The place; None where the lists cannot be read, or the benchmark does not name its annotation files: then every
-        study checks anew.
-    """
-    try:
-        lists = [[images.fingerprint, images.stamp] for images in map(benchmark.images, SPLITS)]
-        named = [str(path) for split in ("val", "test") for path in benchmark.annotation_files(split)]
-        folder = benchmark.data_folder()
-        code = code_identity([type(benchmark)], plugins)
-    except (WsolError, OSError):
-        return None
-    if not named:
-        return None
-    files = [*named, *_named_by_options(benchmark), *sorted(str(path) for path in folder.iterdir() if path.is_file())]
-    options = json.dumps(benchmark.options.model_dump(mode="json"), sort_keys=True)
-    package = Path(checking.__file__).parent
-    check_code = files_hash(package, sorted(package.glob("*.py")))
-    content = [lists, files, file_states(files).tolist(), sorted(code.items()), check_code, decoder()]
-    name = f"{benchmark.name}-{digest(options, str(folder))}.json"
-    return KeptCheck(default_cache() / FOLDER / name, digest(json.dumps(content)))
-
-
-def _named_by_options(benchmark: Benchmark) -> Iterator[str]:
-    values = benchmark.options.model_dump(mode="json")
-    for name, option in benchmark.Options.file_options().items():
-        yield from map(str, option.files(values[name]))
-
-
-def keep(benchmark: Benchmark, plugins: Plugins, report: CheckReport) -> None:
-    """Keep the result of a check that was made anew, for the next study.
-
-    Args:
-        benchmark: The data set.
-        plugins: The loaded plugins.
-        report: What :func:`wsol.data.checking.check.check_for_study` found.
-    """
-    kept = kept_check(benchmark, plugins)
-    if kept is not None:
-        kept.write(report)
-
-
 def _key(ref: ComponentRef) -> str:
     return ref.model_dump_json()
+
+
+def _others(jobs: Sequence[Job], refused: Collection[str]) -> list[ComponentRef]:
+    """The benchmarks of jobs whose keys are not among the refused ones."""
+    refs = {_key(ref): ref for ref in (job.run.train.benchmark for job in jobs)}
+    return [ref for key, ref in refs.items() if key not in refused]
 
 
 def _is_usable(report: CheckReport) -> bool:
     return all(split.usable for split in report.splits)
 
 
-def _refusal(report: CheckReport, others: set[str]) -> Iterator[str]:
+def _refusal(report: CheckReport, others: Sequence[ComponentRef]) -> Iterator[str]:
     """What to do about refused data, and the lines that ``wsol data check`` prints about their problems."""
     hint = leave_out(others)
     messages = {problem.message for problem in report.problems}
@@ -238,6 +191,8 @@ def _refusal(report: CheckReport, others: set[str]) -> Iterator[str]:
     for group in grouped(report.problems):
         yield f"{group.kind}: {group.count}"
         yield from map(printable, group.lines(f"'wsol data check {report.benchmark} --limit 0'"))
+    if any(split.split == "test" and split.problems for split in report.splits):
+        yield about_form(report.benchmark)
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -43,6 +43,7 @@ NOT_ENGINE = (
     "reports",
     "study/conditions.py",
     "study/data_gate.py",
+    "study/kept_checks.py",
     "study/data_stage.py",
     "study/environment.py",
     "study/estimate.py",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import yaml
 from pydantic import JsonValue
 
 from wsol.errors import PluginError, UsageError
@@ -140,13 +142,21 @@ def make_plan(study: Study, plugins: Plugins) -> Plan:
     return Plan(study, tuple(found.values()))
 
 
-def leave_out(others: set[str]) -> str:
+def leave_out(others: Iterable[ComponentRef]) -> str:
     """How to leave out a benchmark that fails, as the end of an error; empty where there is no other one.
 
     Args:
-        others: Names of the study's other benchmarks.
+        others: The study's other benchmarks.
+
+    Example:
+        >>> leave_out([ComponentRef.parse({"name": "cub", "root": "/data"}), ComponentRef.parse("sprites")])
+        " (to leave it out: --set 'benchmark=[{name: cub, root: /data}, sprites]')"
     """
-    return f" (to leave it out: --set 'benchmark=[{', '.join(sorted(others))}]')" if others else ""
+    written = [{"name": ref.name, **ref.as_written()} if ref.as_written() else ref.name for ref in others]
+    if not written:
+        return ""
+    text = yaml.safe_dump(written, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf)
+    return f" (to leave it out: --set {shlex.quote(f'benchmark={text.strip()}')})"
 
 
 def _merged(a: TrainingCell, b: TrainingCell) -> TrainingCell:
@@ -164,7 +174,8 @@ def _expand(study: Study, benchmark: ComponentRef, grid: RecipeGrid, plugins: Pl
     try:
         data = plugins.create("benchmarks", benchmark.name, benchmark.options)
     except PluginError as error:
-        raise PluginError(f"{error}{leave_out({other.name for other in study.benchmark} - {benchmark.name})}") from None
+        others = [ref for other in study.benchmark if (ref := other.ref()) != benchmark]
+        raise PluginError(f"{error}{leave_out(others)}") from None
     metrics = tuple(study.metrics or data.metrics)
     for name in metrics:
         plugins.get("metrics", name)

@@ -126,7 +126,8 @@ class Reproducer:
 
     def _gate(self) -> DataGate:
         observer = _Warnings(self.warned)
-        return DataGate(self.plugins, self.plugin_files, observer, self.accept_data_problems, self.runner.local)
+        accept, local = self.accept_data_problems, self.runner.local
+        return DataGate(self.plugins, self.plugin_files, observer, accept, local, self.cache)
 
     def _job(self, recorded: RunRecord, settings: RunSettings, folder: Path) -> Job:
         run = RunIdentity(**{name: getattr(recorded, name) for name in RunIdentity.model_fields})

@@ -154,7 +154,7 @@ class Session:
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
         self.files.check()
-        gate = self._data_gate(runner, observer, accept_data_problems)
+        gate = self._data_gate(runner.local, observer, accept_data_problems)
         gate.passed(self._trial_jobs(self._unsealed()))
         with self.files.writing():
             unsealed = self._unsealed()
@@ -198,7 +198,7 @@ class Session:
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
         self.files.check()
-        gate = self._data_gate(runner, observer, accept_data_problems)
+        gate = self._data_gate(runner.local, observer, accept_data_problems)
         gate.passed(self._trial_jobs(self.plan.cells))
         with self.files.writing():
             return self._search(self.plan.cells, runner, observer, accept_changes, gate)
@@ -284,7 +284,7 @@ class Session:
                 the data.
         """
         runner, observer = runner or self.ray_runner(), observer or StudyObserver()
-        gate = self._data_gate(runner, observer, accept_data_problems)
+        gate = self._data_gate(runner.local, observer, accept_data_problems)
         return self._final(runner, observer, accept_changes, gate)
 
     def _final(self, runner: Runner, observer: StudyObserver, accept_changes: bool, gate: DataGate) -> list[RunRecord]:
@@ -355,9 +355,8 @@ class Session:
         Raises:
             DataError: Data are missing or refused, see :mod:`wsol.study.data_gate`.
         """
-        DataGate(self.plugins, self.plugin_files, observer or StudyObserver(), accept_data_problems).passed(
-            self._trial_jobs(self._unsealed())
-        )
+        gate = self._data_gate(True, observer or StudyObserver(), accept_data_problems)
+        gate.passed(self._trial_jobs(self._unsealed()))
 
     def search_jobs(self) -> list[Job]:
         """One job for each trial."""
@@ -438,8 +437,8 @@ class Session:
         with exported_weights(self.weights):
             return passes.run(step, jobs, prepare)
 
-    def _data_gate(self, runner: Runner, observer: StudyObserver, accept: bool) -> DataGate:
-        return DataGate(self.plugins, self.plugin_files, observer, accept, runner.local)
+    def _data_gate(self, local: bool, observer: StudyObserver, accept: bool) -> DataGate:
+        return DataGate(self.plugins, self.plugin_files, observer, accept, local, self.cache)
 
     def _check_lease(self) -> None:
         if self.files.lease is not None:

@@ -73,6 +73,16 @@ def copy(root: Path, source: str, target: str) -> None:
     (root / target).write_bytes((root / source).read_bytes())
 
 
+class Warnings(wsol.StudyObserver):
+    """Collects the warnings of a study."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def warned(self, message: str) -> None:
+        self.messages.append(message)
+
+
 def wrong_box(split: str, line: str) -> Callable[[Path], None]:
     return lambda root: box(root, split, line)
 
@@ -140,24 +150,54 @@ def test_search_and_run_stop_with_the_lines_of_the_check(root: Path, name: str) 
     assert not (root.parent / "results").exists()
 
 
+def use_masks(root: Path) -> None:
+    """A mask with an object for each image of val and test, instead of boxes."""
+    mask = Image.new("L", SIZE, 0)
+    mask.paste(255, (2, 2, 9, 9))
+    for split in ("val", "test"):
+        (root / f"{split}.csv").unlink()
+        for image in (root / split).glob("*/*"):
+            path = root / f"{split}_masks" / image.parent.name / image.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mask.save(path)
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.usefixtures("stages_here")
+def test_masks_that_no_run_can_read_cannot_be_accepted(root: Path, split: str) -> None:
+    use_masks(root)
+    (root / f"{split}_masks/cat/0.png").unlink()
+    Image.new("F", SIZE, 0.5).save(root / f"{split}_masks/cat/0.tif")
+    with pytest.raises(wsol.DataError, match=rf"\(unsuitable mask: 1\): no run can read {split}"):
+        session(root).run(wsol.SerialRunner(), accept_data_problems=True)
+
+
+@pytest.mark.usefixtures("stages_here")
+def test_the_other_data_sets_of_a_study_are_named_as_they_are_written(root: Path) -> None:
+    other = {"name": "folder", "root": str(root), "label": "others", "resize": 16, "crop": 8}
+    missing = {**other, "root": str(root / "missing"), "label": "missing"}
+    with pytest.raises(wsol.DataError) as stopped:
+        session(root, benchmark=[missing, other]).check_data()
+    written = f"{{name: folder, root: {root}, label: others, resize: 16, crop: 8}}"
+    assert str(stopped.value).endswith(f"(to leave it out: --set 'benchmark=[{written}]')")
+
+
 @pytest.mark.usefixtures("stages_here")
 def test_accepted_problems_mark_all_runs(root: Path) -> None:
     copy(root, "train/cat/0.png", "test/cat/0.png")
-    warnings: list[str] = []
-
-    class Log(wsol.StudyObserver):
-        def warned(self, message: str) -> None:
-            warnings.append(message)
-
-    study = session(root)
-    trials = study.search(wsol.SerialRunner(), Log(), accept_data_problems=True)
+    study, log = session(root), Warnings()
+    trials = study.search(wsol.SerialRunner(), log, accept_data_problems=True)
     assert [DATA_PROBLEMS in record.conditions for record in trials] == [True]
-    (warning,) = warnings
+    (warning,) = log.messages
     assert "copies in two splits: 1" in warning
     assert DATA_PROBLEMS in warning
     (choice,) = study.seal().choices
     assert choice.marks == (DATA_PROBLEMS,)
-    (final,) = session(root).final(wsol.SerialRunner())  # accepted at the search, and sealed
+    copy(root, "test/dog/0.png", "test/dog/1.png")
+    later = Warnings()
+    (final,) = session(root).final(wsol.SerialRunner(), later)  # accepted at the search, and sealed
+    (warning,) = later.messages
+    assert "(copies in two splits: 1, copies in test: 1)" in warning
     assert final.status == "complete"
     assert final.conditions[DATA_PROBLEMS].value is True
     assert run_cli("verify", study.folder).returncode == 0
@@ -275,11 +315,20 @@ def test_unchanged_data_are_checked_once(root: Path, decoded: list[str]) -> None
         lambda root: write_image(root / "test/cat/0.png", 99, SIZE),
         lambda root: os.utime(root / "val.csv", ns=(1, 1)),
         lambda root: append("test.csv", "cat/0.png,1,1,2,2\n")(root),
+        lambda root: exchange_in_place(root / "test.csv"),
         lambda root: next((root.parent / "cache" / "checks").iterdir()).write_text("{"),
         lambda root: next((root.parent / "cache" / "checks").iterdir()).write_text('{"key": 1, "report": []}'),
         lambda root: (root / "import.json").mkdir(),
     ],
-    ids=["image", "time of the boxes of val", "boxes of test", "broken file", "other file", "nothing"],
+    ids=[
+        "image",
+        "time of the boxes of val",
+        "boxes of test",
+        "equal size and time",
+        "broken file",
+        "other file",
+        "nothing",
+    ],
 )
 def test_what_a_check_depends_on_leads_to_another(
     root: Path, decoded: list[str], change: Callable[[Path], None], request: pytest.FixtureRequest
@@ -288,6 +337,21 @@ def test_what_a_check_depends_on_leads_to_another(
     change(root)
     session(root).check_data()
     assert len(decoded) == (12 if request.node.callspec.id == "nothing" else 24)
+
+
+def exchange_in_place(path: Path) -> None:
+    """Change a file so that its size and its time of modification are as before."""
+    before = path.stat()
+    path.write_text(path.read_text().replace("1,2,9,8", "1,2,8,9"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_result_is_kept_in_the_cache_folder_of_the_study(root: Path, decoded: list[str]) -> None:
+    for _ in range(2):
+        wsol.open_session(content(root), out=root.parent / "results", cache=root.parent / "other").check_data()
+    assert len(decoded) == 12
+    assert list((root.parent / "other" / "checks").iterdir())
+    assert not (root.parent / "cache").exists()
 
 
 def test_a_check_before_a_study_serves_the_study(root: Path, decoded: list[str]) -> None:
@@ -305,9 +369,13 @@ def test_a_kept_result_that_cannot_be_written_costs_another_check(
 ) -> None:
     (root.parent / "file").write_text("")
     monkeypatch.setenv("WSOL_CACHE", str(root.parent / "file"))
-    session(root).check_data()
+    log = Warnings()
+    session(root).check_data(log)
     session(root).check_data()
     assert len(decoded) == 24
+    (warning,) = log.messages
+    assert "the next study checks the data anew" in warning
+    assert str(root.parent / "file") in warning
 
 
 def test_generated_images_are_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,15 +415,7 @@ def test_a_long_check_reports_its_progress_and_its_notes(root: Path) -> None:
 
 def test_the_command_line_stops_with_exit_code_3(root: Path) -> None:
     """In separate processes, with masks."""
-    for split in ("val", "test"):
-        (root / f"{split}.csv").unlink()
-        for image in (root / split).glob("*/*"):
-            mask = root / f"{split}_masks" / image.parent.name / image.name
-            mask.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("L", SIZE, 0).save(mask)
-            with Image.open(mask) as given:
-                given.paste(255, (2, 2, 9, 9))
-                given.save(mask)
+    use_masks(root)
     Image.new("L", SIZE, 0).save(root / "test_masks/cat/0.png")  # nothing in it
     study = root.parent / "study.yaml"
     study.write_text(json.dumps(content(root)))
@@ -364,7 +424,9 @@ def test_the_command_line_stops_with_exit_code_3(root: Path) -> None:
     lines = stopped.stderr.splitlines()
     assert lines[0] == f"{CHECKED} of folder"
     assert lines[1].startswith("error: folder: problems in the data (empty mask: 1)")
-    assert lines[2:] == ["empty mask: 1", "  'test/cat/0.png' (annotations of test)"]
+    assert lines[2:4] == ["empty mask: 1", "  'test/cat/0.png' (annotations of test)"]
+    assert "'wsol data check folder --split test' shows what they contain" in lines[4]
+    assert len(lines) == 5
     assert "Traceback" not in stopped.stderr
     again = run_cli("run", study)
     assert (again.returncode, again.stderr.splitlines()) == (3, lines[1:])  # kept: not checked again

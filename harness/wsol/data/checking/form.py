@@ -20,6 +20,18 @@ _FILE = re.compile(r"(/.*?)(?::\d+)?: ")
 _QUOTED = re.compile(r"'([^']+)'")
 
 
+def about_form(benchmark: str) -> str:
+    """What a check of the form leaves out, and how to see it.
+
+    Args:
+        benchmark: Name of the benchmark.
+    """
+    return (
+        f"of test's annotations only the form was checked; 'wsol data check {benchmark} --split test' shows what they "
+        "contain, and is an inspection"
+    )
+
+
 def form_problems(
     found: SplitReport, known: Collection[str], benchmark: Benchmark, ids: Sequence[str]
 ) -> list[Problem]:

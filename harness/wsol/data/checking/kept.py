@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +35,19 @@ class KeptCheck:
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
             return None
 
-    def write(self, report: CheckReport) -> None:
-        """Keep a result, in place of an older one; nothing happens where the file cannot be written.
+    def write(self, report: CheckReport) -> str:
+        """Keep a result, in place of an older one.
 
         Args:
             report: The result.
+
+        Returns:
+            Why it cannot be kept; empty where it is.
         """
         content = {"key": self.key, "report": _REPORTS.dump_python(report, mode="json")}
-        with contextlib.suppress(DataError):
+        try:
             make_folder(self.path.parent, "the folder of kept checks")
             write_atomic(self.path, json.dumps(content), "a kept check")
+        except DataError as error:
+            return str(error)
+        return ""
