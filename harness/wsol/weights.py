@@ -140,7 +140,9 @@ def read_state(path: Path) -> tuple[State, str]:
             hash_ = hash_open_file(file)
             file.seek(0)
             state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:  # whose text advises to run code from the file
+        raise WeightsError(f"{path}: cannot be read as a state_dict: it contains other things than tensors") from None
+    except Exception as error:  # arbitrary bytes make the unpickler fail in any way
         raise WeightsError(f"{path}: cannot be read as a state_dict: {_first_line(error)}") from None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path}: is not a state_dict (a mapping of names to tensors); save it with state_dict()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,8 @@ def new_study(
         str | None,
         typer.Option(
             "--name",
-            help="Name of the study and of its results folder. Default: that of FILE.",
+            help="Name of the study and of its results folder. Default: that of FILE, where other characters than "
+            "letters, digits, '.', '_' and '-' become '-'.",
             show_default=False,
         ),
     ] = None,
@@ -46,11 +48,13 @@ def new_study(
     options = benchmark_options(None if root is None else root.expanduser().absolute(), overrides)
     plugins = load_plugins(plugin)
     benchmark = plugins.create("benchmarks", name, options)
-    missing = write_study(benchmark, options, out_file, study_name or out_file.stem, backbone, plugins)
+    weights = write_study(benchmark, options, out_file, study_name or _name_of(out_file), backbone, plugins)
     print_line(f"wrote {out_file}")
+    for network, reason in weights.unused.items():
+        print_line(f"'{network}' is not used, a small network is trained instead: {reason}")
     if len(benchmark.class_names()) == 1:
         warn(ONE_CLASS)
-    for network in missing:
+    for network in weights.missing:
         warn(
             f"backbone '{network}': no pretrained weights on this machine; 'wsol run' downloads them, or takes them "
             "from the file or folder in WSOL_WEIGHTS"
@@ -58,3 +62,8 @@ def new_study(
     print_line("next:")
     for words in ("--dry-run", ""):
         print_line(f"  wsol run {shlex.quote(str(out_file))} {words}".rstrip())
+
+
+def _name_of(file: Path) -> str:
+    """A valid name of a study, from the name of its file: ``my study (2).yaml`` is ``my-study-2``."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", file.stem).strip("-._") or "study"

@@ -66,9 +66,22 @@ class StudyBudget:
         return cls(epochs, -(-2 * epochs // 3), batch, 10 if images <= 1_000 else 6 if images <= 10_000 else 4)
 
 
+@dataclass(frozen=True)
+class WeightsFound:
+    """Which pretrained weights are not on this machine when a study is written.
+
+    Attributes:
+        missing: Backbones of the study without theirs.
+        unused: Backbone that the template would have used → why it does not.
+    """
+
+    missing: list[str]
+    unused: dict[str, str]
+
+
 def write_study(
     benchmark: Benchmark, options: OptionValues, path: Path, name: str, backbone: str | None, plugins: Plugins
-) -> list[str]:
+) -> WeightsFound:
     """Write a study for a data set.
 
     The template of the benchmark knows these names: ``name`` (of the study), ``path`` (of its file, quoted for a
@@ -86,7 +99,7 @@ def write_study(
         plugins: The loaded plugins.
 
     Returns:
-        Backbones of the study whose pretrained weights are not on this machine.
+        Which pretrained weights are not on this machine.
 
     Raises:
         UsageError: The file exists, the benchmark has no template, or the study would not be valid: an unknown
@@ -103,7 +116,13 @@ def write_study(
     claim_outputs([path], overwrite=None)
     if backbone is not None:
         plugins.get("backbones", backbone)
-    has_weights = partial(has_local_weights, plugins)
+    unused: dict[str, str] = {}
+
+    def has_weights(network: str) -> bool:
+        if reason := missing_weights(plugins, network):
+            unused[network] = reason
+        return not reason
+
     images = len(benchmark.images("train"))
     text = _filled(
         benchmark,
@@ -121,16 +140,20 @@ def write_study(
     cells = make_plan(study, plugins).cells
     refs = {ref.name: ref.options for cell in cells if (ref := cell.train.ref("backbone")) is not None}
     write_atomic(path, text, "the study")
-    return [name for name, options in refs.items() if not has_weights(name, options)]
+    missing = [name for name, options in refs.items() if missing_weights(plugins, name, options)]
+    return WeightsFound(missing, {name: reason for name, reason in unused.items() if name not in refs})
 
 
-def has_local_weights(plugins: Plugins, backbone: str, options: OptionValues | None = None) -> bool:
-    """Whether a backbone can be built without a download: it wants no pretrained weights, or they are on this machine.
+def missing_weights(plugins: Plugins, backbone: str, options: OptionValues | None = None) -> str:
+    """Say why a backbone cannot be built without a download.
 
     Args:
         plugins: The loaded plugins.
         backbone: Its name.
         options: Its options as written, without distributions.
+
+    Returns:
+        What is wrong with its pretrained weights; empty where they are on this machine, or it wants none.
 
     Raises:
         UsageError: The name or an option is not valid.
@@ -138,9 +161,9 @@ def has_local_weights(plugins: Plugins, backbone: str, options: OptionValues | N
     try:
         with no_downloads():
             plugins.create("backbones", backbone, options or {}).build()
-    except WeightsError:
-        return False
-    return True
+    except WeightsError as error:
+        return str(error)
+    return ""
 
 
 def _filled(source: Benchmark, **values: _Value) -> str:

@@ -13,7 +13,7 @@ import wsol
 from tests.support.cli import run_cli
 from wsol.errors import PluginError, UsageError
 from wsol.plugins import load_plugins
-from wsol.study.new_study import StudyBudget, has_local_weights, write_study
+from wsol.study.new_study import StudyBudget, missing_weights, write_study
 from wsol_folder import Folder
 
 SPLITS = ("train", "val", "test")
@@ -46,7 +46,9 @@ def test_the_study_is_valid_and_names_the_data(data: Path, tmp_path: Path) -> No
         "data", "new-study", "folder", "--root", data, "--out", out, "--name", "ants", **_no_weights(tmp_path)
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    lines = done.stdout.splitlines()
+    assert lines.pop(1).startswith("'mobilenet_v2' is not used, a small network is trained instead: ")
+    assert lines == [
         f"wrote {out}",
         "next:",
         f"  wsol run '{out}' --dry-run",
@@ -104,7 +106,7 @@ def test_what_would_not_be_valid_is_not_written(words: list[str], message: str, 
 def test_a_pretrained_backbone_is_used_where_its_weights_are(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wsol.study.new_study.has_local_weights", lambda plugins, name, options=None: True)
+    monkeypatch.setattr("wsol.study.new_study.missing_weights", lambda plugins, name, options=None: "")
     benchmark = Folder(Folder.Options(root=str(data)))
     write_study(benchmark, {"root": str(data)}, tmp_path / "a.yaml", "a", None, load_plugins())
     recipe = yaml.safe_load((tmp_path / "a.yaml").read_text())["recipes"][1]
@@ -121,8 +123,22 @@ def test_weights_that_are_missing_are_named(data: Path, tmp_path: Path) -> None:
 
 def test_a_network_that_is_trained_from_scratch_needs_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WSOL_WEIGHTS", raising=False)
-    assert has_local_weights(load_plugins(), "tiny")
-    assert has_local_weights(load_plugins(), "resnet18", {"pretrained": False})
+    assert missing_weights(load_plugins(), "tiny") == ""
+    assert missing_weights(load_plugins(), "resnet18", {"pretrained": False}) == ""
+
+
+def test_it_is_said_why_a_pretrained_network_is_not_used(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mobilenet_v2.pth").write_bytes(b"broken")
+    reasons = {"nowhere": "no such file or folder", ".": "mobilenet_v2.pth: cannot be read as a state_dict"}
+    for number, (place, reason) in enumerate(reasons.items()):
+        out, given = tmp_path / f"étude {number}.yaml", str(tmp_path / place)
+        done = run_cli("data", "new-study", "folder", "--root", data, "--out", out, WSOL_WEIGHTS=given)
+        assert done.returncode == 0, done.stderr
+        (line,) = [line for line in done.stdout.splitlines() if "'mobilenet_v2' is not used" in line]
+        assert reason in line
+        assert wsol.load_study(str(out)).name == f"tude-{number}"
+    again = run_cli("data", "new-study", "folder", "--root", data, "--out", out)
+    assert (again.returncode, again.stderr) == (2, f"error: {out}: exists; move it away or choose another --out\n")
 
 
 @pytest.mark.parametrize(
