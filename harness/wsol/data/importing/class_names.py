@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import JsonValue
 
+from wsol.data.importing.csv_rows import read_rows
 from wsol.errors import DataError
 from wsol.files import read_lines, read_text
 
@@ -57,6 +58,21 @@ def text_names(path: Path) -> list[str]:
     if "" in lines:
         raise DataError.at(path, lines.index("") + 1, "an empty line among the names of classes, which would number it")
     return lines
+
+
+def read_class_table(path: Path) -> dict[str, str]:
+    """Read a table of a class and another name for it, such as OpenImages' ``class-descriptions-boxable.csv``.
+
+    Raises:
+        DataError: The file is missing or broken, or gives a class two names.
+    """
+    found: dict[str, str] = {}
+    for number, row in read_rows(path, None, "utf-8")[0]:
+        if len(row) < 2 or not row[0] or not row[1]:
+            raise DataError.at(path, number, "should be a class and its name")
+        if found.setdefault(row[0], row[1]) != row[1]:
+            raise DataError.at(path, number, f"the class '{row[0]}' has the name '{found[row[0]]}' already")
+    return found
 
 
 def read_yaml(path: Path) -> JsonValue:

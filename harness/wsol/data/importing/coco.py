@@ -20,9 +20,9 @@ from wsol.data.importing.box_checks import Size
 from wsol.data.importing.coco_masks import MaskReader, read_segmentation
 from wsol.data.importing.entry import Edges
 from wsol.data.importing.form_checks import GivenBox
-from wsol.data.importing.image_index import ANNOTATION_FOLDERS, split_of
 from wsol.data.importing.json_fields import JsonObject, key, number, numbers, objects, text, whole
-from wsol.data.importing.source import RawImage, RawObject, SourceReader
+from wsol.data.importing.raw import RawImage, RawObject
+from wsol.data.importing.source import SourceReader
 from wsol.data.importing.walk import files_below
 from wsol.errors import DataError
 from wsol.files import read_json
@@ -31,6 +31,8 @@ CHUNK = 2**20
 """Bytes that are searched for keys at a time, because files can be large."""
 SNIFFED = 50
 """Most files that are searched for the format."""
+COMPANIONS = re.compile(r"(?:person_keypoints|stuff|panoptic|captions|image_info)_", re.IGNORECASE)
+"""Names of the files that COCO has beside ``instances_…json``, for the same images."""
 LISTS = ("images", "annotations", "categories")
 """Lists of a COCO file."""
 
@@ -48,7 +50,16 @@ class CocoReader(SourceReader):
 
     def raw_images(self, report: Report) -> list[RawImage]:
         """See :meth:`SourceReader.raw_images`."""
-        return [image for path in _json_files(self.source) for image in self._file(path, report)]
+        return [image for path in self._files() for image in self._file(path, report)]
+
+    def _files(self) -> list[Path]:
+        """All JSON files; beside COCO's instances not those of the same images' key points, captions or stuff."""
+        files = _json_files(self.source)
+        folders = {path.parent for path in files if path.name.lower().startswith("instances_")}
+        others = [path for path in files if path.parent in folders and COMPANIONS.match(path.name)]
+        for path in others:
+            self.notes.add("other file", "JSON files left out beside COCO's instances", str(path))
+        return [path for path in files if path not in others]
 
     def _file(self, path: Path, report: Report) -> Iterable[RawImage]:
         if "images" not in _keys(path) and path != self.source:
@@ -87,17 +98,14 @@ class CocoReader(SourceReader):
         return found
 
     def _image(self, path: Path, where: str, item: JsonObject, report: Report) -> RawImage:
-        named, subset = text(item, "file_name", "filename", "path"), _subset(path)
-        folder = path.parent.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else ""
-        if folder.rpartition("/")[2].lower() in ANNOTATION_FOLDERS or folder == ".":
-            folder = subset
-        references = [f"{folder}/{name}" for name in dict.fromkeys((named, unquote(named))) if name]
+        named = text(item, "file_name", "filename", "path", "coco_url")
+        references = [self.named_in(path, name) for name in dict.fromkeys((named, unquote(named))) if name]
         name = self.find_image(references, f"{where} ('{named}')", report)
         return RawImage(
             name,
             where,
             stated=(whole(item.get("width")), whole(item.get("height"))),
-            split=split_of(f"{folder}/-") or split_of(f"{subset}/-"),
+            split=self.split_in(path),
         )
 
     def _annotate(
@@ -133,17 +141,17 @@ class CocoReader(SourceReader):
     def _made(self, where: str, category: str, item: JsonObject, report: Report) -> RawObject | None:
         segmentation, given = item.get("segmentation"), item.get("bbox")
         if not segmentation and not given:
-            report("bad box", f"{where}: has neither bbox nor segmentation")
+            self.reject("bad box", where, "has neither bbox nor segmentation", report)
             return None
         mask, edges, problem = read_segmentation(segmentation, where) if segmentation else (None, None, "")
         if problem:
-            report("bad mask", f"{where}: the segmentation {problem}")
+            self.reject("bad mask", where, f"the segmentation {problem}", report)
             return None
         shown = numbers(given) if given else None
         if given:
             edges = _box_edges(given)
         if edges is None:
-            report("bad box", f"{where}: bbox {given!r:.80} should be four numbers: x, y, width, height")
+            self.reject("bad box", where, f"bbox {given!r:.80} should be four numbers: x, y, width, height", report)
             return None
         box = GivenBox((shown[0], shown[1], shown[2], shown[3]), "size") if shown else None
         return RawObject(category, where, partial(_fixed, edges), mask, box)
@@ -186,12 +194,6 @@ def _union(readers: Sequence[Callable[[Size], BoolArray]], size: Size) -> BoolAr
     for read in readers:
         mask |= read(size)
     return mask
-
-
-def _subset(path: Path) -> str:
-    """``train2017`` of ``instances_train2017.json``: COCO's name for the part of the images, and of their folder."""
-    found = re.search(r"(?:train|training|val|valid|validation|test|dev)\d*$", path.stem.lower())
-    return found[0] if found else ""
 
 
 def _json_files(source: Path) -> list[Path]:

@@ -7,10 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wsol.data.importing.form_checks import BoxForm
+from wsol.data.importing.image_index import stem
 from wsol.errors import DataError
 
-IMAGE = ("filename", "imagefilename", "filepath", "imagepath", "path", "imagename", "image", "imageid", "img", "file")
-CLASS = ("classname", "labelname", "categoryname", "class", "label", "category", "species", "breed", "objectclass")
+IMAGE = (
+    *("filename", "imagefilename", "filepath", "imagepath", "imgpath", "path", "imagename", "imgname", "image"),
+    *("imageid", "imgid", "imageindex", "img", "file", "frame"),
+)
+CLASS = (
+    *("classname", "labelname", "categoryname", "class", "label", "category", "species", "breed", "objectclass"),
+    *("findinglabel", "annotationtag", "classid", "labelid", "categoryid"),
+)
 SPLIT = ("split", "subset", "set", "partition", "dataset", "usage")
 SIZES = (("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("width", "height"))
 ONE_COLUMN = ("bbox", "box", "boundingbox")
@@ -20,6 +27,7 @@ BOXES: tuple[tuple[BoxForm, tuple[str, str, str, str]], ...] = (
     ("corners", ("x0", "y0", "x1", "y1")),
     ("corners", ("x1", "y1", "x2", "y2")),
     ("corners", ("left", "top", "right", "bottom")),
+    ("corners", ("upperleftcornerx", "upperleftcornery", "lowerrightcornerx", "lowerrightcornery")),
     ("corners", ("startx", "starty", "endx", "endy")),
     ("centre", ("xcentre", "ycentre", "width", "height")),
     ("centre", ("xcenter", "ycenter", "width", "height")),
@@ -34,6 +42,10 @@ BOXES: tuple[tuple[BoxForm, tuple[str, str, str, str]], ...] = (
     ("size", ("xmin", "ymin", "w", "h")),
 )
 """Names of the columns of boxes, in lower case, without what is not a letter or digit and without ``bbox`` before."""
+FLAGS = ("isgroupof", "isdepiction", "difficult")
+NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+LEAST_NUMBERS = 4
+"""Numbers in a line that is no header."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ def find_columns(
             (),
         ),
         next((names.index(name) for name in SPLIT if name in names), None),
-        {name: names.index(name) for name in ("isgroupof", "isdepiction", "difficult") if name in names},
+        {name: names.index(name) for name in FLAGS if name in names},
     )
 
 
@@ -115,6 +127,33 @@ def names_box(row: Sequence[str]) -> bool:
     return any(names.issuperset(columns) for _, columns in BOXES) or bool(names & {*ONE_COLUMN})
 
 
+def missing_header(row: Sequence[str]) -> str:
+    """What to do about a table that starts with values.
+
+    Args:
+        row: Its first line.
+
+    Returns:
+        A phrase with a suggestion for the option ``header``; empty for a line that names columns.
+
+    Example:
+        >>> missing_header(["cat", "5", "6", "15", "19", "1.jpg"])
+        'no header; name the columns, such as --set "header=[class,x0,y0,x1,y1,image]" (x,y,w,h: width and height)'
+    """
+    numbers = [place for place, text in enumerate(row) if NUMBER.fullmatch(text.strip())]
+    if len(numbers) < LEAST_NUMBERS:
+        return ""
+    names = [f"c{place}" for place in range(len(row))]
+    for place, name in zip(numbers, ("x0", "y0", "x1", "y1"), strict=False):
+        names[place] = name
+    texts = [place for place, text in enumerate(row) if text and place not in numbers]
+    images = [place for place in texts if stem(row[place]) != row[place]] or texts[:1]
+    for place in texts:
+        names[place] = "image" if place in images[:1] else "class"
+    shown = f'--set "header=[{",".join(names)}]"'
+    return f"no header; name the columns, such as {shown} (x,y,w,h: width and height)"
+
+
 def simple(name: str) -> str:
     """A column's name in lower case, with letters and digits only, without ``bbox`` or ``box`` before a coordinate.
 
@@ -123,7 +162,7 @@ def simple(name: str) -> str:
         ('xmin', 'x', 'regionwidth')
     """
     letters = re.sub(r"[^a-z0-9]", "", name.lower())
-    return re.sub(r"^(?:bbox|bndbox|boundingbox|box)(?=[a-z0-9])", "", letters)
+    return re.sub(r"^(?:bbox|bndbox|boundingbox|box|roi)(?=[a-z0-9])", "", letters)
 
 
 def _box(
@@ -139,7 +178,11 @@ def _box(
             return form, tuple(names.index(name) for name in known)
     alone = next((name for name in ONE_COLUMN if name in names), None)
     if alone is None:
-        raise DataError(f"{where}: no columns of a box among {_shown(header)}; name them with the option box_columns")
+        hint = (
+            missing_header(header)
+            or f"no columns of a box among {_shown(header)}; name them with the option box_columns"
+        )
+        raise DataError(f"{where}: {hint}")
     return None, (names.index(alone),)
 
 
@@ -156,7 +199,10 @@ def _one(
         return _place(header, names, given, where, option)
     place = next((names.index(name) for name in known if name in names), None)
     if place is None:
-        raise DataError(f"{where}: no column of the {what} among {_shown(header)}; name it with the option {option}")
+        also = ", or say category=CLASS for all boxes" if what == "class" else ""
+        raise DataError(
+            f"{where}: no column of the {what} among {_shown(header)}; name it with the option {option}{also}"
+        )
     return place
 
 

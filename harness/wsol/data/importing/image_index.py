@@ -1,44 +1,28 @@
 """The images of a source, and the rules by which a name in an annotation finds its image.
 
 A name is compared, in this order, exactly; without its ending; without regard to case, Unicode form (NFC) and ending.
-The first comparison that finds an image decides. Of several images, the one whose folders agree with most of the
-name's last folders is taken; if that leaves more than one, the name is ambiguous.
+The first comparison that finds an image decides. Of several images, the one in exactly the folders that the name has is
+taken, or else the one whose folders agree with most of the name's last folders, also if folders that only name the kind
+of files (``images``, ``labels``) are left out of both. If that leaves more than one, the name is ambiguous.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from wsol.data.importing.folder_roles import ANNOTATION_FOLDERS, IMAGE_FOLDERS, names_kind
 from wsol.data.importing.walk import files_below
 from wsol.data.readers.image_kind import ImageKind, image_endings, kind_by_ending
 from wsol.data.readers.names import comparable_name
 from wsol.errors import DataError
-from wsol.split_names import Split
 
-IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "img")
-"""Names of the folder with the images, where a source has one."""
-ANNOTATION_FOLDERS = frozenset(
-    (
-        *("annotations", "labels", "mask", "masks", "trimap", "trimaps", "gt", "groundtruth", "ground_truth"),
-        *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "segmentationclassraw"),
-    )
-)
-"""Names of folders, in lower case, that contain masks or texts, no images."""
-SPLIT_FOLDERS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
-"""Folder, in lower case and without digits at its end → split."""
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
+"""A name that Label Studio gives to an uploaded file."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,8 @@ class ImageMatch:
 
     Attributes:
         name: The image; empty if there is none, or more than one.
-        rule: How the names differ: empty for equal names, ``ending``, or ``case or Unicode form``.
+        rule: How the names differ: empty for equal names, ``ending``, ``case or Unicode form``, or
+            ``Label Studio's prefix``.
         candidates: The images between which the name does not decide.
     """
 
@@ -103,6 +88,9 @@ class ImageIndex:
             if found := images.get(key(last)):
                 best = _closest(found, folders)
                 return ImageMatch(best[0], rule) if len(best) == 1 else ImageMatch(candidates=tuple(best))
+        if uploaded := _UPLOADED.match(last):
+            match = self.find("/".join([*folders, uploaded[1]]))
+            return ImageMatch(match.name, "Label Studio's prefix" if match.name else "", match.candidates)
         return ImageMatch()
 
 
@@ -110,19 +98,6 @@ def default_image_folder(source: Path) -> Path:
     """The folder of a source that contains its images: one of :data:`IMAGE_FOLDERS`, or else the source itself."""
     there = {entry.name for entry in source.iterdir() if entry.is_dir()} if source.is_dir() else set()
     return next((source / name for name in IMAGE_FOLDERS if name in there), source)
-
-
-def split_of(path: str) -> Split | None:
-    """The split that the folders of a path name, by the first one that names any.
-
-    Example:
-        >>> split_of("valid/images/1.jpg"), split_of("train2017/1.jpg"), split_of("1.jpg")
-        ('val', 'train', None)
-    """
-    for folder in PurePosixPath(path).parts[:-1]:
-        if split := SPLIT_FOLDERS.get(folder.lower().rstrip("0123456789")):
-            return split
-    return None
 
 
 def stem(name: str) -> str:
@@ -139,14 +114,31 @@ def _loose(name: str) -> str:
     return comparable_name(stem(name))
 
 
-def _closest(names: Iterable[str], folders: list[str]) -> list[str]:
+def _closest(names: Sequence[str], folders: Sequence[str]) -> list[str]:
+    """The images whose folders agree best with ``folders``."""
+    if len(names) == 1:
+        return list(names)
+    paths = {name: PurePosixPath(name).parts[:-1] for name in names}
+    exact = [name for name, path in paths.items() if path == tuple(folders)]
+    if len(exact) == 1:
+        return exact
+    by_all = _most_agreeing(paths, folders)
+    by_parts = _most_agreeing({name: _parts(path) for name, path in paths.items()}, _parts(folders))
+    return [name for name in by_all if name in by_parts] or sorted({*by_all, *by_parts})
+
+
+def _parts(folders: Sequence[str]) -> list[str]:
+    return [folder for folder in folders if not names_kind(folder)]
+
+
+def _most_agreeing(paths: Mapping[str, Sequence[str]], folders: Sequence[str]) -> list[str]:
     """The images whose folders agree with most of the last ones in ``folders``."""
 
-    def agreement(name: str) -> int:
-        pairs = zip(reversed(PurePosixPath(name).parts[:-1]), reversed(folders), strict=False)
+    def agreement(path: Sequence[str]) -> int:
+        pairs = zip(reversed(path), reversed(folders), strict=False)
         return sum(1 for _ in takewhile(lambda pair: _loose(pair[0]) == _loose(pair[1]), pairs))
 
-    scores = {name: agreement(name) for name in names}
+    scores = {name: agreement(path) for name, path in paths.items()}
     best = max(scores.values())
     return [name for name, score in scores.items() if score == best]
 

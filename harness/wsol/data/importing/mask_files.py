@@ -7,17 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from wsol.data.importing.folder_roles import ANNOTATION_FOLDERS
 from wsol.data.importing.image_index import ImageIndex, stem
 from wsol.data.importing.walk import files_below
 from wsol.data.readers.image_kind import kind_by_ending
 
-MASK_FOLDERS = frozenset(
-    (
-        *("annotations", "labels", "mask", "masks", "trimap", "trimaps", "gt", "groundtruth", "ground_truth"),
-        *("segmentation", "segmentations", "segmentationclass", "segmentationobject", "segmentationclassraw"),
-    )
-)
-"""Names of folders of masks, in lower case."""
 INSTANCES = "segmentationobject"
 """Folder, in lower case, of masks that number the objects which other masks give the classes of."""
 _BESIDE = re.compile(r"[_-](?:mask|trimap|seg|segmentation|matte)s?[_-]?\d*$", re.IGNORECASE)
@@ -47,7 +41,9 @@ def is_mask_file(path: str) -> bool:
         (True, True, False)
     """
     parts = PurePosixPath(path)
-    return any(part.lower() in MASK_FOLDERS for part in parts.parts[:-1]) or bool(_BESIDE.search(stem(parts.name)))
+    return any(part.lower() in ANNOTATION_FOLDERS for part in parts.parts[:-1]) or bool(
+        _BESIDE.search(stem(parts.name))
+    )
 
 
 def mask_files(source: Path, folder: Path | None) -> list[Path]:
@@ -76,7 +72,7 @@ def image_references(below: str) -> tuple[list[str], str]:
         (['masks/cat_1_mask0', 'masks/cat_1'], '')
     """
     path = PurePosixPath(below)
-    folders = [part for part in path.parts[:-1] if part.lower() not in MASK_FOLDERS]
+    folders = [part for part in path.parts[:-1] if part.lower() not in ANNOTATION_FOLDERS]
     own = stem(path.name)
     shorter = _MARK.sub("", own)
     names = [own, *([shorter] if shorter not in ("", own) else [])]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from wsol.data.benchmark import Report
-from wsol.data.importing.image_index import IMAGE_FOLDERS, SPLIT_FOLDERS, ImageIndex, stem
-from wsol.data.importing.mask_files import MASK_FOLDERS
+from wsol.data.importing.folder_roles import ANNOTATION_FOLDERS, IMAGE_FOLDERS, split_of_word
+from wsol.data.importing.image_index import ImageIndex, stem
 from wsol.errors import DataError
 from wsol.files import read_lines
 
@@ -32,8 +32,8 @@ def folder_class(*paths: str) -> str:
     own = stem(PurePosixPath(paths[0]).name)
     for path in paths:
         for folder in reversed(PurePosixPath(path).parts[:-1]):
-            known = folder in (*IMAGE_FOLDERS, own) or folder.lower() in MASK_FOLDERS
-            if not known and folder.lower().rstrip("0123456789") not in SPLIT_FOLDERS:
+            known = folder in (*IMAGE_FOLDERS, own) or folder.lower() in ANNOTATION_FOLDERS
+            if not known and split_of_word(folder) is None:
                 return folder
     return ""
 
@@ -78,8 +78,15 @@ def listed_classes(path: Path, index: ImageIndex, report: Report) -> dict[str, s
     return found
 
 
-def missing_class(images: Sequence[str]) -> str:
-    """What to do about images without a class, for a message."""
+def masks_of_classes(masks: Iterable[str]) -> bool:
+    """Whether masks are in a folder of masks that number classes, as Pascal VOC's are."""
+    return any("SegmentationClass" in PurePosixPath(mask).parts for mask in masks)
+
+
+def missing_class(images: Sequence[str], masks: Sequence[str]) -> str:
+    """What to do about images without a class, for a message; given also a mask of each."""
+    if masks_of_classes(masks):
+        return "state the classes of the masks' values: values=[voc] for those of Pascal VOC, else values=[1=NAME, …]"
     example = next((name for name in images if name_class(name)), "")
     by_name = f"; label=name: '{name_class(example)}' for '{example}'" if example else ""
     return (

@@ -18,13 +18,20 @@ VOC_CLASSES = (
     *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 """Classes of Pascal VOC, whose masks number them from 1."""
+VOC_IGNORED = 255
+"""Value of pixels that Pascal VOC leaves out, in masks of classes and in those that number objects."""
+
+
+def is_voc(given: Sequence[str] | None) -> bool:
+    """Whether the option ``values`` is ``voc``."""
+    return given is not None and list(given) == ["voc"]
 
 
 def value_classes(given: Sequence[str]) -> tuple[dict[int, str], bool]:
     """Read the option ``values``.
 
     Args:
-        given: ``voc`` alone, or items ``VALUE=CLASS``, VALUE a number or a colour ``#rrggbb``.
+        given: ``voc`` alone (255 is to be ignored), or ``VALUE=CLASS`` items, VALUE a number or a colour ``#rrggbb``.
 
     Returns:
         Value → class; and whether the values are colours.
@@ -36,7 +43,7 @@ def value_classes(given: Sequence[str]) -> tuple[dict[int, str], bool]:
         >>> value_classes(["1=cat", "2=dog"])
         ({1: 'cat', 2: 'dog'}, False)
     """
-    if list(given) == ["voc"]:
+    if is_voc(given):
         return dict(enumerate(VOC_CLASSES, start=1)), False
     found: dict[int, str] = {}
     coloured = set()

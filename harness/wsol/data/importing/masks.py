@@ -9,26 +9,33 @@ from pathlib import Path
 
 import numpy as np
 
-from wsol.arrays import Array, BoolArray
+from wsol.arrays import BoolArray
 from wsol.data.benchmark import Report
 from wsol.data.files import in_threads
 from wsol.data.importing.box_checks import Size
+from wsol.data.importing.mask_classes import ClassMask, ClassMaskReader
 from wsol.data.importing.mask_files import INSTANCES, ImageMasks, find_owner, is_mask_file, mask_files
-from wsol.data.importing.mask_labels import LabelSource, folder_class, listed_classes, missing_class, name_class
-from wsol.data.importing.mask_values import find_value_classes, value_classes
+from wsol.data.importing.mask_labels import (
+    LabelSource,
+    folder_class,
+    listed_classes,
+    masks_of_classes,
+    missing_class,
+    name_class,
+)
+from wsol.data.importing.mask_values import VOC_IGNORED, find_value_classes, is_voc, value_classes
 from wsol.data.importing.notes import listed
-from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
+from wsol.data.importing.raw import RawImage, RawObject
+from wsol.data.importing.source import SourceOptions, SourceReader
+from wsol.data.importing.voc_lists import listed_split, voc_splits
 from wsol.data.importing.walk import files_below
 from wsol.data.masks.advice import advise_stating
-from wsol.data.masks.levels import Levels, level_name, read_levels
+from wsol.data.masks.levels import level_name
 from wsol.data.masks.reader import LabelMasks, UnclearMaskError
 from wsol.data.masks.rule import MaskValueOptions
 from wsol.data.readers.image_kind import kind_by_ending
 from wsol.errors import DataError, UsageError
 from wsol.options import option
-
-VOC_BORDER = 255
-"""Value of the border between objects in masks that number them."""
 
 
 class MaskSourceOptions(SourceOptions, MaskValueOptions):
@@ -91,9 +98,15 @@ class MaskReader(SourceReader):
         """See :meth:`SourceReader.raw_images`."""
         found = self._found(report)
         if self.classes:
-            return self._by_value(found, report)
-        labels = self._labels(found, report)
-        return self._single_class({name: masks for name, masks in found.items() if name in labels}, labels, report)
+            images = self._by_value(found, report)
+        else:
+            labels = self._labels(found, report)
+            labelled = {name: masks for name, masks in found.items() if name in labels}
+            images = self._single_class(labelled, labels, report)
+        splits = voc_splits(self.folder, "Segmentation", report)
+        for image in images:
+            image.split = listed_split(splits, found[image.name].files[0])
+        return images
 
     def _mask_folder(self, source: Path) -> Path | None:
         if self.options.masks is None:
@@ -121,8 +134,12 @@ class MaskReader(SourceReader):
     def _found(self, report: Report) -> dict[str, ImageMasks]:
         """Image → its masks."""
         base = self.mask_folder or self.folder
+        paths = mask_files(self.folder, self.mask_folder)
+        if not paths:
+            hint = "name their folder with --set masks=FOLDER, and that of the images with --images"
+            raise DataError(f"{base}: no masks: no folder named masks, trimaps …, no file named …_mask; {hint}")
         found: dict[str, ImageMasks] = {}
-        for path in mask_files(self.folder, self.mask_folder):
+        for path in paths:
             below = path.relative_to(base).as_posix()
             name, candidates = find_owner(self.index, below)
             if candidates:
@@ -147,11 +164,15 @@ class MaskReader(SourceReader):
             labels = {name: name_class(name) for name in found}
         else:
             labels = {name: folder_class(name, self._below(masks.files[0])) for name, masks in found.items()}
-            if given.label is None and len(set(labels.values())) < 2:  # rather a folder of all images
+            one_folder = len(set(labels.values())) < 2  # rather a folder of all images
+            if given.label is None and (one_folder or masks_of_classes(str(m.files[0]) for m in found.values())):
                 labels = {}
         without = [name for name in found if not labels.get(name)]
         if without:
-            report("no class", f"{len(without)} images have no class ({listed(without)}); {missing_class(without)}")
+            masks = [str(found[name].files[0]) for name in without]
+            report(
+                "no class", f"{len(without)} images have no class ({listed(without)}); {missing_class(without, masks)}"
+            )
         return {name: label for name, label in labels.items() if label and name in found}
 
     def _below(self, mask: Path) -> str:
@@ -183,7 +204,7 @@ class MaskReader(SourceReader):
             return False
         image.stated, image.exact = state.size, True
         if not state.objects:
-            report("empty mask", f"{path}: no pixel of an object")
+            self.reject("empty mask", str(path), "no pixel of an object", report)
         return bool(state.objects)
 
     def _report_errors(self, errors: Sequence[DataError], report: Report) -> None:
@@ -209,72 +230,34 @@ class MaskReader(SourceReader):
 
     def _by_value(self, found: dict[str, ImageMasks], report: Report) -> list[RawImage]:
         """Images whose masks have a value for each class."""
+        ignored = (*self.rule.ignore, *([VOC_IGNORED] if is_voc(self.options.values) else []))
+        reader = ClassMaskReader(self.classes, self.coloured, ignored, self.shared.max_pixels)
         images = []
         unknown: dict[int, list[str]] = {}
         for name, masks in found.items():
             image = RawImage(name, str(masks.files[0]))
             for path in masks.files:
-                self._add_classes(image, path, masks.instances, unknown, report)
+                try:
+                    mask = reader.read(path, masks.instances)
+                except DataError as error:
+                    report("unreadable mask", str(error))
+                    continue
+                for value in mask.unknown:
+                    unknown.setdefault(value, []).append(str(path))
+                if self._usable(path, _ReadMask(mask.size, 1), image, report):
+                    _add(image, path, mask)
             images.append(image)
         for value, paths in sorted(unknown.items()):
             shown = level_name(value, self.coloured)
-            hint = "give it a class with 'values', 'VALUE=' for background, or leave it out with 'ignore'"
+            hint = f"give it a class with 'values' ('VALUE=' for background), or leave it out with ignore={value}"
             report("unknown value", f"{listed(paths)}: the value {shown} has no class; {hint}")
         return images
 
-    def _add_classes(
-        self, image: RawImage, path: Path, instances: Path | None, unknown: dict[int, list[str]], report: Report
-    ) -> None:
-        try:
-            pixels = self._pixels(path)
-            numbers = self._instances(instances) if instances else None
-        except DataError as error:
-            report("unreadable mask", str(error))
-            return
-        state = _ReadMask((pixels.shape[1], pixels.shape[0]), 1)
-        if not self._usable(path, state, image, report):
-            return
-        if numbers is not None and numbers.shape != pixels.shape:
-            report("other size", f"{instances}: its size differs from that of {path}")
-            return
-        ignore = self.rule.ignore
-        for value in np.unique(pixels).tolist():
-            if value in ignore:
-                image.ignore = partial(_either, image.ignore, partial(self._is_value, path, ignore))
-            elif (category := self.classes.get(value, "" if value == 0 else None)) is None:
-                unknown.setdefault(value, []).append(str(path))
-            elif category:
-                for number in _numbers(pixels, numbers, value):
-                    read = partial(self._instance, path, value, instances, number)
-                    image.objects.append(RawObject(category, str(path), None, read))
 
-    def _pixels(self, path: Path) -> Array:
-        levels = self._levels(path, colours=self.coloured)
-        if levels.coloured and not self.coloured:
-            raise DataError(f"{path}: a mask of colours, but its classes are given for numbers; give '#rrggbb=CLASS'")
-        return levels.pixels
-
-    def _instances(self, path: Path) -> Array:
-        """The numbers of the objects, 0 outside; colours are numbers too, 255 alone is the border between objects."""
-        levels = self._levels(path, colours=False)
-        return levels.pixels if levels.coloured else np.where(levels.pixels == VOC_BORDER, 0, levels.pixels)
-
-    def _levels(self, path: Path, *, colours: bool) -> Levels:
-        return read_levels(path, alpha=False, colours=colours, soft=False, max_pixels=self.shared.max_pixels)
-
-    def _is_value(self, path: Path, values: Sequence[int], size: Size) -> BoolArray:
-        return np.asarray(np.isin(self._pixels(path), values))
-
-    def _instance(self, path: Path, value: int, instances: Path | None, number: int, size: Size) -> BoolArray:
-        mask = np.asarray(self._pixels(path) == value)
-        return mask if instances is None else mask & np.asarray(self._instances(instances) == number)
-
-
-def _numbers(pixels: Array, numbers: Array | None, value: int) -> list[int]:
-    """The numbers of the objects of a class; 0 alone where objects are not numbered."""
-    if numbers is None:
-        return [0]
-    return [number for number in np.unique(numbers[pixels == value]).tolist() if number]
+def _add(image: RawImage, path: Path, mask: ClassMask) -> None:
+    image.objects += [RawObject(category, str(path), None, read) for category, read in mask.objects]
+    if mask.ignore is not None:
+        image.ignore = partial(_either, image.ignore, mask.ignore)
 
 
 def _examined(reader: LabelMasks, place: int) -> _ReadMask:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from wsol.arrays import BoolArray, IntArray
+from wsol.arrays import IntArray
 from wsol.data.benchmark import Report
 from wsol.data.decoding.options import DecodingOptions
 from wsol.data.files import ImageFiles
 from wsol.data.importing.box_checks import Size, clip_edges, edges_problem, size_problem
-from wsol.data.importing.entry import Edges, SourceImage, SourceObject
+from wsol.data.importing.entry import SourceImage, SourceObject
 from wsol.data.importing.exif import stored_orientation
-from wsol.data.importing.form_checks import GivenBox, suspected_form
-from wsol.data.importing.image_index import ANNOTATION_FOLDERS, ImageIndex, default_image_folder, split_of, stem
+from wsol.data.importing.folder_roles import ANNOTATION_FOLDERS, part_of, split_of
+from wsol.data.importing.form_checks import suspected_form
+from wsol.data.importing.image_index import ImageIndex, default_image_folder, stem
 from wsol.data.importing.notes import CountedNotes
+from wsol.data.importing.raw import RawImage, RawObject, merged
 from wsol.data.importing.rounding import TOLERANCE
 from wsol.errors import DataError
 from wsol.options import OptionValues, build_options, option
@@ -30,50 +31,11 @@ class SourceOptions(DecodingOptions):
     images: str | None = option(None, "folder of the images, in the source or anywhere; null: found by its name")
     missing_images: Literal["refuse", "skip"] = option("refuse", "annotations without an image")
     overhang: float = option(1.0, "pixels that a box may reach outside its image, and is clipped by", ge=0, le=65536)
+    bad_objects: Literal["refuse", "skip"] = option(
+        "refuse", "objects whose box has no area or is not in the image, or whose mask is empty or broken"
+    )
     check_form: bool = option(True, "whether boxes that look like another form, such as x, y, w, h, are a problem")
     check_sizes: bool = option(True, "whether sizes that annotations state must be those of the files")
-
-
-@dataclass(frozen=True)
-class RawObject:
-    """An object as a file states it.
-
-    Attributes:
-        category: Name of its class.
-        where: Its place, ``FILE:LINE``.
-        box: Computes its edges from the image's size; None where the source has no box.
-        mask: Reads its mask, given the image's size; None where the source has none.
-        given: The box as the file states it.
-    """
-
-    category: str
-    where: str
-    box: Callable[[Size], Edges] | None = None
-    mask: Callable[[Size], BoolArray] | None = None
-    given: GivenBox | None = None
-
-
-@dataclass
-class RawImage:
-    """An image as a file states it.
-
-    Attributes:
-        name: The image, as :class:`ImageIndex` names it.
-        where: Place of its annotations.
-        objects: Its objects.
-        stated: Width and height that the annotations state; None where they state none.
-        exact: Whether that must be the file's size, whatever the options say: masks are of this size.
-        split: The split that the source assigns it to.
-        ignore: Reads the pixels to ignore, given the image's size.
-    """
-
-    name: str
-    where: str
-    objects: list[RawObject] = field(default_factory=list)
-    stated: Size | None = None
-    split: Split | None = None
-    ignore: Callable[[Size], BoolArray] | None = None
-    exact: bool = False
 
 
 class SourceReader(ABC):
@@ -130,7 +92,7 @@ class SourceReader(ABC):
 
     def read(self, report: Report) -> list[SourceImage]:
         """See :meth:`AnnotationFormat.read`."""
-        raws = _merged(self.raw_images(report), report)
+        raws = merged(self.raw_images(report), report)
         if not any(raw.objects for raw in raws):
             report("nothing to import", f"{self.source}: no object of a class in the annotations of an image")
         for name in self.index.unsupported:
@@ -164,13 +126,36 @@ class SourceReader(ABC):
                     text = f"names that match an image's up to {match.rule}"
                     self.notes.add("matched name", text, f"{reference} → {match.name}")
                 return match.name
-        named = " or ".join(dict.fromkeys(f"'{reference}'" for reference in references if reference)) or "no name"
-        text = f"{where}: no image {named} in {self.index.folder}"
+        named = " or ".join(dict.fromkeys(f"'{reference}'" for reference in references if reference))
+        text = f"{where}: no image {named} in {self.index.folder}" if named else f"{where}: names no image"
         if self.shared.missing_images == "skip":
             self.notes.add("missing image", f"annotations left out, whose image is not in {self.index.folder}", where)
         else:
             report("missing image", f"{text} (option missing_images=skip leaves such annotations out)")
         return ""
+
+    def named_in(self, path: Path, name: str) -> str:
+        """The name of an image in a file of annotations, as :class:`ImageIndex` finds it.
+
+        It is relative to the file's folder; a file such as ``train_labels.csv`` means the images in ``train`` first.
+        """
+        return "/".join([*self._place(path), name])
+
+    def split_in(self, path: Path) -> Split | None:
+        """The split that the folders of a file of annotations name, or else the file itself."""
+        return split_of("/".join([*self._place(path), "-"]))
+
+    def reject(self, kind: str, where: str, problem: str, report: Report) -> None:
+        """Report an object that cannot be imported, unless an option leaves such objects out."""
+        if self.shared.bad_objects == "skip":
+            self.notes.add("bad object", "objects left out, whose box or mask cannot be used", where)
+        else:
+            report(kind, f"{where}: {problem} (option bad_objects=skip leaves such objects out)")
+
+    def _place(self, path: Path) -> list[str]:
+        below = path.parent.relative_to(self.folder).parts if path.is_relative_to(self.folder) else ()
+        parts = [*(part for part in below if part.lower() not in ANNOTATION_FOLDERS), part_of(path.stem)]
+        return [part for part in parts if part]
 
     def _image_folder(self) -> Path:
         if self.shared.images is None:
@@ -214,7 +199,17 @@ class SourceReader(ABC):
         return True
 
     def _entry(self, raw: RawImage, size: Size, report: Report) -> SourceImage:
-        objects = [made for item in raw.objects if (made := self._object(item, raw.name, size, report))]
+        objects: list[SourceObject] = []
+        for item in raw.objects:
+            made = self._object(item, raw.name, size, report)
+            if made is not None and made.mask is None and made in objects:
+                self.notes.add(
+                    "equal box",
+                    "boxes that are equal to another one of their image and class, counted once",
+                    item.where,
+                )
+            elif made is not None:
+                objects.append(made)
         ignore = raw.ignore
         return SourceImage(
             self.index.path(raw.name),
@@ -238,7 +233,7 @@ class SourceReader(ABC):
         problem = edges_problem(edges, size, self.shared.overhang)
         if problem:
             shown = item.given or ",".join(f"{edge:g}" for edge in edges)
-            report("bad box", f"{item.where}: box {shown} of '{image}' {problem}")
+            self.reject("bad box", item.where, f"box {shown} of '{image}' {problem}", report)
             return None
         clipped = clip_edges(edges, size)
         if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > TOLERANCE:
@@ -251,13 +246,3 @@ def _data_folder(file: Path) -> Path:
     """The folder of a data set whose annotations are in one file: the folder above ``annotations``, ``labels`` …"""
     parent = file.absolute().parent
     return parent.parent if parent.name.lower() in ANNOTATION_FOLDERS else parent
-
-
-def _merged(raws: Sequence[RawImage], report: Report) -> list[RawImage]:
-    """One item for each image; an image that is annotated in two places is a problem."""
-    found: dict[str, RawImage] = {}
-    for raw in raws:
-        first = found.setdefault(raw.name, raw)
-        if first is not raw:
-            report("annotated twice", f"{raw.where}: '{raw.name}' is annotated in {first.where} already")
-    return list(found.values())

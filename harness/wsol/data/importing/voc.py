@@ -19,8 +19,9 @@ from wsol.data.importing.corners import CornerConvention, Corners, corner_conven
 from wsol.data.importing.entry import Edges
 from wsol.data.importing.form_checks import GivenBox
 from wsol.data.importing.image_index import stem
-from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
-from wsol.data.importing.voc_lists import voc_splits
+from wsol.data.importing.raw import RawImage, RawObject
+from wsol.data.importing.source import SourceOptions, SourceReader
+from wsol.data.importing.voc_lists import listed_split, voc_splits
 from wsol.data.importing.walk import files_below
 from wsol.data.importing.xml_lines import XmlElement, read_xml
 from wsol.errors import DataError
@@ -79,14 +80,14 @@ class VocReader(SourceReader):
         """See :meth:`SourceReader.raw_images`."""
         files = [file for path in _xml_files(self.source) if (file := self._parse(path, report))]
         convention = self._convention([(box.corners, file.size) for file in files for box in file.boxes])
-        splits = voc_splits(self.folder, report)
+        splits = voc_splits(self.folder, "Main", report)
         return [
             RawImage(
                 file.image,
                 str(file.path),
                 [_object(box, convention) for box in file.boxes if self._kept(box)],
                 file.size,
-                splits.get(file.path.stem),
+                listed_split(splits, file.path),
             )
             for file in files
         ]

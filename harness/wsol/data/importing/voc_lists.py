@@ -1,31 +1,34 @@
-"""The lists of splits in a Pascal VOC folder."""
+"""The lists of splits in folders as Pascal VOC has them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from wsol.data.benchmark import Report
+from wsol.data.importing.folder_roles import SPLIT_WORDS
+from wsol.data.importing.walk import files_below
 from wsol.errors import DataError
 from wsol.files import read_lines
 from wsol.split_names import Split
 
-_LISTS: dict[str, Split] = {"train.txt": "train", "val.txt": "val", "test.txt": "test"}
+ListedSplits = Mapping[tuple[Path, str], Split]
+"""Folder that contains ``ImageSets``, and name of an image without ending → split."""
 
 
-def voc_splits(folder: Path, report: Report) -> dict[str, Split]:
-    """Read ``ImageSets/Main/train.txt``, ``val.txt`` and ``test.txt``; ``trainval.txt`` and lists of classes are not.
+def voc_splits(folder: Path, group: str, report: Report) -> ListedSplits:
+    """Read lists such as ``ImageSets/Main/train.txt``; ``trainval.txt`` and lists of classes are left out.
 
     Args:
-        folder: The folder with ``ImageSets``.
+        folder: The source; ``ImageSets`` may be in a folder below it, as those of several years in ``VOCdevkit`` are.
+        group: The folder in ``ImageSets``: ``Main``, or ``Segmentation`` for masks.
         report: Receives an image that is in two of the lists.
-
-    Returns:
-        For each image, by its name without ending, its split; empty where there are no lists.
     """
-    found: dict[str, Split] = {}
-    for name, split in _LISTS.items():
-        path = folder / "ImageSets" / "Main" / name
-        if not path.is_file():
+    found: dict[tuple[Path, str], Split] = {}
+    for path in files_below(folder, ".txt"):
+        split = SPLIT_WORDS.get(path.stem.lower())
+        if split is None or path.parts[-3:-1] != ("ImageSets", group):
             continue
         try:
             lines = read_lines(path)
@@ -33,9 +36,13 @@ def voc_splits(folder: Path, report: Report) -> dict[str, Split]:
             report("unreadable list", str(error))
             continue
         for number, line in enumerate(lines, start=1):
-            image = line.strip().split(" ")[0]
-            if found.get(image, split) != split:
-                report("image in two splits", str(DataError.at(path, number, f"'{image}' is in {found[image]} too")))
-            elif image:
-                found[image] = split
+            image = re.sub(r"\s+-?[01]$", "", line.strip()).strip('"')
+            known = found.setdefault((path.parents[2], image), split) if image else split
+            if known != split:
+                report("image in two splits", str(DataError.at(path, number, f"'{image}' is in {known} too")))
     return found
+
+
+def listed_split(splits: ListedSplits, path: Path) -> Split | None:
+    """The split of an annotation file, by the lists of the innermost folder that has it."""
+    return next((split for parent in path.parents if (split := splits.get((parent, path.stem)))), None)

@@ -16,9 +16,11 @@ from wsol.data.importing.box_checks import Size
 from wsol.data.importing.class_names import TEXT_NAMES, find_class_names, read_class_names, read_yaml
 from wsol.data.importing.coco_masks import polygon_mask
 from wsol.data.importing.entry import Edges
+from wsol.data.importing.folder_roles import SPLIT_WORDS
 from wsol.data.importing.form_checks import GivenBox
-from wsol.data.importing.image_index import SPLIT_FOLDERS, ImageMatch
-from wsol.data.importing.source import RawImage, RawObject, SourceOptions, SourceReader
+from wsol.data.importing.image_index import ImageMatch
+from wsol.data.importing.raw import RawImage, RawObject
+from wsol.data.importing.source import SourceOptions, SourceReader
 from wsol.data.importing.walk import files_below
 from wsol.data.importing.yolo_lines import YoloLine, read_line
 from wsol.errors import DataError
@@ -124,7 +126,7 @@ class YoloReader(SourceReader):
         """Splits from ``train.txt``, ``val.txt`` and ``test.txt``, which list image files."""
         found: dict[str, Split] = {}
         for path in sorted(self.folder.glob("*.txt")):
-            split = SPLIT_FOLDERS.get(path.stem.lower())
+            split = SPLIT_WORDS.get(path.stem.lower())
             if split is None or _is_label(path):
                 continue
             for number, line in enumerate(_lines(path, report), start=1):
@@ -171,7 +173,7 @@ def _keypoints(folder: Path) -> int:
 def _is_other(path: Path) -> bool:
     """Whether a text file is known by its name to contain no labels."""
     name = path.name.lower()
-    listed = path.stem.lower() in SPLIT_FOLDERS and not _is_label(path)
+    listed = path.stem.lower() in SPLIT_WORDS and not _is_label(path)
     return name in TEXT_NAMES or bool(re.match(r"readme|licen[cs]e|requirements|notes", name)) or listed
 
 
