@@ -173,7 +173,7 @@ def test_named_places_must_exist(tmp_path, monkeypatch, downloads):
         loaded(url=URL)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a state_dict", b"PK\x03\x04 cut off"])
+@pytest.mark.parametrize("content", [b"", b"not a state_dict", b"broken", b"R", b"s", b"PK\x03\x04 cut off"])
 def test_broken_file_is_named(tmp_path, content):
     path = tmp_path / "broken.pth"
     path.write_bytes(content)
