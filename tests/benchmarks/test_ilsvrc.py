@@ -244,3 +244,12 @@ def test_unusual_photographs_are_read_as_stored(root: Path) -> None:
     (root / ids[3]).write_bytes((root / ids[3]).read_bytes()[:-150])
     (problem,) = check(ilsvrc(root), ["train"]).problems
     assert (problem.kind, Path(ids[3]).name in problem.message) == ("unreadable image", True)
+
+
+def test_the_list_of_a_search_is_checked_with_train(tmp_path: Path) -> None:
+    root = write_ilsvrc(tmp_path)
+    path = root / "metadata" / "ILSVRC" / "train" / "image_ids_proxy.txt"
+    path.write_text(path.read_text() + "\nx\ny")
+    options = Ilsvrc.Options(root=str(root), train_list="proxy_search")
+    found = [problem.message for problem in check(Ilsvrc(options)).problems]
+    assert found == [f"{path}: '{name}' is not in image_ids.txt" for name in ("x", "y")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import io
+import os
 import random
 import shutil
 from collections import Counter
@@ -302,3 +303,11 @@ def test_test_is_scored_without_any_image(root: Path) -> None:
     after = tiny(root).annotations("test")
     assert after.sizes.tolist() == before.sizes.tolist()
     assert tiny(root).image_table("test").ids == table.ids
+
+
+def test_a_pipe_instead_of_annotations_is_a_problem(root: Path) -> None:
+    path = root / "val" / "val_annotations.txt"
+    path.unlink()
+    os.mkfifo(path)
+    messages = [problem.message for problem in check(tiny(root)).problems]
+    assert messages[0] == f"{path}: cannot be read: a pipe or device, not a file"

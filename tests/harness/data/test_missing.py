@@ -98,4 +98,6 @@ def test_a_line_break_in_the_path_of_the_data_is_escaped(tmp_path: Path) -> None
     root = write_data(tmp_path / "two\nlines")
     (root / "images" / "001.Robin" / "val_0.png").write_bytes(b"")
     ((message),) = messages(root)
-    assert message.endswith("two\\nlines/images/001.Robin/val_0.png: not a readable image; it is empty; get it again, or remove it")
+    assert message.endswith(
+        "two\\nlines/images/001.Robin/val_0.png: not a readable image; it is empty; get it again, or remove it"
+    )

@@ -318,7 +318,7 @@ def test_unchanged_data_are_checked_once(root: Path, decoded: list[str]) -> None
         lambda root: exchange_in_place(root / "test.csv"),
         lambda root: next((root.parent / "cache" / "checks").iterdir()).write_text("{"),
         lambda root: next((root.parent / "cache" / "checks").iterdir()).write_text('{"key": 1, "report": []}'),
-        lambda root: (root / "import.json").mkdir(),
+        lambda root: (root / "notes").mkdir(),
     ],
     ids=[
         "image",
