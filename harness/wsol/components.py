@@ -75,22 +75,23 @@ class Component:
         Raises:
             PluginError: It is no method, has other parameters, or returns a generator or coroutine.
         """
-        method = getattr(cls, name)
+        method, attribute = getattr(cls, name), inspect.getattr_static(cls, name)
         written = ", ".join([*map(repr, arguments), *(f"{key}={value}" for key, value in named.items())])
         if not callable(method):
             raise PluginError(f"{cls.__name__}.{name} is {method!r:.80}, not a method")
         if inspect.isgeneratorfunction(method) or inspect.iscoroutinefunction(method):
             raise PluginError(f"{cls.__name__}.{name} is a generator or coroutine; it must return its result")
-        if not inspect.isfunction(method):
-            return
         try:
-            inspect.signature(method).bind(None, *arguments, **named)
+            bound = attribute.__get__(cls.__new__, cls) if hasattr(attribute, "__get__") else attribute
+            inspect.signature(bound).bind(*arguments, **named)
+        except ValueError:  # a function of C without a signature
+            return
         except TypeError as error:
             raise PluginError(f"{cls.__name__}.{name} cannot be called as {name}({written}): {error}") from None
 
     def check_built(self) -> None:
         """Check an instance after its constructor; raises ContractError for what a constructor must leave."""
-        if not hasattr(self, "options"):
+        if not isinstance(getattr(self, "options", None), AnyOptions):
             raise ContractError("does not call super().__init__ with the options")
 
     @classmethod

@@ -63,7 +63,8 @@ class Origin:
 
         Args:
             call: What is called, for the error: ``"images('train')"``.
-            fallback: Place to name where the error was not raised in the plugin's code, ``FILE:LINE``.
+            fallback: Place to name where the error was not raised in the plugin's code, ``FILE:LINE``; the plugin
+                itself is named where that place is not in its code either, as of a method that it inherits.
 
         Raises:
             PluginError: The block raised an error that is none of wsol's, or ended the process.
@@ -81,7 +82,9 @@ class Origin:
             raise self._failure(call, fallback, error) from error
 
     def _begin(self, call: str, place: str) -> str:
-        return f"{place or self.code or 'unknown file'}: {self.component} of plugin {self.plugin}: {call}"
+        if self.code is not None and not place.startswith((f"{self.code}:", f"{self.code}{os.sep}")):
+            place = str(self.code)
+        return f"{place or 'unknown file'}: {self.component} of plugin {self.plugin}: {call}"
 
     def _failure(self, call: str, fallback: str, error: BaseException) -> WsolError:
         frames = list(_frames(error.__traceback__))
@@ -225,9 +228,24 @@ class _Containment:
 
         os._exit = raise_exit
         self._replaced.callback(setattr, os, "_exit", exit_now)
+        self._replaced.callback(_change_back, _folder())
 
 
 _CONTAINMENT = _Containment()
+
+
+def _folder() -> str:
+    """The working directory; empty where it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _change_back(folder: str) -> None:
+    """Make a folder the working directory again: a command's relative paths are of the one that it started in."""
+    if folder and _folder() != folder:
+        os.chdir(folder)
 
 
 class _Output(io.TextIOBase):

@@ -12,7 +12,7 @@ from wsol.components import Component
 from wsol.data.benchmark import Benchmark
 from wsol.data.guard import guarded
 from wsol.errors import PluginError, UsageError
-from wsol.foreign_code import Origin, contained, place_of
+from wsol.foreign_code import ContractError, Origin, contained, place_of
 from wsol.options import Distribution, Options, OptionValues, build_options, suggest
 from wsol.recipes import ComponentRef, Part, part_of_kind, with_hparams
 
@@ -166,13 +166,18 @@ class Plugins:
             UsageError: The name or an option is not valid.
             PluginError: The component's constructor fails.
         """
-        plugin, component = self._find(kind, name)
+        component, origin = self.get(kind, name), self._origin(kind, name)
         options = self.options(kind, name, values or {})
-        origin = Origin(f"{part_of_kind(kind).label} '{name}'", plugin.name, plugin.code and plugin.code[0])
         with origin.calling("__init__()", place_of(component.__init__)), contained():
             built = component(options)
+            if not isinstance(built, component):
+                raise ContractError(f"built {type(built).__name__}, not {component.__name__}")
             built.check_built()
-        return guarded(built, origin) if isinstance(built, Benchmark) else built
+            return guarded(built, origin) if isinstance(built, Benchmark) else built
+
+    def _origin(self, kind: str, name: str) -> Origin:
+        plugin, _ = self._find(kind, name)
+        return Origin(f"{part_of_kind(kind).label} '{name}'", plugin.name, plugin.code and plugin.code[0])
 
     def create_part(self, prefix: str, part: Part, ref: ComponentRef, hparams: OptionValues) -> Component:
         """Build the component that fills a part of a recipe.
@@ -201,10 +206,16 @@ class Plugins:
 
         Raises:
             UsageError: One line for each problem.
+            PluginError: A validator of the options fails, other than by saying that a value is not valid.
         """
-        options, where = self.get(kind, name).Options, f"{part_of_kind(kind).label} '{name}'"
+        options, origin = self.get(kind, name).Options, self._origin(kind, name)
         self._refuse_circle(kind, name)
-        return build_options(options, self._with_components(options, values, where), where)
+        filled = self._with_components(options, values, origin.component)
+        with origin.calling("Options()", place_of(options)), contained():
+            found = build_options(options, filled, origin.component)
+            if not isinstance(found, options):
+                raise ContractError(f"built {type(found).__name__}; validators of the whole model must return it")
+            return found
 
     def _refuse_circle(self, kind: str, name: str, above: tuple[tuple[str, str], ...] = ()) -> None:
         """Raise UsageError where the components that options name by default lead back to the first one."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from wsol.data.benchmark import Benchmark
+    from wsol.recipes import JsonObject
     from wsol.registry import Plugins
 
 
@@ -158,11 +159,28 @@ def benchmarks(as_json: AsJson = False, plugin: PluginFiles = None) -> None:
     usable = [name for name in found.names("benchmarks") if len(found.owners("benchmarks", name)) == 1]
     components = [found.get("benchmarks", name) for name in usable]
     if as_json:
-        print_json([component.describe_class() for component in components])
+        print_json([_described(component) for component in components])
     else:
         _print_benchmarks(components)
         _print_failed(found)
     found.check_files()
+
+
+def _described(benchmark: type[Benchmark]) -> JsonObject:
+    """What ``wsol benchmarks --json`` prints of a benchmark."""
+    from wsol.split_names import Split
+
+    sizes = benchmark.split_sizes
+    return {
+        "name": benchmark.name,
+        "summary": benchmark.summary(),
+        "paper": benchmark.paper,
+        "splits": None if sizes is None else dict(zip(get_args(Split), sizes, strict=True)),
+        "metrics": list(benchmark.metrics),
+        "protocol": benchmark.protocol,
+        "schedule": vars(benchmark.schedule),
+        "licence": benchmark.licence,
+    }
 
 
 def _print_benchmarks(components: Sequence[type[Benchmark]]) -> None:

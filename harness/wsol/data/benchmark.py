@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from abc import ABC, abstractmethod
@@ -24,7 +25,6 @@ from wsol.isolation import immutable
 from wsol.options import Options as AnyOptions
 from wsol.options import option
 from wsol.protocols import get_protocol
-from wsol.recipes import JsonObject
 from wsol.split_names import EvalSplit, Split
 
 CacheMode = Literal["memmap", "ram", "device", "none"]
@@ -124,7 +124,8 @@ class Annotations:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", immutable(np.asarray(self.sizes)))
         if self.boxes is not None:
-            object.__setattr__(self, "boxes", tuple(immutable(np.asarray(boxes)) for boxes in self.boxes))
+            given = itertools.islice(self.boxes, self.sizes.size + 1)  # what is given may never end
+            object.__setattr__(self, "boxes", tuple(immutable(np.asarray(boxes)) for boxes in given))
 
 
 @dataclass(frozen=True)
@@ -393,20 +394,6 @@ class Benchmark(Component, ABC):
                 f"sets resize to {self.resize!r:.40} and crop to {self.crop!r:.40}; whole numbers of at least 1 are "
                 "needed, crop at most resize"
             )
-
-    @classmethod
-    def describe_class(cls) -> JsonObject:
-        """What ``wsol benchmarks --json`` prints for this class: JSON values by name."""
-        return {
-            "name": cls.name,
-            "summary": cls.summary(),
-            "paper": cls.paper,
-            "splits": None if cls.split_sizes is None else dict(zip(get_args(Split), cls.split_sizes, strict=True)),
-            "metrics": list(cls.metrics),
-            "protocol": cls.protocol,
-            "schedule": vars(cls.schedule),
-            "licence": cls.licence,
-        }
 
 
 CALLS: dict[str, tuple[str | None, ...]] = {

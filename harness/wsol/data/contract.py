@@ -55,13 +55,14 @@ def checked_images(found: L, *, complete: bool = True) -> L:
         raise ContractError(f"returned {len(ids):,} ids and {len(labels):,} labels; each image needs one label")
     if len(set(ids)) < len(ids):
         raise ContractError(f"returned the id '{_repeated(ids)}' twice; ids must be distinct")
+    labels = labels.astype(np.int64, copy=False)
     if complete and len(labels) and labels.min() < 0:
         raise ContractError(f"returned label {labels.min()} for '{ids[int(labels.argmin())]}'; classes count from 0")
     if not isinstance(found.fingerprint, str):
         raise ContractError(f"returned a fingerprint that is {described(found.fingerprint)}; text is needed")
     if isinstance(found, ImageList):
         _check_files(found, len(ids), complete)
-    return replace(found, ids=ids, labels=labels.astype(np.int64, copy=False))
+    return replace(found, ids=ids, labels=labels)
 
 
 def _check_files(found: ImageList, count: int, complete: bool) -> None:
@@ -71,6 +72,8 @@ def _check_files(found: ImageList, count: int, complete: bool) -> None:
         raise ContractError("returned an empty fingerprint; it must identify the content of the split")
     if not isinstance(found.stamp, str):
         raise ContractError(f"returned a stamp that is {described(found.stamp)}; text is needed")
+    if not set(map(type, found.paths)) <= {str}:
+        checked_files(list(found.paths))
     if len(found.paths) not in (0, count):
         raise ContractError(f"returned {count:,} ids and {len(found.paths):,} paths; each image needs one, or none has")
 
@@ -147,7 +150,7 @@ def _check_mask(mask: BoolArray) -> None:
         raise ContractError(f"returned {described(mask)} as a mask; bool [H, W] is needed")
 
 
-def checked_files(found: Sequence[Path]) -> list[Path]:
+def checked_files(found: Sequence[str | Path]) -> list[Path]:
     """Check the names of annotation files; raises ContractError unless they are paths."""
     if not isinstance(found, list | tuple):
         raise ContractError(f"returned {described(found)}; a list of paths is needed")
@@ -155,6 +158,13 @@ def checked_files(found: Sequence[Path]) -> list[Path]:
     if wrong is not None:
         raise ContractError(f"returned {described(wrong)} among the paths; a list of paths is needed")
     return [Path(path) for path in found]
+
+
+def checked_path(found: Path) -> Path:
+    """Check a path; raises ContractError for anything else."""
+    if not isinstance(found, Path):
+        raise ContractError(f"returned {described(found)}; a pathlib.Path is needed")
+    return found
 
 
 def checked_text(found: str) -> str:

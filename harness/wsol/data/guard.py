@@ -32,6 +32,7 @@ def guarded(benchmark: Benchmark, origin: Origin) -> Benchmark:
     checks = Checks(origin)
     put = _Replacing(benchmark, origin)
     put("class_names", lambda found, split: contract.checked_names(found))
+    put("data_folder", lambda found, split: contract.checked_path(found))
     put("split_rule", lambda found, split: contract.checked_text(found))
     put("annotation_files", lambda found, split: contract.checked_files(found))
     put("images", checks.images)
@@ -53,8 +54,9 @@ class _Replacing:
     origin: Origin
 
     def __call__(self, name: str, check: Callable[[V, str], V]) -> None:
-        if hasattr(type(self.benchmark), name):
-            vars(self.benchmark)[name] = GuardedMethod(self.benchmark, name, self.origin, check)
+        # Bound to the instance: also a static method, and what a constructor put in the place of a method.
+        if (method := getattr(self.benchmark, name, None)) is not None:
+            vars(self.benchmark)[name] = GuardedMethod(method, name, self.origin, check)
 
 
 @dataclass(frozen=True)
@@ -62,24 +64,23 @@ class GuardedMethod(Generic[V]):
     """A method of a benchmark whose errors name the plugin, and whose result is checked.
 
     Attributes:
-        benchmark: The benchmark.
-        name: The method.
+        method: The method, bound to its benchmark.
+        name: Its name.
         origin: The plugin.
         check: Checks a result; called with it and the split that it is of, or an empty string.
     """
 
-    benchmark: Benchmark
+    method: Callable[..., V]
     name: str
     origin: Origin
     check: Callable[[V, str], V]
 
     def __call__(self, *arguments: Argument, **named: Argument) -> V:
         """Call the method; arguments and result are its own."""
-        method = getattr(type(self.benchmark), self.name)
         split = next((value for value in (*arguments, *named.values()) if isinstance(value, str)), "")
         call = f"{self.name}({split!r})" if split else f"{self.name}()"
-        with self.origin.calling(call, place_of(method)), contained():
-            return self.check(method(self.benchmark, *arguments, **named), split)
+        with self.origin.calling(call, place_of(self.method)), contained():
+            return self.check(self.method(*arguments, **named), split)
 
 
 @dataclass(frozen=True)

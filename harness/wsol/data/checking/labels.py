@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from wsol.data.benchmark import Benchmark
 from wsol.data.checking.inspection import CheckedSplit, Inspection
-from wsol.errors import WsolError
+from wsol.errors import DataError
 from wsol.split_names import Split
 
 ONE_CLASS = "all training images have one class, so their labels teach a network nothing; add images of other classes"
@@ -15,7 +16,7 @@ ONE_CLASS = "all training images have one class, so their labels teach a network
 
 
 class Ids(Inspection):
-    """Reports images that are in two splits: a leak from training into evaluation."""
+    """Reports images that are in two splits, a leak from training into evaluation, and tables of other images."""
 
     of_images_only: ClassVar[bool] = True
 
@@ -28,6 +29,29 @@ class Ids(Inspection):
             if image_id in self._seen:
                 split.report("image in two splits", f"'{image_id}' is in {self._seen[image_id]} and in {split.split}")
             self._seen.setdefault(image_id, split.split)
+        if type(split.benchmark).image_table is not Benchmark.image_table:
+            _check_table(split)
+
+
+def _check_table(split: CheckedSplit) -> None:
+    """Report a table that differs from the images: stored maps would be scored with annotations of other images."""
+    try:
+        table = split.benchmark.image_table(split.split)
+    except DataError:
+        return  # what is wrong with the lists was reported when the images were listed
+    ids, images = list(table.ids), list(split.images.ids)
+    if len(ids) != len(images):
+        message = f"image_table has {len(ids):,} images, images {len(images):,}"
+    else:
+        same = np.equal(table.labels, split.images.labels) & [a == b for a, b in zip(ids, images, strict=True)]
+        if same.all():
+            return
+        first = int(same.argmin())
+        message = (
+            f"image_table has '{ids[first]}' of class {table.labels[first]} where images has '{images[first]}' of "
+        )
+        message += f"class {split.images.labels[first]}"
+    split.report("other image table", f"{split.split}: {message}; both must have the same images in the same order")
 
 
 class Classes(Inspection):
@@ -40,8 +64,10 @@ class Classes(Inspection):
         images, report = split.images, split.report
         try:
             names = split.benchmark.class_names()
-        except WsolError:
-            return  # reported when train is checked
+        except DataError as error:
+            if split.split == "train":  # where most data sets have the names of their classes
+                report("cannot be read", str(error))
+            return
         counts = np.bincount(images.labels[images.labels >= 0], minlength=len(names))
         empty = np.flatnonzero(counts[: len(names)] == 0).tolist() if split.split == "train" and len(images) else []
         hint = "; classes count from 0" if empty == [0] and len(names) > 1 and names[0] == "0" else ""
