@@ -177,11 +177,15 @@ def _file_name(value: str | os.PathLike[str] | TextIO) -> str:
 def contained() -> Iterator[None]:
     """Keep foreign code from ending the command in silence with ``os._exit``, and from writing into its output.
 
-    Blocks may be nested, and run in several threads.
+    Blocks may be nested, and run in several threads; within another block of its thread a block does nothing, so that
+    code that calls itself without end leaves no block open.
 
     Raises:
         ContractError: The code called ``os._exit``, or closed standard output or standard error.
     """
+    if _CONTAINMENT.is_inside():
+        yield
+        return
     streams = (sys.stdout, sys.stderr)
     _CONTAINMENT.enter()
     try:
@@ -197,21 +201,24 @@ class _Containment:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._inside: list[tuple[int, int]] = []  # process and thread of each open block
+        self._inside: set[tuple[int, int]] = set()  # process and thread of each open block
         self._replaced = contextlib.ExitStack()
+
+    def is_inside(self) -> bool:
+        """Whether this thread is in a block."""
+        return (os.getpid(), threading.get_ident()) in self._inside
 
     def enter(self) -> None:
         """Open a block in this thread."""
         with self._lock:
             if not self._inside:
                 self._replace()
-            self._inside.append((os.getpid(), threading.get_ident()))
+            self._inside.add((os.getpid(), threading.get_ident()))
 
     def leave(self) -> None:
         """Close a block of this thread."""
         with self._lock:
-            with contextlib.suppress(ValueError):  # in a process that was forked within the block
-                self._inside.remove((os.getpid(), threading.get_ident()))
+            self._inside.discard((os.getpid(), threading.get_ident()))  # absent in a process forked within the block
             if not self._inside:
                 self._replaced.close()
 
@@ -222,7 +229,7 @@ class _Containment:
         exit_now = os._exit
 
         def raise_exit(status: int) -> NoReturn:
-            if (os.getpid(), threading.get_ident()) not in self._inside:  # a child of the plugin, or another thread
+            if not self.is_inside():  # a child of the plugin, or another thread
                 exit_now(status)
             raise ContractError(f"calls os._exit({status!r})")
 

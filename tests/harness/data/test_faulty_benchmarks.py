@@ -19,7 +19,7 @@ from wsol.interrupts import raised_on_signals
 from wsol.plugins import load_plugins
 
 PLUGIN = '''
-import csv, json, os, sys, xml.etree.ElementTree as ET
+import csv, functools, itertools, json, os, sys, pydantic, xml.etree.ElementTree as ET
 from pathlib import Path
 import numpy as np
 import wsol
@@ -145,6 +145,9 @@ AT_LOADING = [
 ]
 
 LIST = "def images(self, split): return wsol.ImageList({})"
+OPTIONS = """class Options(wsol.BenchmarkOptions):
+        @pydantic.model_validator(mode="after")
+        def check(self): {}"""
 NOTES = "def annotations(self, split): return {}"
 READ = "def images(self, split):\n        path = Path(__file__).with_name('x.{}')\n        {}"
 AT_CALLS = [
@@ -159,6 +162,17 @@ AT_CALLS = [
         "def __init__(self, options):\n        super().__init__(options)\n        self.metrics = 'pxap'",
         r"__init__\(\) sets metrics to 'pxap'",
     ),
+    Fault(OPTIONS.format("raise KeyError('colour')"), r"Options\(\) failed: KeyError: 'colour'"),
+    Fault(OPTIONS.format("sys.exit(0)"), r"Options\(\) ends the process: SystemExit: 0"),
+    Fault(OPTIONS.format("open('/nowhere.xml')"), r"Options\(\) failed: FileNotFoundError: .*nowhere\.xml", 3),
+    Fault(OPTIONS.format("return None"), r"Options\(\) built NoneType; validators of the whole model must return it"),
+    Fault(OPTIONS.format("os._exit(0)"), r"Options\(\) calls os._exit\(0\)"),
+    Fault("def __new__(cls, options): return None", r"__init__\(\) built NoneType, not Mine"),
+    Fault("options = property(lambda self: None)", r"__init__\(\) failed: AttributeError: .*'options'"),
+    Fault("def __init__(self, options): self.options = None", r"__init__\(\) does not call super\(\).__init__"),
+    Fault("def class_names(self): raise MemoryError", r"class_names\(\) failed: MemoryError"),
+    Fault("def class_names(self): return self.class_names()", r"class_names\(\) failed: RecursionError"),
+    Fault("def class_names(self): return open('/nowhere.txt')", r"class_names\(\) failed: FileNotFoundError", 3),
     Fault("def class_names(self): return None", r"class_names\(\) returned None; a list of texts is needed"),
     Fault("def class_names(self): return 'ab'", r"class_names\(\) returned a str; a list of texts is needed"),
     Fault("def class_names(self): return (n for n in 'ab')", r"class_names\(\) returned a generator; a list of texts"),
@@ -190,6 +204,13 @@ AT_CALLS = [
     Fault(LIST.format("['a'], [0], image, ''"), "returned an empty fingerprint"),
     Fault(LIST.format("['a'], [0], image, 'x', 3"), "a stamp that is an int; text is needed"),
     Fault(LIST.format("['a'], [0], image, 'x', '', ['b', 'c']"), "returned 1 ids and 2 paths"),
+    Fault(LIST.format("['a'], [0], image, 'x', '', [0]"), "returned an int among the paths"),
+    Fault(LIST.format("['a'], np.array([2**63], np.uint64), image, 'x'"), "returned label -9223372036854775808"),
+    Fault("def image_table(self, split): return None", r"image_table\('train'\) returned None; a wsol.ImageTable"),
+    Fault(
+        NOTES.format("wsol.Annotations([[8, 8]] * 4, itertools.repeat([[1, 1, 5, 5]]))"),
+        "returned boxes of 9 images; the split has 4",
+    ),
     Fault(LIST.format("four(split), [0, 1, 0, 1], lambda i: None, 'x'"), r"load\(0\) returned None; uint8 \[H, W, 3\]"),
     Fault(
         LIST.format("four(split), [0, 1, 0, 1], lambda i: np.zeros((8, 8, 3)), 'x'"),
@@ -306,10 +327,53 @@ def test_a_fault_of_a_call_is_one_line_with_plugin_method_file_and_line(
     with raised_on_signals(), pytest.raises(wsol.WsolError, match=fault.says) as caught:
         use(plugins.create("benchmarks", "mine", options))
     assert caught.value.exit_code == fault.code
-    assert re.match(rf"{re.escape(str(path))}:\d+: benchmark 'mine' of plugin mine: ", str(caught.value))
+    assert re.match(rf"{re.escape(str(path))}(:\d+)?: benchmark 'mine' of plugin mine: ", str(caught.value))
     assert "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
 
 
-def test_the_benchmarks_that_are_changed_work(tmp_path: Path) -> None:
-    use(load_plugins([write(tmp_path, Fault("", ""))]).create("benchmarks", "mine"))
+UNUSUAL = [
+    "",
+    "@staticmethod\n    def class_names(): return ['a', 'b']",
+    "@classmethod\n    def class_names(cls): return ['a', 'b']",
+    "@functools.lru_cache\n    def class_names(self): return np.array(['a', 'b'])",
+    "def named(self, count): return ['a', 'b'][:count]\n    class_names = functools.partialmethod(named, 2)",
+    "def images(self, split, /, *more): return wsol.ImageList(tuple(four(split)), (0, 1, 0, 1), image, split)",
+    "def annotations(self, split): return wsol.Annotations([(8, 8)] * 4, [np.ones((1, 4), np.uint8), [], [], []])",
+]
+
+
+@pytest.mark.parametrize("changed", UNUSUAL)
+def test_unusual_benchmarks_work(changed: str, tmp_path: Path) -> None:
+    use(load_plugins([write(tmp_path, Fault(changed, ""))]).create("benchmarks", "mine"))
+
+
+def test_what_a_constructor_puts_in_the_place_of_a_method_is_used(tmp_path: Path) -> None:
+    changed = "def __init__(self, options):\n        super().__init__(options)\n        self.images = functools.cache(self.images)"  # noqa: E501
+    benchmark = load_plugins([write(tmp_path, Fault(changed, ""))]).create("benchmarks", "mine")
+    assert benchmark.images("val").load is not benchmark.images("test").load
+    use(benchmark)
+    cached = vars(benchmark)["images"].method
+    assert cached.cache_info().hits > 0
+
+
+def test_a_working_folder_that_a_benchmark_changes_is_restored(tmp_path: Path) -> None:
+    before = Path.cwd()
+    changed = "def class_names(self):\n        os.chdir('/')\n        return ['a', 'b']"
+    use(load_plugins([write(tmp_path, Fault(changed, ""))]).create("benchmarks", "mine"))
+    assert Path.cwd() == before
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("four(split)[::-1], np.arange(4) % 2", "image_table has 'train/3' of class 0 where images has 'train/0' of"),
+        ("four(split)[1:], np.arange(3) % 2", "image_table has 3 images, images 4; both must have the same"),
+        ("four(split), np.zeros(4, int)", "image_table has 'train/1' of class 0 where images has 'train/1' of class 1"),
+    ],
+)
+def test_a_table_of_other_images_is_a_problem(table: str, says: str, tmp_path: Path) -> None:
+    changed = f"def image_table(self, split): return wsol.ImageTable({table})"
+    report = check(load_plugins([write(tmp_path, Fault(changed, ""))]).create("benchmarks", "mine"))
+    assert [problem.kind for split in report.splits for problem in split.problems] == ["other image table"] * 3
+    assert says in report.splits[0].problems[0].message
