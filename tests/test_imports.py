@@ -95,16 +95,7 @@ def test_every_exported_name_can_be_imported() -> None:
 
 INTERNAL = {
     "RayRunner",  # implements Runner; importing it needs Ray
-    *(
-        "CacheMode",
-        "JsonObject",
-        "Localize",
-        "MapProblem",
-        "MaskNames",
-        "Masks",
-        "Scope",
-        "Values",
-    ),  # literals, aliases, tuples
+    *("CacheMode", "Localize", "MapProblem", "MaskNames", "Masks", "Scope", "Values"),  # literals, aliases, tuples
 }
 """Types in public signatures that a caller never has to name."""
 
