@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wsol.data.benchmark import Benchmark
 from wsol.data.checking.check import SPLITS, check
-from wsol.data.checking.form import about_form
+from wsol.data.checking.form import about_form, is_reduced
 from wsol.data.checking.report import CheckReport, count_kinds, grouped
 from wsol.errors import DataError, PluginError, WsolError, printable
 from wsol.recipes import ComponentRef
@@ -191,7 +191,7 @@ def _refusal(report: CheckReport, others: Sequence[ComponentRef]) -> Iterator[st
     for group in grouped(report.problems):
         yield f"{group.kind}: {group.count}"
         yield from map(printable, group.lines(f"'wsol data check {report.benchmark} --limit 0'"))
-    if any(split.split == "test" and split.problems for split in report.splits):
+    if any(map(is_reduced, report.problems)):
         yield about_form(report.benchmark)
 
 

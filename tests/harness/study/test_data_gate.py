@@ -140,6 +140,7 @@ def test_search_and_run_stop_with_the_lines_of_the_check(root: Path, name: str) 
     printed = checked.stdout.splitlines()
     start = printed.index(lines[0])
     assert printed[start : start + len(lines)] == lines
+    assert ("--split test" in lines[-1]) == ("(annotations of test)" in "".join(lines))
     with pytest.raises(wsol.DataError) as again:
         session(root).run(wsol.SerialRunner())
     assert str(again.value) == str(stopped.value)

@@ -17,6 +17,8 @@ from wsol.errors import WsolError
 
 _FILE = re.compile(r"(/.*?)(?::\d+)?: ")
 """The file at the beginning of a message, without a line number."""
+_HIDDEN = "annotations of "
+"""With the name of the split, the last words of every message that leaves something out."""
 _QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -30,6 +32,15 @@ def about_form(benchmark: str) -> str:
         f"of test's annotations only the form was checked; 'wsol data check {benchmark} --split test' shows what they "
         "contain, and is an inspection"
     )
+
+
+def is_reduced(problem: Problem) -> bool:
+    """Whether a problem was reduced to its form.
+
+    Args:
+        problem: A problem of any split.
+    """
+    return problem.message.removesuffix(")").endswith((f"{_HIDDEN}val", f"{_HIDDEN}test"))
 
 
 def form_problems(
@@ -76,7 +87,7 @@ class _Names:
         files = [found[1]] if found and self._folder and found[1].startswith(self._folder) else []
         images = [f"'{self._ids[name]}'" for name in _QUOTED.findall(message) if name in self._ids][:1]
         place = ": ".join([*files, *images])
-        annotations = f"annotations of {self._split}"
+        annotations = f"{_HIDDEN}{self._split}"
         return f"{place} ({annotations})" if place else annotations
 
 
