@@ -101,7 +101,7 @@ class Folder(wsol.Benchmark):
     def decoding(self) -> wsol.Decoding:
         """How image files are decoded: as the options state; what they do not state, as an import's manifest."""
         manifest = self.manifest()
-        return self.options.decoding(None if manifest is None else manifest.decoding)
+        return self.options.decoding() if manifest is None else self.options.decoding(manifest.decoding.decoding())
 
     def mask_rule(self) -> wsol.MaskRule:
         """What the values of masks mean: as the options state; where they state nothing, as an import's manifest."""
@@ -114,9 +114,8 @@ class Folder(wsol.Benchmark):
         """See :meth:`wsol.Benchmark.annotation_files`: the file of boxes, the masks, and the manifest of an import."""
         root, kinds = self.data_folder(), self._kinds(split)
         boxes = [root / f"{split}.csv"] if "boxes" in kinds else []
-        manifest = [
-            path for path in [root / wsol.ImportManifest.file_name] if path.is_file()
-        ]  # says what the values of masks mean
+        # The manifest says what the values of masks mean.
+        manifest = [path for path in [root / wsol.ImportManifest.file_name] if path.is_file()]
         masks = root / f"{split}_masks"
         names = list_masks(masks, wsol.ignore_problem) if "masks" in kinds else []
         return [*boxes, *manifest, *(masks / name for name in names)]

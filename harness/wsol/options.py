@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, V
 from wsol.errors import UsageError
 
 T = TypeVar("T")
+OptionsT = TypeVar("OptionsT", bound="Options")
 Kind = Literal["choice", "uniform", "loguniform", "integer"]
 OptionValues: TypeAlias = dict[str, Any]
 """Option, or ``part.option`` → value; any YAML value."""
@@ -424,7 +425,7 @@ def _leaves(annotation: Any) -> Iterator[type]:
         yield from _leaves(argument)
 
 
-def build_options(options: type[Options], values: OptionValues, where: str) -> Options:
+def build_options(options: type[OptionsT], values: OptionValues, where: str) -> OptionsT:
     """Validate options.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wsol.cli.common import EvaluationIndex, Overwrite, PluginFiles, RunFolder, print_line
+
+if TYPE_CHECKING:
+    from wsol.data.decoding.options import DecodingOptions
 
 MARK = "wsol localize"
 """Stored in every heat map, so that it is known from other images."""
@@ -29,6 +33,16 @@ def localize(
     count: Annotated[
         int, typer.Option(min=1, max=10_000, help="Number of validation images, where no IMAGE is given.")
     ] = 8,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="How the images are decoded: background, bits or max_pixels (repeatable). Default: as the run's "
+            "benchmark decodes its images.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     plugin: PluginFiles = None,
 ) -> None:
@@ -44,12 +58,26 @@ def localize(
     names = [path.stem for path in images] if images else [f"val-{i:02d}" for i in range(count)]
     paths = [out_folder / f"{name}.localized.png" for name in names]
     claim_outputs(paths, mark=MARK, overwrite=overwrite, inputs=images or ())
+    stated = _decoding_options(overrides or [])
     localizer = load_localizer(run, plugin or (), evaluation)
     if images:
-        pictures = [localizer.picture(decode_image(path, localizer.benchmark.decoding), label) for path in images]
+        decoding = stated.decoding(localizer.benchmark.decoding)
+        pictures = [localizer.picture(decode_image(path, decoding), label) for path in images]
     else:
         pictures = [localizer.picture(*item) for item in validation_items(localizer, count)]
     make_folder(out_folder, "the folder of heat maps")
     for path, picture in zip(paths, pictures, strict=False):  # val may have fewer classes
         write_png(path, picture, MARK)
         print_line(path)
+
+
+def _decoding_options(overrides: Iterable[str]) -> DecodingOptions:
+    """Read the options of ``--set``; raises UsageError for an unknown key or a wrong value."""
+    from wsol.data.decoding.options import DecodingOptions
+    from wsol.options import OptionValues, build_options
+    from wsol.study.config import apply_override
+
+    values: OptionValues = {}
+    for override in overrides:
+        apply_override(values, override)
+    return build_options(DecodingOptions, values, "--set")

@@ -43,6 +43,19 @@ def test_a_photo_is_decoded_as_the_images_of_the_benchmark(tmp_path: Path, monke
     assert decode_image(tmp_path / "deep.localized.png").min() == 255
 
 
+def test_options_say_how_a_photo_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(picture=lambda image, label: image, benchmark=SimpleNamespace(decoding=wsol.Decoding()))
+    monkeypatch.setattr("wsol.inference.localizer.load_localizer", lambda *arguments: run)
+    photo = tmp_path / "clear.png"
+    Image.new("RGBA", (4, 3), (200, 0, 0, 0)).save(photo)
+    with pytest.raises(wsol.DataError, match=r"clear\.png.*background"):
+        localize(tmp_path, [photo], tmp_path)
+    localize(tmp_path, [photo], tmp_path, overrides=["background=#102030"])
+    assert (decode_image(tmp_path / "clear.localized.png") == (16, 32, 48)).all()
+    with pytest.raises(wsol.UsageError, match=r"--set: unknown key 'backround'.*background"):
+        localize(tmp_path, [photo], tmp_path, overrides=["backround=white"])
+
+
 def test_the_photo_in_the_output_folder_is_kept(photo: Path, tmp_path: Path) -> None:
     before = photo.read_bytes()
     for _ in range(2):  # the second time its own heat map is replaced

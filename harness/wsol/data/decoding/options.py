@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import field_validator
 
-from wsol.data.decoding.settings import ANY_SIZE, MAX_PIXELS, Decoding, parse_background
+from wsol.data.decoding.settings import ANY_SIZE, DEFAULT_DECODING, MAX_PIXELS, Decoding, parse_background
 from wsol.options import Options, option
 
 
@@ -23,15 +23,14 @@ class DecodingOptions(Options):
         parse_background(background)
         return background
 
-    def decoding(self, stated: DecodingOptions | None = None) -> Decoding:
+    def decoding(self, default: Decoding = DEFAULT_DECODING) -> Decoding:
         """How image files are decoded.
 
         Args:
-            stated: What counts instead of these options where they have their defaults.
+            default: What counts instead of the options that have their defaults.
         """
-        other = stated or DecodingOptions()
         return Decoding(
-            parse_background(other.background if self.background is None else self.background),
-            other.bits if self.bits is None else self.bits,
-            other.max_pixels if self.max_pixels == MAX_PIXELS else self.max_pixels,
+            default.background if self.background is None else parse_background(self.background),
+            default.bits if self.bits is None else self.bits,
+            default.max_pixels if self.max_pixels == MAX_PIXELS else self.max_pixels,
         )

@@ -88,7 +88,7 @@ class SourceReader(ABC):
     def from_values(cls, source: Path, values: OptionValues) -> SourceReader:
         """Make a reader from options as a user writes them; raises UsageError for wrong ones."""
         options = build_options(cls.Options, values, f"format '{cls.name}'")
-        return cls(source, options if isinstance(options, SourceOptions) else None)
+        return cls(source, options)
 
     def read(self, report: Report) -> list[SourceImage]:
         """See :meth:`AnnotationFormat.read`."""
