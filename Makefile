@@ -12,8 +12,8 @@ help:  ## List the targets
 leaderboard: $(VENV)/installed  ## Run the quick-start study and print its leaderboard
 	$(BIN)/wsol run quickstart
 
-test: $(VENV)/installed-test lint  ## Lint, then the fast tests (at most 10 minutes on two cores)
-	$(BIN)/pytest -n 2 --ignore=tests/services --ignore=tests/long
+test: $(VENV)/installed-test lint  ## Lint, then the fast tests (at most 10 minutes on two cores; they wait for processes, hence three workers)
+	$(BIN)/pytest -n 3 --ignore=tests/services --ignore=tests/long
 
 test-services: $(VENV)/installed-test  ## Tests with a browser, the documentation or a Ray server (at most 10 minutes)
 	$(BIN)/pytest -rs tests/services

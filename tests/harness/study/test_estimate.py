@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import wsol
@@ -67,11 +68,16 @@ def test_phases_without_training_count_for_nothing() -> None:
     assert hours({"method": "ddt", "backbone": {"name": "resnet18", "stride": 32}}) == 0
 
 
+def unread(count: int) -> wsol.ImageList:
+    ids = [str(index) for index in range(count)]
+    return wsol.ImageList(ids, np.zeros(count, dtype=np.int64), lambda index: np.zeros((1, 1, 3), np.uint8), "unread")
+
+
 def test_trials_on_fewer_images_than_final_runs_take_less(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = {"method": {"name": "cam", "lr": 1e-3}, "backbone": {"name": "resnet18", "stride": 32}}
     whole = hours(recipe)
     cub = load_plugins().get("benchmarks", "cub")
-    monkeypatch.setattr(cub, "training_images", lambda self, *, search: range(600 if search else 5994))
+    monkeypatch.setattr(cub, "training_images", lambda self, *, search: unread(600 if search else 5994))
     assert whole is not None
     assert hours(recipe) == pytest.approx(whole * (600 + 3 * 5994) / (4 * 5994))
 

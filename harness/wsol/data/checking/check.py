@@ -104,12 +104,15 @@ def check_for_study(
 
 
 def _keep_first(reports: Sequence[SplitReport]) -> None:
-    """Keep the first of equal problems: what is wrong with the whole data set is found in every split."""
+    """Keep the first problem of each message: one file may be read in every split, and for several inspections."""
     seen: set[str] = set()
     for report in reports:
         for found in (report.problems, report.notes):
-            found[:] = [problem for problem in dict.fromkeys(found) if problem.message not in seen]
-            seen.update(problem.message for problem in found)
+            first: dict[str, Problem] = {}
+            for problem in found:
+                first.setdefault(problem.message, problem)
+            found[:] = [problem for message, problem in first.items() if message not in seen]
+            seen.update(first)
 
 
 @dataclass(frozen=True)
