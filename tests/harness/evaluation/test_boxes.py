@@ -98,7 +98,7 @@ def test_boxes_of_a_centred_gaussian_are_centred_squares():
         assert x0 + x1 == 224
 
 
-@settings(deadline=None, derandomize=True, max_examples=3000)
+@settings(deadline=None, derandomize=True, max_examples=1000)
 @given(score_maps(), gt_boxes(), st.sampled_from(CONTOURS), st.booleans())
 def test_best_ious_equal_the_plain_algorithm_exactly(score_map, boxes, contours, inclusive):
     fast = best_ious(score_map, boxes, thresholds=260, contours=contours, inclusive=inclusive)
