@@ -19,7 +19,7 @@ from wsol.data.importing.entry import Edges
 from wsol.data.importing.folder_roles import split_of_word
 from wsol.data.importing.form_checks import GivenBox
 from wsol.data.importing.raw import RawImage, RawObject
-from wsol.data.importing.source import SourceOptions, SourceReader
+from wsol.data.importing.source import SourceReader
 from wsol.data.importing.walk import files_below
 from wsol.errors import DataError
 
@@ -31,10 +31,7 @@ class CsvReader(SourceReader):
     summary = "a table with a line for each box; columns, unit and form by the names of the header or by options"
     form_option = "; form=corners, size or centre says what they are"
     Options = CsvOptions
-
-    def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
-        super().__init__(source, options)
-        self.options = options if isinstance(options, CsvOptions) else CsvOptions()
+    options: CsvOptions
 
     @classmethod
     def recognise(cls, source: Path) -> str:

@@ -68,12 +68,13 @@ class MaskReader(SourceReader):
     name = "masks"
     summary = "image files of masks: values of one object class, of several classes, or one file for each object"
     Options = MaskSourceOptions
+    options: MaskSourceOptions
 
     def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
         self.options = options if isinstance(options, MaskSourceOptions) else MaskSourceOptions()
         self.rule = self.options.mask_rule()
         self.mask_folder = self._mask_folder(source)
-        super().__init__(source, options)
+        super().__init__(source, self.options)
         if not source.is_dir():
             raise DataError(f"{source}: should be a folder with images and masks")
         self.classes, self.coloured = self._value_classes()
@@ -181,7 +182,7 @@ class MaskReader(SourceReader):
     def _single_class(self, found: dict[str, ImageMasks], labels: dict[str, str], report: Report) -> list[RawImage]:
         """Images whose masks are of one class: what is the object is said by the rule."""
         files = [(name, path) for name, masks in found.items() for path in masks.files]
-        reader = LabelMasks([str(path) for _, path in files], self.rule, max_pixels=self.shared.max_pixels)
+        reader = LabelMasks([str(path) for _, path in files], self.rule, max_pixels=self.options.max_pixels)
         states = list(in_threads(lambda i: _examined(reader, i), len(files), chunk=16))
         self._report_errors([state.error for state in states if state.error], report)
         self._compare_values([path for _, path in files], states, report)
@@ -231,7 +232,7 @@ class MaskReader(SourceReader):
     def _by_value(self, found: dict[str, ImageMasks], report: Report) -> list[RawImage]:
         """Images whose masks have a value for each class."""
         ignored = (*self.rule.ignore, *([VOC_IGNORED] if is_voc(self.options.values) else []))
-        reader = ClassMaskReader(self.classes, self.coloured, ignored, self.shared.max_pixels)
+        reader = ClassMaskReader(self.classes, self.coloured, ignored, self.options.max_pixels)
         images = []
         unknown: dict[int, list[str]] = {}
         for name, masks in found.items():

@@ -144,7 +144,7 @@ def plan_import(
     if not entries or any(problem.kind in ("class name", "nothing to import") for problem in report.problems):
         return None
     source_hash = _source_hash(source)
-    splits = assign_splits(entries, rules.split, report, progress, reader.shared.decoding())
+    splits = assign_splits(entries, rules.split, report, progress, reader.options.decoding())
     if splits is None:
         return None
     files = file_names(entries)
@@ -160,7 +160,7 @@ def plan_import(
         source=source_hash,
         split_rule=f"{splits.rule}, source {source_hash[:SHOWN_HASH]}" if splits.rule else "",
         masks=MaskValues() if masks else None,
-        decoding=DecodingOptions(**reader.shared.model_dump(include=set(DecodingOptions.model_fields))),
+        decoding=DecodingOptions(**reader.options.model_dump(include=set(DecodingOptions.model_fields))),
         images=_counts(placed),
         skipped=_skipped(images, rules.several, copies),
     )
@@ -257,10 +257,10 @@ def _source_hash(images: Sequence[SourceImage]) -> str:
 
 def _options(reader: SourceReader, rules: ImportRules) -> dict[str, str]:
     """The rules that decided the content, and the options of the format that are not their defaults."""
-    defaults = type(reader.shared)()
+    defaults = type(reader.options)()
     given = {
         name: str(value)
-        for name, value in sorted(reader.shared.model_dump(mode="json").items())
+        for name, value in sorted(reader.options.model_dump(mode="json").items())
         if name != "images" and value != getattr(defaults, name)  # paths differ between machines
     }
     own = {"several": rules.several, "rounding": rules.rounding, "copies": rules.copies}

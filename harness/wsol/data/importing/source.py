@@ -66,7 +66,7 @@ class SourceReader(ABC):
             raise DataError(f"{source}: no such file or folder")
         self.source = source
         self.folder = source if source.is_dir() else _data_folder(source)
-        self.shared = options or self.Options()
+        self.options = options or self.Options()
         self.conventions = self.summary
         self.notes = CountedNotes()
         self.index = ImageIndex(self._image_folder(), self.is_mask)
@@ -128,7 +128,7 @@ class SourceReader(ABC):
                 return match.name
         named = " or ".join(dict.fromkeys(f"'{reference}'" for reference in references if reference))
         text = f"{where}: no image {named} in {self.index.folder}" if named else f"{where}: names no image"
-        if self.shared.missing_images == "skip":
+        if self.options.missing_images == "skip":
             self.notes.add("missing image", f"annotations left out, whose image is not in {self.index.folder}", where)
         else:
             report("missing image", f"{text} (option missing_images=skip leaves such annotations out)")
@@ -147,7 +147,7 @@ class SourceReader(ABC):
 
     def reject(self, kind: str, where: str, problem: str, report: Report) -> None:
         """Report an object that cannot be imported, unless an option leaves such objects out."""
-        if self.shared.bad_objects == "skip":
+        if self.options.bad_objects == "skip":
             self.notes.add("bad object", "objects left out, whose box or mask cannot be used", where)
         else:
             report(kind, f"{where}: {problem} (option bad_objects=skip leaves such objects out)")
@@ -158,13 +158,13 @@ class SourceReader(ABC):
         return [part for part in parts if part]
 
     def _image_folder(self) -> Path:
-        if self.shared.images is None:
+        if self.options.images is None:
             return default_image_folder(self.folder)
-        given = Path(self.shared.images).expanduser()
+        given = Path(self.options.images).expanduser()
         return given if given.is_absolute() or given.is_dir() else self.folder / given
 
     def _entries(self, raws: Sequence[RawImage], report: Report) -> list[SourceImage]:
-        sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws], self.shared.decoding()).sizes(report)
+        sizes = ImageFiles([str(self.index.path(raw.name)) for raw in raws], self.options.decoding()).sizes(report)
         self._check_form(raws, sizes, report)
         entries = []
         for raw, (width, height) in zip(raws, sizes.tolist(), strict=True):
@@ -180,7 +180,7 @@ class SourceReader(ABC):
             for item in raw.objects
             if item.given is not None and min(size) > 0
         ]
-        if self.shared.check_form and (hint := suspected_form(found)):
+        if self.options.check_form and (hint := suspected_form(found)):
             text = f"boxes {hint} (option check_form=false: they are not{self.form_option})"
             report("other box format", f"{self.source}: {text}")
 
@@ -191,7 +191,7 @@ class SourceReader(ABC):
             self.notes.add("no size", "annotations that state no size of their image", raw.where)
             return True
         problem = size_problem(raw.stated, size, stored_orientation(self.index.path(raw.name)))
-        if self.shared.check_sizes or raw.exact:
+        if self.options.check_sizes or raw.exact:
             hint = "" if raw.exact else " (option check_sizes=false: only the file counts)"
             report("other size", f"{raw.where}: '{raw.name}' {problem}{hint}")
             return False
@@ -230,14 +230,14 @@ class SourceReader(ABC):
         if item.box is None:
             return SourceObject(item.category, None, mask)
         edges = item.box(size)
-        problem = edges_problem(edges, size, self.shared.overhang)
+        problem = edges_problem(edges, size, self.options.overhang)
         if problem:
             shown = item.given or ",".join(f"{edge:g}" for edge in edges)
             self.reject("bad box", item.where, f"box {shown} of '{image}' {problem}", report)
             return None
         clipped = clip_edges(edges, size)
         if max(abs(a - b) for a, b in zip(edges, clipped, strict=True)) > TOLERANCE:
-            text = f"boxes that reach up to {self.shared.overhang:g} pixels outside their image, clipped"
+            text = f"boxes that reach up to {self.options.overhang:g} pixels outside their image, clipped"
             self.notes.add("clipped box", text, item.where)
         return SourceObject(item.category, clipped, mask)
 

@@ -66,10 +66,7 @@ class VocReader(SourceReader):
     name = "voc"
     summary = "Pascal VOC XML, a file for each image; pixels count from 1 and xmax, ymax belong to the box"
     Options = VocOptions
-
-    def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
-        super().__init__(source, options)
-        self.options = options if isinstance(options, VocOptions) else VocOptions()
+    options: VocOptions
 
     @classmethod
     def recognise(cls, source: Path) -> str:

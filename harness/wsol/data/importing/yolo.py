@@ -46,10 +46,7 @@ class YoloReader(SourceReader):
     name = "yolo"
     summary = "YOLO TXT; class number, then cx, cy, width, height or a polygon in shares of the image"
     Options = YoloOptions
-
-    def __init__(self, source: Path, options: SourceOptions | None = None) -> None:
-        super().__init__(source, options)
-        self.options = options if isinstance(options, YoloOptions) else YoloOptions()
+    options: YoloOptions
 
     @classmethod
     def recognise(cls, source: Path) -> str:
